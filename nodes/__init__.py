@@ -1,0 +1,1 @@
+"""ComfyUI nodes: schemas, sockets, devices, progress."""

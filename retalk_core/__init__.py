@@ -1,0 +1,1 @@
+"""The pipeline: plain functions on tensors, given their networks."""

@@ -1,0 +1,26 @@
+"""What a user can put right, in one sentence: what was given, what is needed, what to do."""
+
+from __future__ import annotations
+
+
+class RetalkError(Exception):
+    """Something the user can put right; its text is shown as it is."""
+
+
+class InputError(RetalkError):
+    """A file, a picture or a sound that can't be used as it was given."""
+
+
+class OptionError(RetalkError):
+    """A choice that doesn't exist, or that doesn't fit the clip."""
+
+
+class NoFaceError(RetalkError):
+    """No frame shows a face that is large enough to edit."""
+
+    def __init__(self, frames: int, smallest: int, frame_size: tuple[int, int]) -> None:
+        height, width = frame_size
+        super().__init__(
+            f"No face was found in any of the {frames} frames ({width}x{height} pixels). A face must be at least "
+            f"{smallest} pixels high and turned to the camera. Try a larger picture, or choose the face with a mask."
+        )
