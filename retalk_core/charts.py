@@ -1,0 +1,102 @@
+"""Pictures of a dub: mouths before and after, and what happened over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .report import Stretch
+from .timeline import timecode
+
+WHITE, INK, GREY = (255, 255, 255), (40, 40, 40), (200, 200, 200)
+BLUE, ORANGE, GREEN = (70, 110, 190), (225, 130, 40), (50, 150, 90)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+SIZE = (420, 1280)  # of a chart: height, width
+PLOT = (60, 40, 1260, 340)  # left, top, right, bottom
+COLUMNS = 8  # of a sheet
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What a chart draws, for T output frames."""
+
+    times: np.ndarray  # (T,) seconds
+    loudness: np.ndarray  # (T,) 0..1
+    wanted: np.ndarray  # (T,) 0..1
+    seen: np.ndarray | None  # (n,) n <= T openings found in the result, eye distances
+    cuts: np.ndarray  # frames that begin a shot
+    untouched: Sequence[Stretch]
+
+
+def draw_chart(scene: Scene) -> np.ndarray:
+    """Draw loudness, the wanted and the found mouth opening, cuts and untouched stretches as RGB uint8."""
+    left, top, right, bottom = PLOT
+    picture = np.full((*SIZE, 3), 255, np.uint8)
+    length = max(float(scene.times[-1]), 0.04)
+
+    def place(seconds: float) -> int:
+        return int(left + (right - left) * min(max(seconds / length, 0), 1))
+
+    for stretch in scene.untouched:
+        cv2.rectangle(picture, (place(stretch.start), top), (place(stretch.end), bottom), (232, 232, 232), -1)
+    cv2.rectangle(picture, (left, top), (right, bottom), GREY, 1)
+    for cut in scene.cuts.tolist():
+        cv2.line(
+            picture, (place(scene.times[cut]), top), (place(scene.times[cut]), bottom), (150, 90, 160), 1
+        )
+    for tick in np.linspace(0, length, 7):
+        cv2.putText(
+            picture,
+            timecode(float(tick))[:9],
+            (place(tick) - 34, bottom + 20),
+            FONT,
+            0.4,
+            INK,
+            1,
+            cv2.LINE_AA,
+        )
+    curves = [("loudness", scene.loudness, BLUE), ("mouth, wanted", scene.wanted, ORANGE)]
+    if scene.seen is not None and len(scene.seen):
+        curves.append(
+            ("mouth, found in the result", scene.seen / max(np.percentile(scene.seen, 99), 0.02), GREEN)
+        )
+    for i, (name, values, colour) in enumerate(curves):
+        _curve(picture, scene.times[: len(values)], values, colour, length)
+        cv2.putText(picture, name, (left + 10 + 260 * i, 26), FONT, 0.5, colour, 1, cv2.LINE_AA)
+    cv2.putText(picture, "grey: left as it was", (left + 800, 26), FONT, 0.5, (120, 120, 120), 1, cv2.LINE_AA)
+    return picture
+
+
+def _curve(
+    picture: np.ndarray, times: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], length: float
+) -> None:
+    left, top, right, bottom = PLOT
+    x = left + (right - left) * times / length
+    y = bottom - (bottom - top) * np.clip(values, 0, 1.05) / 1.1
+    points = np.stack([x, y], axis=1)
+    most = 4 * (right - left)  # more points than that can't be seen
+    points = points[:: max(len(points) // most, 1)]
+    points = points[np.isfinite(points[:, 1])]
+    cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, colour, 1, cv2.LINE_AA, shift=4)
+
+
+def draw_sheet(mouths: Sequence[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Lay out mouths (seconds, before, after), pictures of one size, as RGB uint8: before above after."""
+    if not mouths:
+        sheet = np.full((60, 420, 3), 255, np.uint8)
+        cv2.putText(sheet, "No frame was edited.", (10, 36), FONT, 0.6, INK, 1, cv2.LINE_AA)
+        return sheet
+    tiles = [_tile(*mouth) for mouth in mouths]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS if len(tiles) > COLUMNS else 0)
+    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+    return np.vstack(rows)
+
+
+def _tile(seconds: float, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    label = np.full((20, before.shape[1], 3), 255, np.uint8)
+    cv2.putText(label, timecode(seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
+    tile = np.vstack([label, before, after])
+    return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=WHITE)

@@ -1,0 +1,349 @@
+"""The `retalk` command: dub a clip, inspect one, make the demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .. import __version__
+from .errors import OptionError, RetalkError
+
+if TYPE_CHECKING:  # imported where they are used: --help shall not wait for torch
+    import numpy as np
+
+    from .faces import FaceChoice
+    from .options import DubOptions
+    from .pipeline import Dubbed
+    from .types import Progress
+
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
+STAGES = {"listen": "listening", "track": "finding the face", "dub": "dubbing", "check": "checking"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    returns: 0; 1 for what the user can put right; 3 for a mistake of ours; 130 when stopped
+    Words that can't be understood exit with 2.
+    """
+    args = _parser().parse_args(argv)
+    previous = signal.signal(signal.SIGTERM, _stop)
+    try:
+        args.run(args)
+    except RetalkError as error:
+        print(f"retalk: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("retalk: stopped; nothing was written.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:  # a mistake of ours: say so in a line, and where with -v
+        if args.verbose:
+            traceback.print_exc()
+        what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        print(
+            f"retalk: this should not have happened ({what}). Please report it with what -v prints.",
+            file=sys.stderr,
+        )
+        return MISTAKE
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+# Words of the command line
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="retalk", description="Give a talking-head clip a new voice: the lips follow it."
+    )
+    parser.add_argument("--version", action="version", version=f"retalk {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_dub(commands)
+    _add_inspect(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_dub(commands: _Commands) -> None:
+    dub = commands.add_parser("dub", help="make the lips in a clip follow a voice")
+    dub.set_defaults(run=_run_dub)
+    dub.add_argument("clip", type=Path, help="a clip, or a still picture")
+    dub.add_argument("voice", type=Path, help="a sound file, or a clip with sound")
+    dub.add_argument("-o", "--output", type=Path, required=True, help="the file to write: .mp4, .mov, .mkv")
+    dub.add_argument("--engine", choices=("auto", "embedded"), default="auto", help="default: auto")
+
+    length = dub.add_argument_group("length and time (seconds, or minutes:seconds)")
+    length.add_argument(
+        "--voice-longer",
+        choices=("bounce", "stretch", "hold", "loop", "cut_voice"),
+        default="bounce",
+        help="what the picture does when the voice outlasts it; default: bounce, to and fro",
+    )
+    length.add_argument(
+        "--voice-shorter",
+        choices=("keep_clip", "end_with_voice"),
+        default="keep_clip",
+        help="default: keep_clip, the rest stays as it is",
+    )
+    length.add_argument(
+        "--pauses",
+        choices=("close", "keep_original"),
+        default="close",
+        help="what the mouth does while the voice rests; default: close",
+    )
+    length.add_argument("--start", default="0", help="leave out this much of clip and voice")
+    length.add_argument("--duration", help="use this much of clip and voice")
+    length.add_argument("--edit-only", default="", metavar="RANGES", help='such as "0:01.5-0:03, 10-12"')
+    length.add_argument("--fps", metavar="RATE", help="a constant frame rate; default: the clip's own timing")
+    length.add_argument("--soundtrack", type=Path, help="what the file shall sound like, if not the voice")
+
+    face = dub.add_argument_group("whose face")
+    _add_face_choice(face)
+    face.add_argument(
+        "--smoothing", choices=("savgol", "none"), default="savgol", help="of landmarks over time"
+    )
+
+    made = dub.add_argument_group("what is made")
+    made.add_argument("--codec", choices=("h264", "prores", "ffv1"), default="h264", help="default: h264")
+    made.add_argument(
+        "--quality", type=int, metavar="CRF", help="of h264, 0 to 51, lower is better; default: 17"
+    )
+    made.add_argument(
+        "--phones",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="recognise speech sounds with pocketsphinx; default: auto, where it is installed",
+    )
+    made.add_argument("--sheet", type=Path, metavar="PNG", help="write mouths before and after")
+    made.add_argument("--chart", type=Path, metavar="PNG", help="write loudness and mouth opening over time")
+    made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
+    made.add_argument("--no-check", action="store_true", help="don't look at the result again")
+    _add_talk(dub)
+
+
+def _add_face_choice(group: argparse._ArgumentGroup) -> None:
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--face-index", type=int, metavar="N", help="the N-th face from the left, from 0")
+    which.add_argument("--face-at", metavar="X,Y", help="the face nearest to this pixel")
+    which.add_argument(
+        "--face-mask", type=Path, metavar="PICTURE", help="the face that is white in this picture"
+    )
+
+
+def _add_talk(command: argparse.ArgumentParser) -> None:
+    talk = command.add_argument_group("what is said")
+    talk.add_argument("--json", action="store_true", help="print the report as JSON")
+    talk.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+    talk.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
+
+
+def _add_inspect(commands: _Commands) -> None:
+    inspect = commands.add_parser("inspect", help="show which face would be followed, and where it is lost")
+    inspect.set_defaults(run=_run_inspect)
+    inspect.add_argument("clip", type=Path)
+    inspect.add_argument("-o", "--output", type=Path, help="a video with the track drawn in, or a .png sheet")
+    _add_face_choice(inspect.add_argument_group("whose face"))
+    _add_talk(inspect)
+
+
+def _add_demo(commands: _Commands) -> None:
+    demo = commands.add_parser("demo", help="dub a public-domain portrait with a synthetic voice")
+    demo.set_defaults(run=_run_demo)
+    demo.add_argument("-o", "--output", type=Path, default=Path("out/demo.mp4"), help="default: out/demo.mp4")
+    _add_talk(demo)
+
+
+# What the commands do
+
+
+def _run_dub(args: argparse.Namespace) -> None:
+    from .networks import LocalNetworks
+    from .pipeline import dub
+    from .video import open_clip
+
+    _refuse_overwriting(args)
+    options = _options(args)
+    clip = open_clip(args.clip)
+    with _Bars(args.quiet) as bars:
+        dubbed = dub(clip, args.voice, args.output, options, LocalNetworks(), bars)
+    _hand_over(dubbed, args)
+
+
+def _refuse_overwriting(args: argparse.Namespace) -> None:
+    for given in (args.clip, args.voice, args.soundtrack):
+        if given and given.exists() and args.output.exists() and given.samefile(args.output):
+            raise OptionError(f"{given} would be overwritten by the result. Choose another name after -o.")
+
+
+def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
+    from .pictures import write_file, write_picture
+
+    for path, picture in ((args.sheet, dubbed.sheet), (args.chart, dubbed.chart)):
+        if path:
+            write_picture(path, picture)
+    if args.report:
+        write_file(args.report, f"{dubbed.report.to_json()}\n".encode())
+    print(dubbed.report.to_json() if args.json else dubbed.report.to_text())
+
+
+def _run_inspect(args: argparse.Namespace) -> None:
+    from .faces import load_face_networks, track_faces
+    from .overlay import describe_track, overlay_sheet, write_overlay
+    from .pictures import write_picture
+    from .video import open_clip, prefetch
+
+    clip = open_clip(args.clip)
+    frames = range(len(clip.times))
+    with _Bars(args.quiet) as bars:
+        tracked = track_faces(
+            prefetch(clip.frames()),
+            load_face_networks(),
+            choice=_face_choice(args),
+            frame_count=len(frames),
+            progress=bars("track"),
+        )
+        if args.output and args.output.suffix.lower() == ".png":
+            write_picture(args.output, overlay_sheet(clip, tracked, frames))
+        elif args.output:
+            write_overlay(clip, tracked, args.output, frames, bars("drawing"))
+    found = describe_track(clip, tracked, frames)
+    if args.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    print(f"{clip.path.name}: {found['width']}x{found['height']}, {found['frames']} frames, ", end="")
+    print(f"{found['seconds']:.2f} s, frame rate {found['frame_rate']}")
+    print(f"face in {found['frames_with_face']} frames, faces seen: {found['faces_seen']}, ", end="")
+    print(f"{found['face_height']['median']:.0f} pixels high, {len(found['cuts'])} cuts")
+    for stretch in found["untouched"]:
+        print(f"no edit from {stretch['start']:.2f} to {stretch['end']:.2f} s: {stretch['reason']}")
+
+
+def _run_demo(args: argparse.Namespace) -> None:
+    from .demo import run_demo
+
+    with _Bars(args.quiet) as bars:
+        dubbed, sheet = run_demo(args.output, bars)
+    print(dubbed.report.to_json() if args.json else dubbed.report.to_text())
+    if not args.json:
+        print(f"\nvideo: {args.output}\ncontact sheet: {sheet}")
+
+
+# From words to options
+
+
+def _options(args: argparse.Namespace) -> DubOptions:
+    from .options import DubOptions
+    from .timeline import parse_ranges, parse_time
+
+    if args.quality is not None and not 0 <= args.quality <= 51:
+        raise OptionError(f"A quality of {args.quality} is out of range: 0 (lossless) to 51, 17 by default.")
+    return DubOptions(
+        engine=args.engine,
+        face=_face_choice(args),
+        longer=args.voice_longer,
+        shorter=args.voice_shorter,
+        pauses=args.pauses,
+        start=parse_time(args.start),
+        duration=None if args.duration is None else parse_time(args.duration),
+        edit_only=parse_ranges(args.edit_only),
+        soundtrack=args.soundtrack,
+        constant_rate=None if args.fps is None else _rate(args.fps),
+        smoothing=args.smoothing,
+        phones={"auto": None, "on": True, "off": False}[args.phones],
+        codec=args.codec,
+        quality=args.quality,
+        check=not args.no_check,
+    )
+
+
+def _rate(text: str) -> Fraction:
+    """29.97 and 30000/1001 mean the same rate, as 23.976 and 59.94 have their fractions too."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(
+            f"{text} is no frame rate. Give a number such as 25, 29.97 or 30000/1001."
+        ) from None
+    exact = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    return exact if 0 < abs(rate - exact) < Fraction(1, 200) and rate.denominator > 1 else rate
+
+
+def _face_choice(args: argparse.Namespace) -> FaceChoice:
+    from .faces import FaceChoice
+
+    if args.face_index is not None:
+        return FaceChoice("index", index=args.face_index)
+    if args.face_at is not None:
+        try:
+            x, y = (float(part) for part in args.face_at.split(","))
+        except ValueError:
+            raise OptionError(f"{args.face_at} is no place. Give a pixel as X,Y, such as 640,360.") from None
+        return FaceChoice("point", point=(x, y))
+    if args.face_mask is not None:
+        return FaceChoice("mask", mask=_read_mask(args.face_mask))
+    return FaceChoice()
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    from .video import open_clip
+
+    frame = next(iter(open_clip(path).frames([0])))
+    return frame.pixels.max(axis=2).astype("float32") / frame.pixels.max().clip(1)
+
+
+# Progress
+
+
+class _Bars:
+    """One progress bar for each stage, with rate and remaining time; on a terminal or in a log."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._close()
+
+    def __call__(self, stage: str) -> Progress:
+        from tqdm import tqdm
+
+        self._close()
+        seen_live = sys.stderr.isatty()
+        bar = tqdm(
+            desc=STAGES.get(stage, stage),
+            unit=" s" if stage == "listen" else " frames",
+            disable=self._quiet,
+            mininterval=0.2 if seen_live else 15,
+            leave=True,
+            file=sys.stderr,
+        )
+        self._bar = bar
+
+        def tell(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return tell
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,57 @@
+"""The demo: a public-domain portrait speaks with a synthetic voice. It needs nothing from the web."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .errors import InputError
+from .networks import LocalNetworks
+from .options import DubOptions
+from .pictures import write_picture
+from .pipeline import Dubbed, StageProgress, dub, quiet
+from .video import open_clip
+
+TEXT = (
+    "Good morning, and welcome. My mouth moves with every word, but the rest of the picture stays as it was. "
+    "... Who would have thought so?"
+)
+SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
+
+
+def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Path]:
+    """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
+        portrait = Path(folder) / "portrait.png"
+        write_picture(portrait, _portrait())
+        voice = _voice(Path(folder))
+        dubbed = dub(open_clip(portrait), voice, output, DubOptions(), LocalNetworks(), progress)
+    sheet = output.with_suffix(".png")
+    write_picture(sheet, dubbed.sheet)
+    return dubbed, sheet
+
+
+def _portrait() -> np.ndarray:
+    try:
+        from skimage.data import astronaut
+    except ImportError:
+        raise InputError(
+            "The demo's portrait comes with scikit-image, which is not installed. Run `make demo`, "
+            "or `pip install scikit-image`, or dub a picture of your own: retalk dub face.png voice.wav -o out.mp4"
+        ) from None
+    return astronaut()
+
+
+def _voice(folder: Path) -> Path:
+    """Speech of espeak-ng where it is installed, else the recording that ships with the project."""
+    program = shutil.which("espeak-ng")
+    if program is None:
+        return SHIPPED_VOICE
+    spoken = folder / "voice.wav"
+    done = subprocess.run([program, "-v", "en-us", "-s", "150", "-w", str(spoken), TEXT], check=False)
+    return spoken if done.returncode == 0 and spoken.exists() else SHIPPED_VOICE

@@ -1,0 +1,149 @@
+"""Carry pixels along with a triangle mesh.
+
+Positions are frame pixels with pixel i's centre at i + 0.5; OpenCV puts it at i, hence the halves below.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .shape import load_mouth_model
+
+FACE_OVAL = (
+    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
+    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
+)
+RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
+FINEST = 288  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
+STILL = 1e-3  # pixels; what moves less is left alone
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Half-open pixel ranges in a frame."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height, width."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def corner(self) -> np.ndarray:
+        return np.array((self.left, self.top), np.float32)
+
+
+def box_around(points: np.ndarray, frame_size: tuple[int, int], margin: float = 2) -> Box:
+    """The smallest box around points (N, 2) with a margin, inside the frame; at least one pixel."""
+    height, width = frame_size
+    low, high = np.floor(points.min(axis=0) - margin), np.ceil(points.max(axis=0) + margin)
+    left, top = int(np.clip(low[0], 0, width - 1)), int(np.clip(low[1], 0, height - 1))
+    return Box(left, top, int(np.clip(high[0], left + 1, width)), int(np.clip(high[1], top + 1, height)))
+
+
+@functools.lru_cache(maxsize=1)
+def lower_face() -> np.ndarray:
+    """Triangles (N, 3) that speech can move: FaceMesh points, then 36 ring points from 468 on."""
+    model = load_mouth_model()
+    triangles = [*model.triangles.tolist(), *model.inner.tolist()]
+    count = len(FACE_OVAL)
+    for i, (here, there) in enumerate(zip(FACE_OVAL, (*FACE_OVAL[1:], FACE_OVAL[0]), strict=True)):
+        ring_here, ring_there = 468 + i, 468 + (i + 1) % count
+        triangles += [[here, there, ring_here], [there, ring_there, ring_here]]
+    moves = np.concatenate([model.moves, np.zeros(count)])
+    return np.array([t for t in triangles if moves[t].max() > 0], np.int32)
+
+
+@functools.lru_cache(maxsize=1)
+def mouth_patch() -> np.ndarray:
+    """Triangles (N, 3) around the mouth from which texture is taken."""
+    model = load_mouth_model()
+    x, y = model.reference[:, 0], model.reference[:, 1]
+    inside = (abs(x) < 0.62) & (y > 0.3) & (y < 1.22)
+    triangles = np.concatenate([model.triangles, model.inner])
+    return triangles[inside[triangles].all(axis=1)]
+
+
+def with_ring(points: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Points (468, 2) and the ring (36, 2) around the face as it was given (468, 2)."""
+    oval = given[list(FACE_OVAL)]
+    centre = oval.mean(axis=0)
+    return np.concatenate([points, centre + RING * (oval - centre)]).astype(np.float32)
+
+
+def backward_map(
+    source: np.ndarray, target: np.ndarray, triangles: np.ndarray, box: Box, depth: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel of a box, where its colour comes from.
+
+    source, target: (N, 2) the mesh's points where the pixels are and where they shall go
+    depth:          (N,) larger is farther; nearer triangles cover farther ones
+    returns:        positions (h, w, 2) in the source, in its pixels, and a mask (h, w) of what triangles
+                    cover; elsewhere the position is the pixel's own
+    """
+    height, width = box.size
+    scale = min(1.0, FINEST / max(height, width))
+    rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
+    step = np.array((width / columns, height / rows), np.float32)
+    labels = _paint(((target - box.corner) / step), triangles, (rows, columns), depth)
+    offsets = _offsets(source, target, triangles)[labels]  # label -1: the last, no movement
+    x = box.left + step[0] * (np.arange(columns, dtype=np.float32) + 0.5)
+    y = box.top + step[1] * (np.arange(rows, dtype=np.float32) + 0.5)
+    shift = offsets[..., 0] * x[None, :, None] + offsets[..., 1] * y[:, None, None] + offsets[..., 2]
+    covered = (labels >= 0).astype(np.uint8)
+    if scale < 1:
+        shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
+        covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST)
+    shift[..., 0] += box.left + np.arange(width, dtype=np.float32) + 0.5
+    shift[..., 1] += (box.top + np.arange(height, dtype=np.float32) + 0.5)[:, None]
+    return shift, covered.astype(bool)
+
+
+def _paint(
+    points: np.ndarray, triangles: np.ndarray, size: tuple[int, int], depth: np.ndarray | None
+) -> np.ndarray:
+    labels = np.full(size, -1, np.int16)
+    order = np.arange(len(triangles))
+    if depth is not None:
+        order = np.argsort(-depth[triangles].mean(axis=1), kind="stable")
+    fixed = np.round((points - 0.5) * 16).astype(np.int32)[triangles]  # four binary places
+    for i in order.tolist():
+        cv2.fillConvexPoly(labels, fixed[i], i, lineType=cv2.LINE_8, shift=4)
+    return labels
+
+
+def _offsets(source: np.ndarray, target: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Affine offsets (N + 1, 2, 3): source position − target position, of each triangle and of none."""
+    corners = np.concatenate([target[triangles], np.ones((len(triangles), 3, 1))], axis=2).astype(np.float64)
+    flat = np.abs(np.linalg.det(corners)) < 1e-3  # a triangle without area covers no pixel that counts
+    corners[flat] = np.eye(3)
+    differences = (source[triangles] - target[triangles]).astype(np.float64)
+    affine = np.linalg.solve(corners, differences).transpose(0, 2, 1)
+    affine[flat] = 0
+    return np.concatenate([affine, np.zeros((1, 2, 3))]).astype(np.float32)
+
+
+def carry(picture: np.ndarray, positions: np.ndarray, corner: np.ndarray | None = None) -> np.ndarray:
+    """Sample a picture (H, W, C), whose left top is at `corner`, at frame positions (h, w, 2); bicubic."""
+    shift = np.float32(0.5) if corner is None else (corner + np.float32(0.5))
+    return cv2.remap(picture, positions - shift, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def moved(positions: np.ndarray, box: Box) -> np.ndarray:
+    """Mask (h, w) of the pixels whose colour comes from elsewhere."""
+    height, width = box.size
+    x = box.left + np.arange(width, dtype=np.float32) + 0.5
+    y = (box.top + np.arange(height, dtype=np.float32) + 0.5)[:, None]
+    return (abs(positions[..., 0] - x) > STILL) | (abs(positions[..., 1] - y) > STILL)

@@ -1,0 +1,40 @@
+"""Where a pipeline gets its networks from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from torch import nn
+
+from ..models.detector import load_detector
+from ..models.landmarks import load_face_mesh
+
+BUNDLED: dict[str, Callable[[], nn.Module]] = {
+    "detector_short": lambda: load_detector("short"),
+    "detector_full": lambda: load_detector("full"),
+    "face_mesh": load_face_mesh,
+}
+
+
+FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
+
+
+class NetworkProvider(Protocol):
+    """Lends networks by their catalogue key; a host decides where they live and for how long."""
+
+    def borrow(self, key: str) -> AbstractContextManager[nn.Module]: ...
+
+
+class LocalNetworks:
+    """Loads networks from disk when they are first asked for, and keeps them."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, nn.Module] = {}
+
+    @contextmanager
+    def borrow(self, key: str) -> Iterator[nn.Module]:
+        if key not in self._loaded:
+            self._loaded[key] = BUNDLED[key]()
+        yield self._loaded[key]
