@@ -1,4 +1,4 @@
-"""BlazeFace, MediaPipe's face detectors: short-range for faces that fill the picture, full-range for small ones."""
+"""BlazeFace, MediaPipe's face detectors: short-range for large faces, full-range for small ones."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Head(nn.Module):
         self.box = nn.Conv2d(channels, anchors * (4 + 2 * KEYPOINTS), 1)
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, C, h, w) to logits (B, h·w·anchors) and points (B, h·w·anchors, 8, 2), cell by cell."""
+        """Features (B, C, h, w) to logits (B, N) and points (B, N, 8, 2), cell by cell."""
         scores = self.score(features).permute(0, 2, 3, 1).flatten(1)
         points = self.box(features).permute(0, 2, 3, 1).reshape(len(features), scores.shape[1], -1, 2)
         return scores, points

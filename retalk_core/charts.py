@@ -59,9 +59,9 @@ def draw_chart(scene: Scene) -> np.ndarray:
             cv2.LINE_AA,
         )
     curves = [("loudness", scene.loudness, BLUE), ("mouth, wanted", scene.wanted, ORANGE)]
-    if scene.seen is not None and len(scene.seen):
+    if scene.seen is not None and np.isfinite(scene.seen).any():
         curves.append(
-            ("mouth, found in the result", scene.seen / max(np.percentile(scene.seen, 99), 0.02), GREEN)
+            ("mouth, found in the result", scene.seen / max(np.nanpercentile(scene.seen, 99), 0.02), GREEN)
         )
     for i, (name, values, colour) in enumerate(curves):
         _curve(picture, scene.times[: len(values)], values, colour, length)

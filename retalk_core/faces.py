@@ -28,10 +28,12 @@ from .errors import InputError, NoFaceError, OptionError
 from .types import FaceTrack, Frame, Progress, silent
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
+HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
 
 # Looking
 LOOK_SIDE = 640  # frames are shrunk to this longer side before the detectors see them
-TILE_SIDES = (960, 480)  # pixels of the frame; tiles in which small faces are sought
+TILE_SIDES = (960, 360)  # pixels of the frame; tiles in which small faces are sought
+TILE_THRESHOLD = 0.5  # lower than the detector's own: the mesh has the last word
 LOOK_SECONDS = 1.0  # a followed face is checked against the detectors this often ...
 LOOK_FRAMES = 25  # ... or after this many frames, whichever comes first
 FULL_LOOK_FRAMES = 3  # without a face, the slower detector looks in every third frame ...
@@ -233,8 +235,7 @@ class _Follower:
             shot.missing += 1
             return _Sighting(frame.time, shot.number, shot.seen, reason=self._absence())
         shot.points, shot.time, shot.missing = mesh.points, frame.time, 0
-        small = face_height(mesh.points) < SMALLEST_FACE
-        reason: Reason = "too small" if small else ""
+        reason: Reason = "" if _large_enough(mesh.points) else "too small"
         return _Sighting(frame.time, shot.number, shot.seen, mesh.points, mesh.score, reason, continues)
 
     def _absence(self) -> Reason:
@@ -284,7 +285,7 @@ class _Follower:
             shot.tiles_wait *= 2  # a long stretch without faces should not cost much
         found = sorted(found, key=lambda face: -_area(face.box))[:MOST_FACES]
         meshes = [mesh for face in found if (mesh := self._settle(frame.pixels, face))]
-        usable = [mesh for mesh in meshes if face_height(mesh.points) >= SMALLEST_FACE] or meshes
+        usable = [mesh for mesh in meshes if _large_enough(mesh.points)] or meshes
         shot.seen = len(usable)
         chosen = choose(usable, self.choice, frame)
         if chosen is not None:
@@ -334,13 +335,13 @@ def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray) -> list[Detection]
     """Find small faces in overlapping tiles of a frame, in its pixels; large tiles first."""
     height, width = pixels.shape[:2]
     for side in TILE_SIDES:
-        if side >= 0.8 * max(height, width):
+        if side >= 0.75 * max(height, width):
             continue
         found: list[Detection] = []
         for top in _tile_starts(height, side):
             for left in _tile_starts(width, side):
                 tile = _eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
-                faces = detect(networks.full, tile)
+                faces = detect(networks.full, tile, TILE_THRESHOLD)
                 found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
         if found:
             return found
@@ -410,6 +411,10 @@ def face_height(points: np.ndarray) -> float:
     return float(np.linalg.norm(points[10, :2] - points[152, :2]))
 
 
+def _large_enough(points: np.ndarray) -> bool:
+    return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
+
+
 def _boxes(faces: Sequence[Detection]) -> np.ndarray:
     return np.array([face.box for face in faces]).reshape(-1, 4)
 
@@ -434,7 +439,7 @@ def _step(before: np.ndarray, after: np.ndarray) -> float:
 # Cuts
 
 CUT_PICTURE = (64, 36)  # width and height that frames are shrunk to before they are compared
-CUT_CHANGE = 0.5  # of the picture's contrast, left over when movement is made up for
+CUT_CHANGE = 0.56  # of the picture's contrast, left over when movement is made up for
 CUT_REACH = 6  # pixels of the small picture that a part may have moved
 CUT_BLOCKS = (8, 9)  # width and height of the parts
 FLASH_FRAMES = 3  # a picture that is back after so many frames was not cut

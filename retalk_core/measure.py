@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from .mouth.retrieval import mouth_thumb
-from .mouth.shape import OUTER_LIP, head_poses, measure_mouth
+from .mouth.retrieval import lip_sharpness, mouth_thumb
+from .mouth.shape import head_poses, measure_mouth
 
 LAGS = 8  # frames to either side
 FEWEST = 25  # frames that say anything about a lag
@@ -41,20 +40,6 @@ class MouthWatch:
     def flicker(self) -> float:
         """Mean absolute second difference over time of a small mouth picture held still."""
         return float(np.mean(self._steps)) if self._steps else 0.0
-
-
-def lip_sharpness(pixels: np.ndarray, mesh: np.ndarray) -> float:
-    """Mean absolute Laplacian inside the outer lip."""
-    outline = mesh[list(OUTER_LIP), :2]
-    low = np.clip(np.floor(outline.min(axis=0)).astype(int) - 2, 0, None)
-    high = np.ceil(outline.max(axis=0)).astype(int) + 3
-    part = pixels[low[1] : high[1], low[0] : high[0]]
-    if not part.size:
-        return 0.0
-    grey = part.astype(np.float32).mean(axis=2) / np.iinfo(pixels.dtype).max
-    inside = np.zeros(grey.shape, np.uint8)
-    cv2.fillPoly(inside, [np.round(outline - low - 0.5).astype(np.int32)], 1)
-    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[inside > 0].mean()) if inside.any() else 0.0
 
 
 def best_lag(opening: np.ndarray, loudness: np.ndarray, used: np.ndarray) -> tuple[int, float] | None:

@@ -131,7 +131,7 @@ def analyse(
 def synthesise(
     analysis: Analysis, voice: SoundSource, output: Path, options: DubOptions, progress: Progress = silent
 ) -> tuple[ResultWatch, int]:
-    """Second pass: edit frame by frame, write the file; returns what to check in it and how many were edited."""
+    """Second pass: edit frame by frame, write the file; returns what to check in it, and the frames edited."""
     clip, timeline, track = analysis.clip, analysis.timeline, analysis.tracked.track
 
     def frames_at(rows: Sequence[int]) -> Iterable[Frame]:

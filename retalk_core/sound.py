@@ -121,10 +121,11 @@ class _Decoder:
             self.rate, self._chunks = source.rate, _array_chunks(source)
         else:
             self._container, stream, zero = _open(Path(source))
+            until = _known_end(stream)
             frames = _decoded(self._container, stream)
             head = next(frames, None)  # what the container says about the rate is not always true
             self.rate = head.sample_rate if head is not None else SAMPLE_RATE
-            self._chunks = _aligned(chain([head], frames) if head is not None else [], self.rate, zero)
+            self._chunks = _aligned(chain([head] if head else [], frames), self.rate, zero, until)
         self._head = next(self._chunks, None)
         if self._head is None:
             self.close()
@@ -171,6 +172,15 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream, Fraction | None]:
     return container, sounds[0], zero
 
 
+def _known_end(stream: AudioStream) -> Fraction | None:
+    """When a sound in MP4 ends; its last packet is longer than that, filled up with silence."""
+    if (
+        stream.frames and stream.duration and stream.time_base
+    ):  # a file of fragments doesn't count its packets
+        return ((stream.start_time or 0) + stream.duration) * stream.time_base
+    return None
+
+
 def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
     """Decode all that can be decoded."""
     import av
@@ -184,9 +194,9 @@ def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.Audi
 
 
 def _aligned(
-    frames: Iterable[av.AudioFrame], rate: int, zero: Fraction | None
+    frames: Iterable[av.AudioFrame], rate: int, zero: Fraction | None, until: Fraction | None
 ) -> Generator[np.ndarray, None, None]:
-    """Sound from `zero` on: what begins earlier is cut off, what begins later or is missing is silent."""
+    """Sound from `zero` to `until`: what is outside is cut off, what begins later or is missing is silent."""
     written = 0
     for frame in frames:
         chunk = _clean(_as_float(frame))
@@ -197,12 +207,14 @@ def _aligned(
             zero = moment if zero is None else zero
             ahead = round((moment - zero) * rate) - written
             if ahead > LONGEST_GAP * rate:
-                zero, ahead = moment - Fraction(written, rate), 0
+                zero, ahead, until = moment - Fraction(written, rate), 0, None
             if written == 0 or abs(ahead) > JITTER * rate:
                 for at in range(0, ahead, CHUNK):
                     yield np.zeros((chunk.shape[0], min(CHUNK, ahead - at)), np.float32)
                 chunk = chunk[:, max(0, -ahead) :]
                 written += max(0, ahead)
+            if until is not None:
+                chunk = chunk[:, : max(0, round((until - zero) * rate) - written)]
         written += chunk.shape[1]
         if chunk.size:
             yield chunk

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain, cycle, pairwise, repeat
 from typing import Literal, get_args
 
@@ -34,12 +35,12 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.source)
 
-    @property
+    @cached_property
     def durations(self) -> tuple[Fraction, ...]:
         """Seconds that each frame is shown for."""
         return _gaps(self.times, self.end)
 
-    @property
+    @cached_property
     def rate(self) -> Fraction | None:
         """Frames per second where every frame is shown equally long, else None."""
         gap = self.end / len(self)

@@ -123,8 +123,8 @@ class Clip:
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         """Decode frames in the order asked for; all of them by default.
 
-        Runs forwards and backwards and repeats are cheap, jumps cost a seek. Pixels are (H, W, 3) RGB: uint8, or
-        uint16 over its whole range for clips above 8 bit. A repeated frame is the same array: don't write
+        Runs forwards and backwards and repeats are cheap, jumps cost a seek. Pixels are (H, W, 3) RGB: uint8,
+        or uint16 over its whole range for clips above 8 bit. A repeated frame is the same array: don't write
         into it. Memory doesn't grow with the clip. Raises InputError if no frame can be decoded at all.
         """
         with _Reader(self) as reader:
@@ -321,7 +321,7 @@ def _first_frame(path: Path, index: _Index) -> tuple[av.VideoFrame, ColorTags, F
 
 def _upright(frame: av.VideoFrame) -> _Turn:
     """Read the display matrix, which phones write instead of turning the pixels."""
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return _Turn()
     a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5]
@@ -362,7 +362,8 @@ def _clock(
 def _constant_rate(ticks: list[int], tick: Fraction, declared: list[Fraction]) -> Fraction | None:
     """Find the rate that explains all times, if there is one.
 
-    Milliseconds hide whether a clip has 30 or 30000/1001 frames per second; what the container declares decides.
+    Milliseconds hide whether a short clip has 30 or 30000/1001 frames per second; then what the container
+    declares decides.
     """
     measured = (len(ticks) - 1) / (ticks[-1] * tick)
     usual = [rate for guess in (*declared, measured) for rate in _usual_rates(guess)]
@@ -457,7 +458,7 @@ class _Reader:
         standing_in = self._held or self._ahead
         if standing_in is None:
             raise InputError(
-                f"{self._clip.path} can't be decoded any more: it may have been changed meanwhile, so try again."
+                f"{self._clip.path} can't be decoded any more: it may have been changed meanwhile, try again."
             )
         number, frame = standing_in
         if number != index:
@@ -492,7 +493,7 @@ class _Reader:
 
     def _restart(self) -> None:
         self._container = open_container(self._clip.path)
-        self._stream = self._container.streams[self._clip._index.stream]
+        self._stream: Any = self._container.streams[self._clip._index.stream]
         self._stream.codec_context.thread_type = "AUTO"
         self._begin()
 
@@ -561,7 +562,15 @@ class _RgbConverter:
         self._filter = _Filter(self._describe)
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-        pixels = self._filter(frame).to_ndarray()
+        import av
+
+        try:
+            pixels = self._filter(frame).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export it "
+                "again as H.264 in MP4."
+            ) from error
         return self._clip._turn.apply(pixels)
 
     def _describe(self, frame: av.VideoFrame) -> list[tuple[str, str]]:
@@ -688,7 +697,8 @@ class VideoWriter:
         self._recipe = _recipe(codec)
         self._check_target(codec)
         self._rate = rate
-        self._tick = tick or (Fraction(1, rate.numerator) if rate else Fraction(1, 90_000))
+        exact = rate is not None and rate.numerator <= 1_000_000
+        self._tick = tick or Fraction(1, rate.numerator if rate and exact else 90_000)
         if self._tick.numerator != 1:
             raise ValueError(f"a tick must be 1/n second, not {self._tick}")
         self._quality = QUALITY if quality is None else quality
@@ -746,7 +756,7 @@ class VideoWriter:
             if not self._written:
                 raise ValueError("no frame was written")
             try:
-                os.replace(self._temporary, self.path)
+                self._temporary.replace(self.path)
             except OSError as reason:
                 raise self._unwritable(reason) from reason
         finally:
@@ -778,9 +788,8 @@ class VideoWriter:
     def _check_target(self, codec: str) -> None:
         suffix = self.path.suffix.lower()
         if suffix not in self._recipe.suffixes:
-            raise InputError(
-                f"{self.path.name} can't hold {codec} video: end its name in {' or '.join(self._recipe.suffixes)}."
-            )
+            wanted = " or ".join(self._recipe.suffixes)
+            raise InputError(f"{self.path.name} can't hold {codec} video: end its name in {wanted}.")
         if not self.path.parent.is_dir():
             raise InputError(f"The folder {self.path.parent} does not exist: create it, or choose another.")
         if self.path.is_dir():
@@ -793,8 +802,8 @@ class VideoWriter:
 
     def _unwritable(self, error: BaseException) -> InputError:
         return InputError(
-            f"{self.path} can't be written ({_reason(error)}): check that the disk has room and that its folder "
-            "may be written to, or choose another."
+            f"{self.path} can't be written ({_reason(error)}): check that the disk has room and that its "
+            "folder may be written to, or choose another."
         )
 
 
@@ -882,7 +891,8 @@ class _Muxer:
             if color.matrix not in (*MATRICES, UNSPECIFIED):  # the source is RGB
                 color = ColorTags(color.primaries, color.transfer, color.matrix_for(self._size), False)
             self._to_frame = _YuvConverter(self._size, color, depth, pixel_format)
-        stream: Any = self._container.add_stream(encoder, rate=writer._rate or Fraction(25), options=options)
+        rate = (writer._rate or Fraction(25)).limit_denominator(100_000)  # ffmpeg's fractions are of 32 bits
+        stream: Any = self._container.add_stream(encoder, rate=rate, options=options)
         stream.height, stream.width = self._size
         stream.pix_fmt = pixel_format
         stream.thread_type = "AUTO"
@@ -906,7 +916,7 @@ class _SoundTrack:
         self._layout = "mono" if sound.channels == 1 else "stereo"
         self._samples = 0  # written so far
         self._stream: Any = container.add_stream(codec, rate=sound.rate)
-        context = self._stream.codec_context
+        context: Any = self._stream.codec_context
         context.layout = self._layout
         context.format = "fltp" if codec == "aac" else "s32"
         context.time_base = Fraction(1, sound.rate)

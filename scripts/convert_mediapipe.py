@@ -5,8 +5,9 @@ Download the two packages (npm pack @mediapipe/face_mesh@0.4.1657299874 and
 
     python scripts/convert_mediapipe.py MESH_PACKAGE DETECTION_PACKAGE [--check] [--record]
 
-It needs the packages retalk-nodes and tflite; --check compares with the original runtime and needs
-ai-edge-litert. The weights are stored in fp16, as they are in the originals: nothing is lost.
+It needs the packages retalk-nodes and tflite; --check compares with the original runtimes and needs
+ai-edge-litert, mediapipe 0.10.14 and protobuf below 5. The weights are stored in fp16, as they are in
+the originals: nothing is lost.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ from pathlib import Path
 import numpy as np
 import tflite
 import torch
-from retalk_nodes.models.detector import WEIGHTS, FullRangeDetector, ShortRangeDetector, load_weights
-from retalk_nodes.models.landmarks import FaceMesh
+from retalk_nodes.models.detector import (
+    WEIGHTS,
+    Detector,
+    FullRangeDetector,
+    ShortRangeDetector,
+    load_weights,
+)
+from retalk_nodes.models.landmarks import LIPS, FaceMesh
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -31,6 +38,36 @@ GOLDEN = Path(__file__).parent.parent / "tests" / "golden" / "face_networks.safe
 MESH_PACKAGE = "npm package @mediapipe/face_mesh, version 0.4.1657299874"
 DETECTION_PACKAGE = "npm package @mediapipe/face_detection, version 0.4.1657300184"
 EYE_OUTPUTS = (2 * 71, 2 * 5)  # values of each refined eye and iris
+EYES = (  # points that the original refines and the conversion doesn't
+    *(33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173, 130, 25, 110, 24),
+    *(23, 22, 26, 112, 243, 247, 30, 29, 27, 28, 56, 190, 226, 31, 228, 229, 230, 231, 232, 233),
+    *(244, 113, 225, 224, 223, 222, 221, 189, 35, 124, 46, 53, 52, 65, 143, 111, 117, 118, 119, 120),
+    *(121, 128, 245, 156, 70, 63, 105, 66, 107, 55, 193, 263, 249, 390, 373, 374, 380, 381, 382, 362),
+    *(466, 388, 387, 386, 385, 384, 398, 359, 255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257),
+    *(258, 286, 414, 446, 261, 448, 449, 450, 451, 452, 453, 464, 342, 445, 444, 443, 442, 441, 413, 265),
+    *(353, 276, 283, 282, 295, 372, 340, 346, 347, 348, 349, 350, 357, 465, 383, 300, 293, 334, 296, 336),
+    *(285, 417),
+)
+EVERY = 8  # anchors are recorded
+MESH_GRAPH = """
+input_stream: "image"
+input_stream: "region"
+output_stream: "landmarks"
+node {
+  calculator: "ConstantSidePacketCalculator"
+  output_side_packet: "PACKET:with_attention"
+  node_options: {
+    [type.googleapis.com/mediapipe.ConstantSidePacketCalculatorOptions]: { packet { bool_value: true } }
+  }
+}
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:region"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
 WEIGHTED = (
     tflite.BuiltinOperator.CONV_2D,
     tflite.BuiltinOperator.DEPTHWISE_CONV_2D,
@@ -200,51 +237,93 @@ def write(path: Path, state: dict[str, Tensor], metadata: dict[str, str] | None 
     path.write_bytes(len(header).to_bytes(8, "little") + header + data[start:])
 
 
-def check(name: str, data: bytes) -> dict[str, Tensor]:
-    """Print how far the converted network's outputs are from the original's; return input and outputs."""
+def check_detector(name: str, data: bytes) -> dict[str, Tensor]:
+    """Print how far a converted detector's outputs are from the original's; return some of the latter."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=data, num_threads=1)
     interpreter.allocate_tensors()
     slot = interpreter.get_input_details()[0]
-    side = int(slot["shape"][1])
-    picture = recipe_picture(side)
-    scaled = picture if name == "face_mesh" else picture * 2 - 1
-    interpreter.set_tensor(slot["index"], scaled.permute(0, 2, 3, 1).contiguous().numpy())
+    picture = recipe_picture(int(slot["shape"][1])).float().div(127.5).sub(1)
+    interpreter.set_tensor(slot["index"], picture[None].numpy())
     interpreter.invoke()
-    expected = [
-        torch.from_numpy(interpreter.get_tensor(o["index"])) for o in interpreter.get_output_details()
-    ]
+    points, scores = (interpreter.get_tensor(o["index"]) for o in interpreter.get_output_details())
 
     network = load_weights(SOURCES[name].build(), WEIGHTS / f"{name}.safetensors")
+    assert isinstance(network, Detector)
     with torch.inference_mode():
-        first, second = network(scaled) if name == "face_mesh" else reversed(network.read(scaled))
-    outputs = {"points": first, "scores": second}
+        own_scores, own_points = network.read(picture.permute(2, 0, 1)[None])
     recorded = {}
-    for (key, output), reference in zip(outputs.items(), expected, strict=True):
-        reference = reference.reshape(output.shape)
-        largest = (output - reference).abs().max()
-        print(
-            f"{name} {key}: differs by {largest:.1e} at most, where values reach {reference.abs().max():.4g}"
-        )
-        recorded[f"{name}.{key}"] = reference.contiguous()
+    for part, own, original in (("scores", own_scores, scores), ("points", own_points, points)):
+        reference = torch.from_numpy(original).reshape(own.shape)
+        report(f"{name} {part}", own, reference)
+        recorded[f"{name}.{part}"] = reference[:, ::EVERY].contiguous()
     return recorded
 
 
+def check_mesh() -> dict[str, Tensor]:
+    """Print how far the converted FaceMesh is from the original in a mediapipe graph; return the latter."""
+    points = original_mesh(recipe_picture(192).numpy())
+    network = load_weights(FaceMesh(), WEIGHTS / "face_mesh.safetensors")
+    with torch.inference_mode():
+        own, _ = network(recipe_picture(192).permute(2, 0, 1)[None] / 255)
+    kept = torch.tensor([i for i in range(468) if i not in EYES])
+    report("face_mesh lips", own[:, LIPS], points[:, LIPS])
+    report("face_mesh points", own[:, kept], points[:, kept])
+    return {"face_mesh.kept": kept, "face_mesh.points": points[:, kept].contiguous()}
+
+
+def report(name: str, own: Tensor, original: Tensor) -> None:
+    """Print the largest difference."""
+    largest = (own - original).abs().max()
+    print(f"{name}: differ by {largest:.1e} at most; the original reaches {original.abs().max():.4g}")
+
+
+def original_mesh(crop: np.ndarray) -> Tensor:
+    """The points (1, 468, 3) of a crop (192, 192, 3) uint8, in its pixels, by the package mediapipe 0.10.14.
+
+    tflite's own runtime lacks the operations of the second look at the lips.
+    """
+    import mediapipe
+    from mediapipe.framework.formats import rect_pb2
+    from mediapipe.python import packet_creator, packet_getter
+    from mediapipe.python._framework_bindings import resource_util
+
+    resource_util.set_resource_dir(str(Path(mediapipe.__file__).parent.parent))
+    graph = mediapipe.CalculatorGraph(graph_config=MESH_GRAPH)
+    found: list[list[tuple[float, float, float]]] = []
+    graph.observe_output_stream(
+        "landmarks",
+        lambda _, packet: found.append([(p.x, p.y, p.z) for p in packet_getter.get_proto(packet).landmark]),
+    )
+    graph.start_run()
+    image = packet_creator.create_image_frame(data=crop, image_format=mediapipe.ImageFormat.SRGB)
+    region = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1, rotation=0)
+    graph.add_packet_to_input_stream("image", image.at(1))
+    graph.add_packet_to_input_stream("region", packet_creator.create_proto(region).at(1))
+    graph.close_all_packet_sources()
+    graph.wait_until_done()
+    return torch.tensor(found[0])[None, :468] * 192
+
+
 def recipe_picture(side: int) -> Tensor:
-    """A face of four ellipses, (1, 3, side, side) in [0, 1]; the tests draw the same one."""
+    """A face of ellipses, (side, side, 3) uint8; the tests draw the same one."""
     axis = (torch.arange(side) + 0.5) / side
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    picture = torch.stack([0.3 + 0.2 * x, 0.4 + 0.2 * y, 0.5 - 0.2 * x])
+    picture = torch.stack([80 + 40 * x, 100 + 40 * y, 120 - 40 * x], dim=2)
     for centre, radii, colour in (
-        ((0.5, 0.5), (0.28, 0.38), (0.85, 0.65, 0.55)),
-        ((0.38, 0.42), (0.06, 0.03), (0.1, 0.1, 0.15)),
-        ((0.62, 0.42), (0.06, 0.03), (0.1, 0.1, 0.15)),
-        ((0.5, 0.7), (0.11, 0.03), (0.6, 0.2, 0.2)),
+        ((0.5, 0.5), (0.27, 0.36), (215, 165, 140)),  # skin
+        ((0.38, 0.42), (0.05, 0.022), (30, 25, 40)),  # eyes
+        ((0.62, 0.42), (0.05, 0.022), (30, 25, 40)),
+        ((0.38, 0.36), (0.07, 0.012), (90, 60, 50)),  # brows
+        ((0.62, 0.36), (0.07, 0.012), (90, 60, 50)),
+        ((0.5, 0.57), (0.035, 0.02), (150, 100, 90)),  # nose
+        ((0.5, 0.68), (0.1, 0.03), (170, 60, 70)),  # lips
+        ((0.5, 0.68), (0.07, 0.008), (60, 20, 30)),
     ):
         inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
-        picture = torch.where(inside, torch.tensor(colour)[:, None, None], picture)
-    return picture[None]
+        picture[inside] = torch.tensor(colour, dtype=picture.dtype)
+    return picture.round().to(torch.uint8)
 
 
 def main() -> None:
@@ -271,7 +350,7 @@ def main() -> None:
         stored = path.read_bytes()
         print(f"{path.name}: {len(stored)} bytes, sha256 {hashlib.sha256(stored).hexdigest()}")
         if args.check or args.record:
-            recorded |= check(name, data)
+            recorded |= check_mesh() if name == "face_mesh" else check_detector(name, data)
     if args.record:
         write(GOLDEN, recorded)
 

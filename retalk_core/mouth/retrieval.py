@@ -89,7 +89,7 @@ class Bank:
     pictures: tuple[np.ndarray, ...]  # (h, w, 3) each, as decoded
     corners: tuple[np.ndarray, ...]  # (2,) each: where its left top lies in the frame
     thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
-    sharpness: np.ndarray  # (m,) relative to the bank's median
+    sharpness: np.ndarray  # (m,) of the lips
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -120,9 +120,8 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
         pictures.append(picture)
         corners.append(box.corner)
         thumbs.append(mouth_thumb(picture, shapes.pose[np.array([row])], box.corner))
-        sharpness.append(_sharpness(picture))
-    relative = np.array(sharpness) / max(float(np.median(sharpness)), 1e-6)
-    return Bank(rows, tuple(pictures), tuple(corners), np.array(thumbs, np.float32), relative)
+        sharpness.append(lip_sharpness(picture, points[:, :2] - box.corner))
+    return Bank(rows, tuple(pictures), tuple(corners), np.array(thumbs, np.float32), np.array(sharpness))
 
 
 def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = None) -> np.ndarray:
@@ -146,13 +145,25 @@ def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = Non
     return (small / np.float32(_white(picture))).reshape(-1)
 
 
-def _sharpness(picture: np.ndarray) -> float:
-    grey = picture.astype(np.float32).mean(axis=2) / _white(picture)
-    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F)).mean())
+def lip_sharpness(picture: np.ndarray, points: np.ndarray) -> float:
+    """Mean absolute Laplacian inside the outer lip, on a scale where white is 1.
+
+    picture: (h, w, 3) uint8, uint16, or float32 in [0, 1]; points: (468, 2 or 3) in its pixels
+    """
+    outline = points[list(OUTER_LIP), :2]
+    low = np.clip(np.floor(outline.min(axis=0)).astype(int) - 2, 0, None)
+    high = np.maximum(np.ceil(outline.max(axis=0)).astype(int) + 3, low)
+    part = picture[low[1] : high[1], low[0] : high[0]]
+    if not part.size:
+        return 0.0
+    grey = part.astype(np.float32).mean(axis=2) / _white(picture)
+    inside = np.zeros(grey.shape, np.uint8)
+    cv2.fillPoly(inside, [np.round(outline - low - 0.5).astype(np.int32)], 1)
+    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[inside > 0].mean()) if inside.any() else 0.0
 
 
 def _white(picture: np.ndarray) -> int:
-    return int(np.iinfo(picture.dtype).max)
+    return 1 if picture.dtype.kind == "f" else int(np.iinfo(picture.dtype).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +183,8 @@ def choose(wanted: Mouths, own: Mouths, offered: Mouths, bank: Bank, speaking: n
     speaking: (T,) bool
     """
     cost = mismatch(wanted, offered)
-    cost += np.log2(np.clip(1 / np.maximum(bank.sharpness, 1e-3), 1, 4)) ** 2
+    relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
+    cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIPS) * SHAPE_UNIT**2)
     own_cost = 0.7 * (0.4 * lips + _opening_cost(wanted.opening, own.opening))
     jumps = _jumps(bank)
