@@ -59,6 +59,6 @@ $(READY): pyproject.toml
 		echo "OpenCV can't open its display library (libGL); on Debian and Ubuntu: sudo apt install libgl1"; \
 		echo "Not needed here: taking the build of OpenCV that does without."; \
 		$(BIN)/python -m pip uninstall -y opencv-python && \
-		$(BIN)/python -m pip install --disable-pip-version-check opencv-python-headless && \
+		$(BIN)/python -m pip install --disable-pip-version-check --no-deps --force-reinstall opencv-python-headless && \
 		$(BIN)/python -c 'import cv2'; }
 	@touch $@

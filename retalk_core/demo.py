@@ -28,7 +28,7 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
         portrait = Path(folder) / "portrait.png"
-        write_picture(portrait, _portrait())
+        write_picture(portrait, portrait())
         voice = _voice(Path(folder))
         dubbed = dub(open_clip(portrait), voice, output, DubOptions(), LocalNetworks(), progress)
     sheet = output.with_suffix(".png")
@@ -36,7 +36,7 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
     return dubbed, sheet
 
 
-def _portrait() -> np.ndarray:
+def portrait() -> np.ndarray:
     try:
         from skimage.data import astronaut
     except ImportError:

@@ -224,7 +224,9 @@ class _Follower:
     def step(self, frame: Frame) -> _Sighting:
         """Find the face in the next frame."""
         shot = self.shot
-        mesh = self._follow(frame.pixels) if shot.following else None
+        mesh = None
+        if shot.following and shot.points is not None:
+            mesh = self._follow(frame.pixels, shot.points)
         continues = mesh is not None
         if mesh is None:
             mesh = self._search(frame)
@@ -243,10 +245,8 @@ class _Follower:
         turned = self.shot.points is not None and abs(head_pose(self.shot.points)[0]) > 0.8 * NO_YAW
         return "turned away" if turned else "no face"
 
-    def _follow(self, pixels: np.ndarray) -> Mesh | None:
-        """The mesh found where the face was a frame ago, unless it can't be trusted."""
-        before = self.shot.points
-        assert before is not None
+    def _follow(self, pixels: np.ndarray, before: np.ndarray) -> Mesh | None:
+        """The mesh found where the face (468, 3) was a frame ago, unless it can't be trusted."""
         mesh = find_mesh(self.networks.mesh, pixels, region_of_points(before))
         if mesh.score >= PRESENT and _step(before, mesh.points) > LARGEST_STEP:
             mesh = find_mesh(self.networks.mesh, pixels, region_of_points(mesh.points))
@@ -263,6 +263,11 @@ class _Follower:
             mesh = find_mesh(self.networks.mesh, pixels, region_of_points(mesh.points))
         return mesh if mesh.score >= PRESENT else None
 
+    def _settle_all(self, pixels: np.ndarray, found: list[Detection]) -> list[Mesh]:
+        """The meshes of the largest faces among those that were detected."""
+        found = sorted(found, key=lambda face: -_area(face.box))[:MOST_FACES]
+        return [mesh for face in found if (mesh := self._settle(pixels, face))]
+
     def _look_around(self, frame: Frame, mesh: Mesh) -> None:
         """Note the other faces in view while this one is followed."""
         shot = self.shot
@@ -277,14 +282,12 @@ class _Follower:
         shot = self.shot
         thorough = not shot.following and shot.missing % FULL_LOOK_FRAMES == 0
         if shot.points is not None:
-            return self._search_lost(frame, thorough)
-        found = look(self.networks, frame.pixels, thorough)
-        if not found and float(frame.time) >= shot.tiles_due:
-            found = look_at_tiles(self.networks, frame.pixels)
+            return self._search_lost(frame, shot.points, thorough)
+        meshes = self._settle_all(frame.pixels, look(self.networks, frame.pixels, thorough))
+        if not meshes and float(frame.time) >= shot.tiles_due:
+            meshes = self._settle_all(frame.pixels, look_at_tiles(self.networks, frame.pixels))
             shot.tiles_due = float(frame.time) + shot.tiles_wait
             shot.tiles_wait *= 2  # a long stretch without faces should not cost much
-        found = sorted(found, key=lambda face: -_area(face.box))[:MOST_FACES]
-        meshes = [mesh for face in found if (mesh := self._settle(frame.pixels, face))]
         usable = [mesh for mesh in meshes if _large_enough(mesh.points)] or meshes
         shot.seen = len(usable)
         chosen = choose(usable, self.choice, frame)
@@ -293,19 +296,18 @@ class _Follower:
             shot.look_due = (frame.index + LOOK_FRAMES, float(frame.time) + LOOK_SECONDS)
         return chosen
 
-    def _search_lost(self, frame: Frame, thorough: bool) -> Mesh | None:
-        """The face that was followed until now, if one turned up near where it was lost."""
-        shot = self.shot
-        assert shot.points is not None
+    def _search_lost(self, frame: Frame, lost: np.ndarray, thorough: bool) -> Mesh | None:
+        """The face (468, 3) that was followed until now, if one turned up near where it was lost."""
+        shot, box = self.shot, face_box(lost)
         reach = REACH + REACH_PER_SECOND * float(frame.time - shot.time)
-        found = look_near(self.networks, frame.pixels, face_box(shot.points))
+        found = look_near(self.networks, frame.pixels, box)
         found += look(self.networks, frame.pixels, thorough)
-        for face in sorted(found, key=lambda face: _distance(face_box(shot.points), face.box)):
+        for face in sorted(found, key=lambda face: _distance(box, face.box)):
             other = shot.others and overlap(face.box, np.array(shot.others)).max() > SAME_FACE
-            if other or _distance(face_box(shot.points), face.box) > reach:
+            if other or _distance(box, face.box) > reach:
                 continue
             mesh = self._settle(frame.pixels, face)
-            if mesh is not None and _step(shot.points, mesh.points) <= 1.5 * reach:
+            if mesh is not None and _step(lost, mesh.points) <= 1.5 * reach:
                 return mesh
         return None
 

@@ -94,6 +94,7 @@ class _Index:
 
     stream: int
     stamps: tuple[int, ...] | None  # presentation time of each frame in ticks; None: frames are only counted
+    numbers: dict[int, int]  # of counted frames that decoding can start from, by decoding time
     keys: tuple[int, ...]  # frames that decoding can start from
     broken: frozenset[int]  # frames whose data is known to be incomplete
 
@@ -279,12 +280,16 @@ def _is_picture_file(container: InputContainer, stream: VideoStream) -> bool:
 def _read_table(container: InputContainer, stream: VideoStream, path: Path) -> _Table:
     """List the frames without decoding them."""
     entries: list[tuple[int | None, int, bool, bool]] = []
+    numbers: dict[int, int] = {}
     for packet in packets(container, stream):
         if packet is not None and packet.size and not packet.is_discard:
+            if packet.is_keyframe and packet.dts is not None:
+                numbers[packet.dts] = len(entries)
             entries.append((packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_corrupt))
     if not entries:
         raise InputError(f"{path} holds no frames: it may be incomplete, so copy or export it again.")
-    stamped = all(entry[0] is not None for entry in entries)
+    # What ffmpeg reports as an AVI's presentation times are its decoding times.
+    stamped = container.format.name != "avi" and all(entry[0] is not None for entry in entries)
     if stamped:
         # dict: of packets that claim the same moment only one can be shown
         entries = list(
@@ -294,6 +299,7 @@ def _read_table(container: InputContainer, stream: VideoStream, path: Path) -> _
         _Index(
             stream=stream.index,
             stamps=tuple(entry[0] or 0 for entry in entries) if stamped else None,
+            numbers={} if stamped else numbers,
             keys=tuple(i for i, entry in enumerate(entries) if entry[2]),
             broken=frozenset(i for i, entry in enumerate(entries) if stamped and entry[3]),
         ),
@@ -398,9 +404,13 @@ def packets(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
     """Decode all that can be decoded."""
+    return _decode(packets(container, stream), stream)
+
+
+def _decode(source: Iterable[av.Packet | None], stream: VideoStream) -> Iterator[av.VideoFrame]:
     import av
 
-    for packet in packets(container, stream):
+    for packet in source:
         try:
             frames = stream.decode(packet)
         except (av.FFmpegError, OSError, ValueError):
@@ -470,17 +480,18 @@ class _Reader:
     def _key_before(self, index: int) -> int:
         keys = self._clip._index.keys
         place = bisect_right(keys, index) - 1
-        return keys[place] if place >= 0 and self._clip._index.stamps is not None else 0
+        return keys[place] if place >= 0 else 0
 
     def _jump(self, index: int) -> None:
         """Place the decoder so that the frame, or a good one before it, comes next."""
         import av
 
         stamps = self._clip._index.stamps
+        moments = {number: stamp for stamp, number in self._clip._index.numbers.items()}
         key = self._key_before(index)
-        while stamps is not None and key > 0:
+        while key > 0 and (stamps is not None or key in moments):
             try:
-                self._container.seek(stamps[key], stream=self._stream)
+                self._container.seek(stamps[key] if stamps else moments[key], stream=self._stream)
             except (av.FFmpegError, OSError, ValueError):
                 break
             self._begin()
@@ -502,10 +513,12 @@ class _Reader:
         self._decoder = self._numbered()
 
     def _numbered(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Decoded frames with their place in the clip; without time stamps, only right from the start on."""
-        index = -1
-        stamps = self._clip._index.stamps
-        for frame in _decoded(self._container, self._stream):
+        """Decoded frames with their place in the clip."""
+        stamps, numbers = self._clip._index.stamps, self._clip._index.numbers
+        source = packets(self._container, self._stream)
+        first = next(source, None)
+        index = numbers.get(first.dts, 0) - 1 if first is not None and first.dts is not None else -1
+        for frame in _decode(chain([first], source), self._stream):
             if stamps is None or frame.pts is None:
                 found = index + 1
             else:
@@ -553,34 +566,78 @@ class _Filter:
         return graph
 
 
+def _rgb_to_yuv(matrix: int, full_range: bool, depth: int) -> np.ndarray:
+    """The affine map (3, 4) from RGB in [0, 1] to YUV as whole numbers of this depth."""
+    _, red, blue = MATRICES[matrix]
+    unit, top = 1 << (depth - 8), (1 << depth) - 1
+    luma, chroma, black = (top, top, 0) if full_range else (219 * unit, 224 * unit, 16 * unit)
+    y = np.array([red, 1 - red - blue, blue])
+    u = (np.array([0, 0, 1]) - y) / (2 * (1 - blue))
+    v = (np.array([1, 0, 0]) - y) / (2 * (1 - red))
+    return np.column_stack([np.stack([y * luma, u * chroma, v * chroma]), [black, 128 * unit, 128 * unit]])
+
+
+def _inverse(affine: np.ndarray) -> np.ndarray:
+    """The affine map (3, 4) back."""
+    back = np.linalg.inv(affine[:, :3])
+    return np.column_stack([back, -back @ affine[:, 3]])
+
+
+def _plane(plane: Any, dtype: type[np.generic]) -> np.ndarray:  # noqa: ANN401 - av names it since 15
+    """A plane's pixels (H, W), to read and to write."""
+    values = np.frombuffer(memoryview(plane), dtype)
+    return values.reshape(plane.height, -1)[:, : plane.width]
+
+
 class _RgbConverter:
     """Turns decoded frames into upright RGB (H, W, 3)."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._format = "rgb24" if clip.bit_depth <= 8 else "rgb48le"
         self._filter = _Filter(self._describe)
 
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         import av
 
         try:
-            pixels = self._filter(frame).to_ndarray()
+            pixels = self._to_array(self._filter(frame))
         except (av.FFmpegError, ValueError) as error:
             raise InputError(
-                f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export it "
-                "again as H.264 in MP4."
+                f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export "
+                "it again as H.264 in MP4."
             ) from error
         return self._clip._turn.apply(pixels)
 
     def _describe(self, frame: av.VideoFrame) -> list[tuple[str, str]]:
         height, width = self._clip.size[::-1] if self._clip._turn.transpose else self._clip.size
-        scale = f"w={width}:h={height}:flags={SCALER_FLAGS}:out_range=pc"
-        if not frame.format.is_rgb and not frame.format.name.startswith(("pal8", "gray", "ya", "mono")):
-            color = self._clip.color
-            matrix = MATRICES[color.matrix_for(self._clip.size)][0]
-            scale += f":in_range={'pc' if color.full_range else 'tv'}:in_color_matrix={matrix}"
-        return [("scale", scale), ("format", self._format)]
+        scale = f"w={width}:h={height}:flags={SCALER_FLAGS}"
+        deep = self._clip.bit_depth > 8
+        if frame.format.is_rgb or frame.format.name.startswith(("pal8", "gray", "ya", "mono")):
+            return [("scale", f"{scale}:out_range=pc"), ("format", "rgb48le" if deep else "rgb24")]
+        color = self._clip.color
+        matrix = MATRICES[color.matrix_for(self._clip.size)][0]
+        stored = "pc" if color.full_range else "tv"
+        scale += f":in_range={stored}:in_color_matrix={matrix}"
+        if deep:
+            whole = f"yuv444p{_bit_depth(frame)}le"
+            return [("scale", f"{scale}:out_range={stored}:out_color_matrix={matrix}"), ("format", whole)]
+        return [("scale", f"{scale}:out_range=pc"), ("format", "rgb24")]
+
+    def _to_array(self, frame: av.VideoFrame) -> np.ndarray:
+        """RGB of frames that the filter has made; colours below 16 bit are still YUV.
+
+        ffmpeg would make white from 10 bit a little gray: it shifts bits where it should multiply.
+        """
+        import cv2
+
+        if frame.format.is_rgb:
+            return frame.to_ndarray()
+        color = self._clip.color
+        weights = _inverse(
+            _rgb_to_yuv(color.matrix_for(self._clip.size), bool(color.full_range), _bit_depth(frame))
+        )
+        planes = [_plane(plane, np.uint16) for plane in frame.planes]
+        return cv2.transform(cv2.merge(planes), weights * 65535)
 
 
 class _YuvConverter:
@@ -588,45 +645,38 @@ class _YuvConverter:
 
     def __init__(self, size: tuple[int, int], color: ColorTags, bit_depth: int, pixel_format: str) -> None:
         self._depth = bit_depth
-        self._whole = "yuv444p" if bit_depth == 8 else f"yuv444p{bit_depth}le"  # chroma for every pixel
         self._matrix = color.matrix_for(size)
-        self._range = 2 if color.full_range else 1
-        scale = f"flags={SCALER_FLAGS}:" + ":".join(
-            f"{side}_range={'pc' if color.full_range else 'tv'}:"
-            f"{side}_color_matrix={MATRICES[self._matrix][0]}"
-            for side in ("in", "out")
-        )
-        self._filter = _Filter(lambda _: [("scale", scale), ("format", pixel_format)])
+        self._full_range = bool(color.full_range)
+        stored = "pc" if self._full_range else "tv"
+        name = MATRICES[self._matrix][0]
+        steps = [
+            (
+                "scale",
+                f"flags={SCALER_FLAGS}:in_range={stored}:out_range={stored}"
+                f":in_color_matrix={name}:out_color_matrix={name}",
+            ),
+            ("format", pixel_format),
+            ("setparams", f"color_primaries={color.primaries}:color_trc={color.transfer}"),
+        ]
+        self._filter = _Filter(lambda _: steps)
 
     def __call__(self, pixels: np.ndarray) -> av.VideoFrame:
         import av
         import cv2
 
-        dtype = np.uint8 if self._depth == 8 else np.uint16
+        dtype: type[np.generic] = np.uint8 if self._depth == 8 else np.uint16
         if pixels.dtype == np.uint8 and dtype == np.uint16:
             pixels = pixels.astype(np.uint16) * 257
+        weights = _rgb_to_yuv(self._matrix, self._full_range, self._depth)
+        weights[:, :3] /= np.iinfo(pixels.dtype).max
         # OpenCV rounds; ffmpeg's own conversion to full range rounds chroma down in some versions.
-        yuv = cv2.transform(pixels, self._weights(np.iinfo(pixels.dtype).max))
+        yuv = cv2.transform(pixels, weights)
         height, width = pixels.shape[:2]
-        frame = av.VideoFrame(width, height, self._whole)
+        frame = av.VideoFrame(width, height, "yuv444p" if self._depth == 8 else f"yuv444p{self._depth}le")
         for plane, values in zip(frame.planes, cv2.split(yuv), strict=True):
-            rows = np.frombuffer(memoryview(plane), dtype).reshape(height, -1)
-            rows[:, :width] = values
-        frame.colorspace, frame.color_range = self._matrix, self._range
+            _plane(plane, dtype)[:] = values
+        frame.colorspace, frame.color_range = self._matrix, 2 if self._full_range else 1
         return self._filter(frame)
-
-    def _weights(self, white: int) -> np.ndarray:
-        """The affine map (3, 4) from RGB in [0, white] to YUV at this depth."""
-        _, red, blue = MATRICES[self._matrix]
-        green = 1 - red - blue
-        unit = 1 << (self._depth - 8)
-        top = (1 << self._depth) - 1
-        luma, chroma, black = (top, top, 0) if self._range == 2 else (219 * unit, 224 * unit, 16 * unit)
-        y = np.array([red, green, blue])
-        u = (np.array([0, 0, 1]) - y) / (2 * (1 - blue))
-        v = (np.array([1, 0, 0]) - y) / (2 * (1 - red))
-        rows = np.stack([y * luma, u * chroma, v * chroma]) / white
-        return np.concatenate([rows, [[black], [128 * unit], [128 * unit]]], axis=1)
 
 
 # Writing
