@@ -177,7 +177,7 @@ def crop_region(picture: np.ndarray, region: Region) -> np.ndarray:
 
     A large region is averaged to about twice the crop's size first: skipping pixels makes points tremble.
     """
-    half = 0.75 * region.side + 2  # covers the square however it is turned
+    half = region.side / 2 * (abs(np.cos(region.angle)) + abs(np.sin(region.angle))) + 2
     (x, y), (height, width) = region.centre, picture.shape[:2]
     left, top = (int(np.clip(edge - half, 0, size - 1)) for edge, size in ((x, width), (y, height)))
     right, bottom = (int(np.clip(edge + half + 1, 1, size)) for edge, size in ((x, width), (y, height)))

@@ -27,16 +27,17 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
     """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
-        portrait = Path(folder) / "portrait.png"
-        write_picture(portrait, portrait())
+        picture = Path(folder) / "portrait.png"
+        write_picture(picture, portrait())
         voice = _voice(Path(folder))
-        dubbed = dub(open_clip(portrait), voice, output, DubOptions(), LocalNetworks(), progress)
+        dubbed = dub(open_clip(picture), voice, output, DubOptions(), LocalNetworks(), progress)
     sheet = output.with_suffix(".png")
     write_picture(sheet, dubbed.sheet)
     return dubbed, sheet
 
 
 def portrait() -> np.ndarray:
+    """Eileen Collins, photographed by NASA (public domain): (512, 512, 3) RGB uint8. Raises InputError."""
     try:
         from skimage.data import astronaut
     except ImportError:

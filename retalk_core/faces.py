@@ -42,7 +42,7 @@ MOST_FACES = 8  # that are looked at closely in one frame
 
 # Following
 PRESENT = 0.5  # lowest score of a mesh
-WARM_UP = 2  # times a mesh is found again in its own region after a detection
+WARM_UP = 3  # times a mesh is found again in its own region after a detection
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, the mesh is found again
 LARGEST_JUMP = 0.8  # of the face's size between frames; beyond it, the detectors are asked
 SAME_FACE = 0.2  # overlap of two boxes that show one person
@@ -268,6 +268,14 @@ class _Follower:
         found = sorted(found, key=lambda face: -_area(face.box))[:MOST_FACES]
         return [mesh for face in found if (mesh := self._settle(pixels, face))]
 
+    def _search_tiles(self, pixels: np.ndarray) -> list[Mesh]:
+        """The meshes of small faces; those in large tiles, or else in small ones."""
+        for side in TILE_SIDES:
+            found = look_at_tiles(self.networks, pixels, side)
+            if meshes := self._settle_all(pixels, found):
+                return meshes
+        return []
+
     def _look_around(self, frame: Frame, mesh: Mesh) -> None:
         """Note the other faces in view while this one is followed."""
         shot = self.shot
@@ -285,7 +293,7 @@ class _Follower:
             return self._search_lost(frame, shot.points, thorough)
         meshes = self._settle_all(frame.pixels, look(self.networks, frame.pixels, thorough))
         if not meshes and float(frame.time) >= shot.tiles_due:
-            meshes = self._settle_all(frame.pixels, look_at_tiles(self.networks, frame.pixels))
+            meshes = self._search_tiles(frame.pixels)
             shot.tiles_due = float(frame.time) + shot.tiles_wait
             shot.tiles_wait *= 2  # a long stretch without faces should not cost much
         usable = [mesh for mesh in meshes if _large_enough(mesh.points)] or meshes
@@ -333,21 +341,18 @@ def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray) -> li
     return [_placed(face, scale, (low[0], low[1])) for face in detect(networks.short, small)]
 
 
-def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray) -> list[Detection]:
-    """Find small faces in overlapping tiles of a frame, in its pixels; large tiles first."""
+def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list[Detection]:
+    """Find small faces in overlapping tiles of a frame that is larger than they are, in its pixels."""
     height, width = pixels.shape[:2]
-    for side in TILE_SIDES:
-        if side >= 0.75 * max(height, width):
-            continue
-        found: list[Detection] = []
-        for top in _tile_starts(height, side):
-            for left in _tile_starts(width, side):
-                tile = _eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
-                faces = detect(networks.full, tile, TILE_THRESHOLD)
-                found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
-        if found:
-            return found
-    return []
+    found: list[Detection] = []
+    if side >= 0.75 * max(height, width):
+        return found
+    for top in _tile_starts(height, side):
+        for left in _tile_starts(width, side):
+            tile = _eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+            faces = detect(networks.full, tile, TILE_THRESHOLD)
+            found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
+    return found
 
 
 def _tile_starts(length: int, side: int) -> list[int]:

@@ -59,16 +59,14 @@ def read_mono(
     begin, most = _part(start, duration)
     with _Decoder(source) as sound:
         mixed = (chunk.mean(axis=0, keepdims=True) for chunk in sound)
-        chunks = list(_resampled(_cut(mixed, sound.rate, begin, most), sound.rate, sample_rate, channels=1))
+        resampled = _resampled(mixed, sound.rate, sample_rate, channels=1)
+        chunks = list(_cut(resampled, sample_rate, begin, most))
         heard = sound.seconds
-    if not any(chunk.size for chunk in chunks):
+    if not chunks:
         raise OptionError(
             f"The start is at {float(begin):g} s, but the sound is {heard:g} s long. Choose an earlier start."
         )
-    samples = np.concatenate(chunks, axis=1)[0]
-    if most is not None:
-        samples = samples[: round(most * sample_rate)]
-    return np.clip(samples, -1, 1)
+    return np.clip(np.concatenate(chunks, axis=1)[0], -1, 1)
 
 
 class SoundStream:
@@ -89,17 +87,16 @@ class SoundStream:
             self._source_rate = sound.rate
             self.channels = min(sound.channels, 2)
         self.rate = self._source_rate if self._source_rate in FILE_RATES else 48_000
-        self.samples = round((most or 0) * self.rate)
+        self.samples = max(1, round((most or 0) * self.rate))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        left = self.samples
+        left = self.samples  # to be handed on
         with _Decoder(self._source) as sound:
             few = (_at_most_two(chunk) for chunk in sound)
-            part = _cut(few, sound.rate, self._start, Fraction(self.samples, self.rate))
-            for chunk in _resampled(part, sound.rate, self.rate, self.channels):
-                if left and chunk.size:
-                    yield np.clip(chunk[:, :left], -1, 1)
-                    left -= min(left, chunk.shape[1])
+            resampled = _resampled(few, sound.rate, self.rate, self.channels)
+            for chunk in _cut(resampled, self.rate, self._start, Fraction(self.samples, self.rate)):
+                yield np.clip(chunk, -1, 1)
+                left -= chunk.shape[1]
         while left:
             yield np.zeros((self.channels, min(left, CHUNK)), np.float32)
             left -= min(left, CHUNK)

@@ -141,7 +141,7 @@ def parse_time(text: str) -> Fraction:
     """Read seconds, minutes:seconds or hours:minutes:seconds, such as 1:02.5. Raises OptionError."""
     time = _parse_time(text.strip())
     if time is None:
-        raise OptionError(f"{text!r} is not a time. Write seconds or minutes:seconds, such as 12.5 or 1:02.5.")
+        raise OptionError(f"{text!r} is not a time. Write seconds or minutes:seconds, as in 12.5 or 1:02.5.")
     return time
 
 

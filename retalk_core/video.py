@@ -224,6 +224,7 @@ class _Table:
 
 
 def check_file(path: Path) -> None:
+    """Raise InputError unless this is a file with something in it."""
     wanted = "give the path of a video or picture file"
     try:
         if path.is_dir():
@@ -237,6 +238,7 @@ def check_file(path: Path) -> None:
 
 
 def open_container(path: Path) -> InputContainer:
+    """Open a file of pictures or sound; raises InputError for anything else."""
     import av
 
     try:
@@ -312,17 +314,20 @@ def _first_frame(path: Path, index: _Index) -> tuple[av.VideoFrame, ColorTags, F
     with open_container(path) as container:
         stream = container.streams[index.stream]
         for frame in _decoded(container, stream):
-            context = stream.codec_context
-            full = {1: False, 2: True}.get(int(frame.color_range))
-            if full is None and "yuvj" in frame.format.name:
-                full = True
-            color = ColorTags(
-                int(context.color_primaries), int(context.color_trc), int(frame.colorspace), full
-            )
-            return frame, color, stream.sample_aspect_ratio or Fraction(1)
+            return frame, _color_tags(frame, stream.codec_context), stream.sample_aspect_ratio or Fraction(1)
     raise InputError(
         f"{path} holds no frame that can be decoded: it may be damaged, so export it again as H.264 in MP4."
     )
+
+
+def _color_tags(frame: av.VideoFrame, context: Any) -> ColorTags:  # noqa: ANN401 - a stub lacks its tags
+    primaries, transfer = int(context.color_primaries), int(context.color_trc)
+    if frame.format.is_rgb:  # whatever else is said, there is nothing to convert
+        return ColorTags(primaries, transfer, 0, True)
+    full = {1: False, 2: True}.get(int(frame.color_range))
+    if full is None and frame.format.name.startswith("yuvj"):
+        full = True
+    return ColorTags(primaries, transfer, int(frame.colorspace), full)
 
 
 def _upright(frame: av.VideoFrame) -> _Turn:
@@ -410,7 +415,10 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.Vide
 def _decode(source: Iterable[av.Packet | None], stream: VideoStream) -> Iterator[av.VideoFrame]:
     import av
 
+    cut_short = "mpegts" not in stream.container.format.name  # what "corrupt" means: a stream can go on
     for packet in source:
+        if packet is not None and packet.is_corrupt and cut_short:
+            continue  # its error would take along the frames that the decoder still holds
         try:
             frames = stream.decode(packet)
         except (av.FFmpegError, OSError, ValueError):
@@ -928,7 +936,7 @@ class _Muxer:
                 options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
             pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)
         elif encoder == "prores_ks":
-            options = {"profile": "hq", "vendor": "apl0"}
+            options = {"profile": "3", "vendor": "apl0"}  # 422 HQ, by number as older versions need it
             pixel_format, depth = "yuv422p10le", 10
         else:
             options = {"level": "3", "slices": "4", "slicecrc": "1"}

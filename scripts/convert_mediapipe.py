@@ -307,7 +307,7 @@ def original_mesh(crop: np.ndarray) -> Tensor:
 
 
 def recipe_picture(side: int) -> Tensor:
-    """A face of ellipses, (side, side, 3) uint8; the tests draw the same one."""
+    """A face of ellipses, (side, side, 3) uint8."""
     axis = (torch.arange(side) + 0.5) / side
     y, x = torch.meshgrid(axis, axis, indexing="ij")
     picture = torch.stack([80 + 40 * x, 100 + 40 * y, 120 - 40 * x], dim=2)
@@ -337,7 +337,7 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help="compare, and keep the outputs for the tests")
     args = parser.parse_args()
     folders = {MESH_PACKAGE: args.mesh_package, DETECTION_PACKAGE: args.detection_package}
-    recorded: dict[str, Tensor] = {}
+    recorded = {f"picture.{side}": recipe_picture(side) for side in (128, 192)}
     for name, source in SOURCES.items():
         data = read_source(source, folders)
         metadata = {

@@ -44,6 +44,7 @@ _KNEE = 0.15  # loudness that parts the lips
 _CURVE = 0.75  # below 1: middling sounds open the mouth nearly as far as loud ones, as people do
 _PHONES_SHARE = 0.4  # of the opening; more looks livelier but loses the beat of the voice
 _STRETCH = 20 * RATE  # steps recognised in one go, at most
+_DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in digital silence
 _HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
 _OPENING_REACH = 0.04  # seconds over which a sound's opening colours its neighbours
 _WIDTH_REACH = 0.08  # the same for its width: lips round early and stay round
@@ -367,11 +368,13 @@ def _recognise(samples: np.ndarray, speaking: np.ndarray, progress: Progress) ->
         pbeam=1e-20,
         loglevel="FATAL",
     )
+    rng = np.random.default_rng(0)
     seconds = -(-len(speaking) // RATE)
     for start, stop in _stretches(speaking):
         progress(start // RATE, seconds)
         sound = _finite(samples[start * _HOP : stop * _HOP]).astype(np.float32)
         sound *= 0.7 / max(float(np.abs(sound).max()), 1e-6)
+        sound += rng.normal(scale=_DITHER, size=len(sound))
         decoder.start_utt()
         decoder.process_raw((sound * 32767).astype("<i2").tobytes(), no_search=False, full_utt=True)
         decoder.end_utt()

@@ -9,15 +9,26 @@ import numpy as np
 
 from ..blend import blend_picture
 from .interior import fill_interior
-from .retrieval import OWN, Bank, lip_sharpness
-from .shape import EYE_CORNERS
-from .warp import Box, backward_map, box_around, carry, lower_face, mouth_patch, moved, with_ring
+from .retrieval import OWN, Bank, lip_sharpness, patch_box
+from .shape import EYE_CORNERS, LIP_PAIRS
+from .warp import (
+    FACE_OVAL,
+    Box,
+    backward_map,
+    box_around,
+    carry,
+    lower_face,
+    mouth_patch,
+    with_inside,
+    with_ring,
+)
 
 # The outline of the texture's patch: around the lips, under the nose, over the chin.
 PATCH_OUTLINE = (97, 203, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 423, 326)
 PATCH_ERODE = 0.035  # eye distances
 PATCH_SOFTEN = 0.025
 MAP_SOFTEN = 0.008
+BLEND_WIDTH = 0.03  # of the widest transition
 SHARPEN = 1.6  # of what is lacking: an unsharp mask lifts the finest detail most
 MOST_SHARPENING = 0.8
 
@@ -49,8 +60,8 @@ class Patch:
     """Pixels to put into a frame."""
 
     box: Box
-    pixels: np.ndarray  # (h, w, 3) float32 in [0, 1]
-    support: np.ndarray  # (h, w) bool, where they differ from the frame
+    pixels: np.ndarray  # (h, w, 3) as in the frame
+    support: np.ndarray  # (h, w) bool; elsewhere the frame stays as it is, bit for bit
 
 
 def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patch:
@@ -58,36 +69,47 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
 
     frame:    (H, W, 3) uint8 or uint16
     textures: shares add up to 1
-    returns:  the changed part; frame pixels outside its support are not to be touched
     """
     given = face.mesh[:, :2]
-    source, target = with_ring(given, given), with_ring(face.target, given)
-    triangles = lower_face()
-    used = np.unique(np.concatenate([triangles, mouth_patch()]))
-    box = box_around(np.concatenate([source[used], target[used]]), frame.shape[:2], margin=3)
-    white = np.float32(np.iinfo(frame.dtype).max)
-    before = frame[box.slices].astype(np.float32) / white
-
-    depth = np.concatenate([face.mesh[:, 2], np.full(len(target) - len(given), face.mesh[:, 2].max())])
-    positions, _ = backward_map(source, target, triangles, box, depth)
-    support = moved(positions, box)
-    warped = np.where(support[..., None], carry(before, positions, box.corner), before)
-
     eye_distance = float(np.linalg.norm(given[EYE_CORNERS[0]] - given[EYE_CORNERS[1]]))
-    mask = _patch_mask(face.target, box, eye_distance) * np.float32(face.show)
-    dressed = _dress(frame, face, textures, box, eye_distance, white)
-    dressed = _sharpen(dressed, face, textures, box)
-    dressed = fill_interior(dressed, face, textures, box, eye_distance)
-    blended, touched = blend_picture(warped, dressed, mask, levels=_levels(eye_distance), colour_match=1.0)
-    return Patch(box, np.clip(blended, 0, 1), support | touched)
+    levels = int(np.clip(np.log2(max(BLEND_WIDTH * eye_distance, 1)) + 1, 1, 6))
+    around = box_around(face.target[list(PATCH_OUTLINE)], frame.shape[:2], margin=2**levels + 2)
+    patch = _warp_face(frame, face, around)
+
+    inner = tuple(
+        slice(s.start - c, s.stop - c)
+        for s, c in zip(around.slices, (patch.box.top, patch.box.left), strict=True)
+    )
+    white = np.float32(np.iinfo(frame.dtype).max)
+    warped = patch.pixels[inner].astype(np.float32) / white
+    mask = _patch_mask(face.target, around, eye_distance) * np.float32(face.show)
+    dressed = _dress(frame, face, textures, around, MAP_SOFTEN * eye_distance) / white
+    dressed = _sharpen(dressed, face, textures, around)
+    dressed = fill_interior(dressed, face, textures, around, eye_distance)
+    blended, touched = blend_picture(warped, dressed, mask, levels=levels, colour_match=1.0)
+    rounded = np.rint(np.clip(blended, 0, 1) * white).astype(frame.dtype)
+    np.copyto(patch.pixels[inner], rounded, where=touched[..., None])
+    patch.support[inner] |= touched
+    return patch
 
 
 def paste_patch(frame: np.ndarray, patch: Patch) -> None:
-    """Write a patch into a frame (H, W, 3), in place and rounded; pixels outside its support stay exact."""
-    white = np.iinfo(frame.dtype).max
-    part = frame[patch.box.slices]
-    rounded = np.rint(patch.pixels * white).astype(frame.dtype)
-    np.copyto(part, rounded, where=patch.support[..., None])
+    """Write a patch into a frame (H, W, 3), in place; pixels outside its support stay exact."""
+    np.copyto(frame[patch.box.slices], patch.pixels, where=patch.support[..., None])
+
+
+def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
+    """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
+    given = face.mesh[:, :2]
+    source, target = with_ring(given, given), with_ring(face.target, given)
+    used = np.unique(lower_face())
+    corners = np.array([(least.left, least.top), (least.right, least.bottom)], np.float32)
+    box = box_around(np.concatenate([source[used], target[used], corners]), frame.shape[:2], margin=0)
+    depth = np.concatenate([face.mesh[:, 2], np.full(len(FACE_OVAL), face.mesh[:, 2].max())])
+    positions, support = backward_map(source, target, lower_face(), box, depth)
+    pixels = carry(frame[box.slices], positions, box.corner)
+    np.copyto(pixels, frame[box.slices], where=~support[..., None])
+    return Patch(box, pixels, support)
 
 
 def textures_for(
@@ -123,23 +145,18 @@ def textures_for(
     return textures
 
 
-def _dress(
-    frame: np.ndarray, face: Face, textures: list[Texture], box: Box, eye_distance: float, white: np.float32
-) -> np.ndarray:
+def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:
+    """The textures' mix in a box (h, w, 3) float32, in the frame's own numbers."""
     dressed = np.zeros((*box.size, 3), np.float32)
-    patch = box_around(face.target[np.unique(mouth_patch())], frame.shape[:2], margin=2)
-    rows = slice(patch.top - box.top, patch.bottom - box.top)
-    columns = slice(patch.left - box.left, patch.right - box.left)
+    depth = np.concatenate([face.mesh[:, 2], np.full(len(LIP_PAIRS), face.mesh[:, 2].max())])  # behind lips
     for texture in textures:
-        positions, _ = backward_map(texture.points, face.target, mouth_patch(), patch, face.mesh[:, 2])
-        shift = cv2.GaussianBlur(positions, (0, 0), max(MAP_SOFTEN * eye_distance, 0.3))
-        picture = texture.picture
+        source, target = with_inside(texture.points, face.target)
+        positions, _ = backward_map(source, target, mouth_patch(), box, depth, soften)
+        picture, corner = texture.picture, texture.corner
         if picture is frame:  # converting all of a large frame would cost more than all the rest
-            around = box_around(positions.reshape(-1, 2), frame.shape[:2], margin=4)
-            picture, corner = frame[around.slices], around.corner
-        else:
-            corner = texture.corner
-        dressed[rows, columns] += texture.share / white * carry(picture.astype(np.float32), shift, corner)
+            part = patch_box(texture.points, frame.shape[:2])
+            picture, corner = frame[part.slices], part.corner
+        dressed += texture.share * carry(picture.astype(np.float32), positions, corner)
     return dressed
 
 
@@ -160,7 +177,3 @@ def _patch_mask(points: np.ndarray, box: Box, eye_distance: float) -> np.ndarray
     mask = cv2.GaussianBlur(mask, (0, 0), max(PATCH_SOFTEN * eye_distance, 0.5))
     mask[mask < 1 / 512] = 0  # a tail that no eight-bit picture shows
     return mask
-
-
-def _levels(eye_distance: float) -> int:
-    return int(np.clip(np.log2(max(0.03 * eye_distance, 1)) + 1, 1, 6))

@@ -103,7 +103,8 @@ def bank_size(patch: tuple[int, int], bytes_per_pixel: int) -> int:
 
 def patch_box(points: np.ndarray, frame_size: tuple[int, int]) -> Box:
     """The box around the mouth's patch for points (468, 2) in frame pixels."""
-    return box_around(points[np.unique(mouth_patch())], frame_size, margin=4)
+    used = np.unique(mouth_patch())
+    return box_around(points[used[used < 468]], frame_size, margin=4)
 
 
 def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: Iterable[Frame]) -> Bank:

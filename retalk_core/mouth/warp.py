@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .shape import load_mouth_model
+from .shape import LIP_PAIRS, load_mouth_model
 
 FACE_OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
 RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
-FINEST = 288  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
+FINEST = 224  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
 STILL = 1e-3  # pixels; what moves less is left alone
 
 
@@ -68,12 +68,36 @@ def lower_face() -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def mouth_patch() -> np.ndarray:
-    """Triangles (N, 3) around the mouth from which texture is taken."""
+    """Triangles (N, 3) around the mouth from which texture is taken: FaceMesh points, then 9 of the inner lip.
+
+    The mouth's inside hangs on lower-lip points of its own, from 468 on; see `with_inside`.
+    """
     model = load_mouth_model()
     x, y = model.reference[:, 0], model.reference[:, 1]
     inside = (abs(x) < 0.62) & (y > 0.3) & (y < 1.22)
-    triangles = np.concatenate([model.triangles, model.inner])
-    return triangles[inside[triangles].all(axis=1)]
+    lips = model.triangles[inside[model.triangles].all(axis=1)]
+    own = np.arange(468)
+    own[[lower for _, lower in LIP_PAIRS]] = 468 + np.arange(len(LIP_PAIRS))
+    return np.concatenate([lips, own[model.inner].astype(np.int32)])
+
+
+def with_inside(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Source and target points (468, 2) for `mouth_patch`, each (477, 2).
+
+    A closing lower lip slides over the teeth, it doesn't squeeze them: of the source's open mouth only as much
+    is taken from under the upper lip as the target shows.
+    """
+    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
+    scale = _length(source[308] - source[78]) / max(_length(target[308] - target[78]), 1e-3)
+    had = source[lower] - source[upper]
+    shown = scale * np.linalg.norm(target[lower] - target[upper], axis=1)
+    share = np.clip(shown / np.maximum(np.linalg.norm(had, axis=1), 1e-3), 0, 1)
+    inside = source[upper] + share[:, None] * had
+    return np.concatenate([source, inside]), np.concatenate([target, target[lower]])
+
+
+def _length(vector: np.ndarray) -> float:
+    return float(np.linalg.norm(vector))
 
 
 def with_ring(points: np.ndarray, given: np.ndarray) -> np.ndarray:
@@ -84,40 +108,45 @@ def with_ring(points: np.ndarray, given: np.ndarray) -> np.ndarray:
 
 
 def backward_map(
-    source: np.ndarray, target: np.ndarray, triangles: np.ndarray, box: Box, depth: np.ndarray | None = None
+    source: np.ndarray,
+    target: np.ndarray,
+    triangles: np.ndarray,
+    box: Box,
+    depth: np.ndarray,
+    soften: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each pixel of a box, where its colour comes from.
 
     source, target: (N, 2) the mesh's points where the pixels are and where they shall go
     depth:          (N,) larger is farther; nearer triangles cover farther ones
-    returns:        positions (h, w, 2) in the source, in its pixels, and a mask (h, w) of what triangles
-                    cover; elsewhere the position is the pixel's own
+    soften:         pixels by which the movement is smoothed across the triangles' edges
+    returns:        positions (h, w, 2) in the source, in its pixels, where no triangle lies the pixel's own;
+                    and a mask (h, w) that holds every pixel whose colour comes from elsewhere
     """
     height, width = box.size
     scale = min(1.0, FINEST / max(height, width))
     rows, columns = max(round(height * scale), 1), max(round(width * scale), 1)
     step = np.array((width / columns, height / rows), np.float32)
-    labels = _paint(((target - box.corner) / step), triangles, (rows, columns), depth)
+    labels = _paint((target - box.corner) / step, triangles, (rows, columns), depth)
     offsets = _offsets(source, target, triangles)[labels]  # label -1: the last, no movement
     x = box.left + step[0] * (np.arange(columns, dtype=np.float32) + 0.5)
     y = box.top + step[1] * (np.arange(rows, dtype=np.float32) + 0.5)
     shift = offsets[..., 0] * x[None, :, None] + offsets[..., 1] * y[:, None, None] + offsets[..., 2]
-    covered = (labels >= 0).astype(np.uint8)
+    if soften * scale > 0.2:
+        shift = cv2.GaussianBlur(shift, (0, 0), soften * scale)
+    moved = ((np.abs(shift[..., 0]) > STILL) | (np.abs(shift[..., 1]) > STILL)).astype(np.uint8)
     if scale < 1:
         shift = cv2.resize(shift, (width, height), interpolation=cv2.INTER_LINEAR)
-        covered = cv2.resize(covered, (width, height), interpolation=cv2.INTER_NEAREST)
-    shift[..., 0] += box.left + np.arange(width, dtype=np.float32) + 0.5
-    shift[..., 1] += (box.top + np.arange(height, dtype=np.float32) + 0.5)[:, None]
-    return shift, covered.astype(bool)
+        moved = cv2.dilate(moved, np.ones((3, 3), np.uint8))  # enlarging spreads movement by less than that
+        moved = cv2.resize(moved, (width, height), interpolation=cv2.INTER_NEAREST)
+    shift[..., 0] += box.left + np.arange(width, dtype=np.float32) + np.float32(0.5)
+    shift[..., 1] += (box.top + np.arange(height, dtype=np.float32) + np.float32(0.5))[:, None]
+    return shift, moved.astype(bool)
 
 
-def _paint(
-    points: np.ndarray, triangles: np.ndarray, size: tuple[int, int], depth: np.ndarray | None
-) -> np.ndarray:
+def _paint(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> np.ndarray:
     labels = np.full(size, -1, np.int16)
-    order = np.arange(len(triangles))
-    if depth is not None:
-        order = np.argsort(-depth[triangles].mean(axis=1), kind="stable")
+    order = np.argsort(-depth[triangles].mean(axis=1), kind="stable")
     fixed = np.round((points - 0.5) * 16).astype(np.int32)[triangles]  # four binary places
     for i in order.tolist():
         cv2.fillConvexPoly(labels, fixed[i], i, lineType=cv2.LINE_8, shift=4)
@@ -135,15 +164,7 @@ def _offsets(source: np.ndarray, target: np.ndarray, triangles: np.ndarray) -> n
     return np.concatenate([affine, np.zeros((1, 2, 3))]).astype(np.float32)
 
 
-def carry(picture: np.ndarray, positions: np.ndarray, corner: np.ndarray | None = None) -> np.ndarray:
+def carry(picture: np.ndarray, positions: np.ndarray, corner: np.ndarray) -> np.ndarray:
     """Sample a picture (H, W, C), whose left top is at `corner`, at frame positions (h, w, 2); bicubic."""
-    shift = np.float32(0.5) if corner is None else (corner + np.float32(0.5))
-    return cv2.remap(picture, positions - shift, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-
-
-def moved(positions: np.ndarray, box: Box) -> np.ndarray:
-    """Mask (h, w) of the pixels whose colour comes from elsewhere."""
-    height, width = box.size
-    x = box.left + np.arange(width, dtype=np.float32) + 0.5
-    y = (box.top + np.arange(height, dtype=np.float32) + 0.5)[:, None]
-    return (abs(positions[..., 0] - x) > STILL) | (abs(positions[..., 1] - y) > STILL)
+    places = positions - (corner + np.float32(0.5))
+    return cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -27,31 +28,16 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "face_networks.safetensors"
 EVERY = 8  # anchors were recorded
 
 
-def recipe_picture(side: int) -> Tensor:
-    """The face of ellipses, (side, side, 3) uint8, that scripts/convert_mediapipe.py recorded."""
-    axis = (torch.arange(side) + 0.5) / side
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    picture = torch.stack([80 + 40 * x, 100 + 40 * y, 120 - 40 * x], dim=2)
-    for centre, radii, colour in (
-        ((0.5, 0.5), (0.27, 0.36), (215, 165, 140)),
-        ((0.38, 0.42), (0.05, 0.022), (30, 25, 40)),
-        ((0.62, 0.42), (0.05, 0.022), (30, 25, 40)),
-        ((0.38, 0.36), (0.07, 0.012), (90, 60, 50)),
-        ((0.62, 0.36), (0.07, 0.012), (90, 60, 50)),
-        ((0.5, 0.57), (0.035, 0.02), (150, 100, 90)),
-        ((0.5, 0.68), (0.1, 0.03), (170, 60, 70)),
-        ((0.5, 0.68), (0.07, 0.008), (60, 20, 30)),
-    ):
-        inside = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2 < 1
-        picture[inside] = torch.tensor(colour, dtype=picture.dtype)
-    return picture.round().to(torch.uint8)
+def drawn_face() -> Tensor:
+    """A face of ellipses, (192, 192, 3) uint8."""
+    return load_file(GOLDEN)["picture.192"]
 
 
 @pytest.mark.parametrize("kind", ["short", "full"])
 def test_detector_repeats_the_recorded_output(kind: DetectorKind) -> None:
     network = load_detector(kind)
     recorded = load_file(GOLDEN)
-    picture = recipe_picture(network.side).permute(2, 0, 1)[None] / 127.5 - 1
+    picture = recorded[f"picture.{network.side}"].permute(2, 0, 1)[None] / 127.5 - 1
 
     with torch.inference_mode():
         scores, points = network.read(picture)
@@ -67,8 +53,9 @@ def test_detector_repeats_the_recorded_output(kind: DetectorKind) -> None:
 @pytest.mark.parametrize("kind", ["short", "full"])
 def test_drawn_face_is_found_where_it_was_drawn(kind: DetectorKind) -> None:
     side = 400
+    face = cv2.resize(drawn_face().numpy(), (side, side))
     picture = np.full((600, 900, 3), 110, np.uint8)
-    picture[120 : 120 + side, 300 : 300 + side] = recipe_picture(side).numpy()
+    picture[120 : 120 + side, 300 : 300 + side] = face
 
     faces = detect(load_detector(kind), picture, threshold=0.3)
 

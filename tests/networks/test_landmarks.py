@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.models.detector import detect, load_detector
+from retalk_nodes.models.detector import detect, load_detector, load_weights
 from retalk_nodes.models.landmarks import (
     LIPS,
-    SIDE,
+    FaceMesh,
     Region,
     crop_region,
     find_mesh,
@@ -21,12 +22,19 @@ from retalk_nodes.models.landmarks import (
 )
 from safetensors.torch import load_file
 
-from ..networks.test_detector import GOLDEN, recipe_picture
+GOLDEN = Path(__file__).parent.parent / "golden" / "face_networks.safetensors"
+
+
+def drawn_face() -> torch.Tensor:
+    """A face of ellipses, (192, 192, 3) uint8."""
+    return load_file(GOLDEN)["picture.192"]
 
 
 def astronaut() -> np.ndarray:
     """A portrait, (512, 512, 3) uint8, with one face."""
-    data = pytest.importorskip("skimage.data", reason="scikit-image, whose portrait is used, is not installed")
+    data = pytest.importorskip(
+        "skimage.data", reason="scikit-image, whose portrait is used, is not installed"
+    )
     return data.astronaut()
 
 
@@ -34,7 +42,7 @@ def test_mesh_repeats_the_recorded_output() -> None:
     recorded = load_file(GOLDEN)
 
     with torch.inference_mode():
-        points, logit = load_face_mesh()(recipe_picture(SIDE).permute(2, 0, 1)[None] / 255)
+        points, logit = load_face_mesh()(drawn_face().permute(2, 0, 1)[None] / 255)
 
     kept = recorded["face_mesh.kept"]
     assert set(LIPS) <= set(kept.tolist())
@@ -43,7 +51,7 @@ def test_mesh_repeats_the_recorded_output() -> None:
 
 
 def test_batch_gives_what_single_crops_give() -> None:
-    crop = recipe_picture(SIDE).permute(2, 0, 1) / 255
+    crop = drawn_face().permute(2, 0, 1) / 255
     batch = torch.stack([crop, crop.flip(2), crop.roll(10, dims=1)])
     network = load_face_mesh()
 
@@ -90,8 +98,8 @@ def test_region_beyond_the_picture_repeats_its_edge(centre: tuple[float, float])
 
 
 def test_sixteen_bit_picture_gives_the_same_crop() -> None:
-    picture = recipe_picture(256).numpy()
-    region = Region((128.0, 128.0), 200.0, 0.2)
+    picture = drawn_face().numpy()
+    region = Region((96.0, 96.0), 200.0, 0.2)
 
     wide = crop_region(picture.astype(np.uint16) * 257, region)
 
@@ -101,13 +109,13 @@ def test_sixteen_bit_picture_gives_the_same_crop() -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0, 4.0])
 def test_points_scale_with_the_picture(scale: float) -> None:
-    import cv2
-
     picture = astronaut()
     network = load_face_mesh()
     region = region_of_detection(detect(load_detector("short"), picture)[0])
     at_one = find_mesh(network, picture, region)
-    resized = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else 2)
+    resized = cv2.resize(
+        picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    )
 
     larger = Region((region.centre[0] * scale, region.centre[1] * scale), region.side * scale, region.angle)
     mesh = find_mesh(network, resized, larger)
@@ -127,8 +135,8 @@ def test_mesh_rests_in_its_own_region() -> None:
     assert np.abs(mesh.points - before.points)[:, :2].max() < 1.0
 
 
-def test_shut_lips_meet_in_the_mesh() -> None:
-    picture = astronaut()  # she smiles and shows her upper teeth: open, but not wide
+def test_lips_of_a_smile_are_apart_but_not_wide() -> None:
+    picture = astronaut()  # she shows her upper teeth
     network = load_face_mesh()
     mesh = find_mesh(network, picture, region_of_detection(detect(load_detector("short"), picture)[0]))
     gap = np.linalg.norm(mesh.points[13, :2] - mesh.points[14, :2])
@@ -138,8 +146,5 @@ def test_shut_lips_meet_in_the_mesh() -> None:
 
 
 def test_missing_weights_are_an_error(tmp_path: Path) -> None:
-    from retalk_nodes.models.detector import load_weights
-    from retalk_nodes.models.landmarks import FaceMesh
-
     with pytest.raises(FileNotFoundError):
         load_weights(FaceMesh(), tmp_path / "absent.safetensors")
