@@ -1,4 +1,4 @@
-"""A mouth's inside where no picture of the clip shows one: stills, and clips whose mouth stays shut."""
+"""A mouth's inside where no picture of the clip shows it: stills, and mouths that are never open or never shut."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ THROAT = (48 / 255, 22 / 255, 26 / 255)  # RGB under a bright picture
 TONGUE = (0.55, 0.26, 0.27)
 TEETH = (0.57, 0.53, 0.47)
 TEETH_LENGTH = 0.055  # eye distances, at most
+OPEN = 0.03  # eye distances; a texture this much more open than wanted shows teeth
+SHUT_BELOW = 0.03  # eye distances; a mouth less open than this shows none
+LINE = 0.62  # brightness between shut lips, of the lips' own
 SHOWN_FROM = (0.02, 0.06)  # eye distances of opening: teeth come into view
 
 
@@ -40,6 +43,24 @@ def fill_interior(
     drawn = _teeth(drawn, across, depth, face.opening, gap, eye_distance, light)
     share = (need * inside)[..., None]
     return dressed + share * (drawn - dressed)
+
+
+def darken_line(
+    dressed: np.ndarray, face: Face, textures: list[Texture], box: Box, eye_distance: float
+) -> np.ndarray:
+    """Shade the line between shut lips where the texture shows an open mouth, whose teeth would line it with white.
+
+    dressed: (h, w, 3) float32 in [0, 1], the textured mouth in its box
+    """
+    lent = sum(texture.share * texture.opening for texture in textures)
+    need = np.clip((lent - face.opening) / OPEN, 0, 1) * np.clip(1 - face.opening / SHUT_BELOW, 0, 1)
+    if need == 0:
+        return dressed
+    line = _inner_mask(face.target, box, softness=0.004 * eye_distance)
+    x, y = (face.target[[14, 17]].mean(axis=0) - box.corner).astype(int)  # the lower lip's middle
+    lip = dressed[np.clip(y, 0, box.size[0] - 1), np.clip(x, 0, box.size[1] - 1)]
+    share = np.minimum(np.float32(1.6) * need * line, 1)[..., None]
+    return dressed + share * (np.minimum(dressed, LINE * lip) - dressed)
 
 
 def _inner_mask(points: np.ndarray, box: Box, softness: float) -> np.ndarray:

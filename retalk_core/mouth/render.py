@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..blend import blend_picture
-from .interior import fill_interior
+from .interior import darken_line, fill_interior
 from .retrieval import OWN, Bank, lip_sharpness, patch_box
 from .shape import EYE_CORNERS, LIP_PAIRS
 from .warp import (
@@ -85,6 +85,7 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     mask = _patch_mask(face.target, around, eye_distance) * np.float32(face.show)
     dressed = _dress(frame, face, textures, around, MAP_SOFTEN * eye_distance) / white
     dressed = _sharpen(dressed, face, textures, around)
+    dressed = darken_line(dressed, face, textures, around, eye_distance)
     dressed = fill_interior(dressed, face, textures, around, eye_distance)
     blended, touched = blend_picture(warped, dressed, mask, levels=levels, colour_match=1.0)
     rounded = np.rint(np.clip(blended, 0, 1) * white).astype(frame.dtype)
