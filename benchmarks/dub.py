@@ -22,7 +22,8 @@ import numpy as np
 
 from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.sound import SoundArray, SoundStream, read_mono
-from retalk_nodes.retalk_core.video import VideoWriter, open_clip
+from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.video_writer import VideoWriter
 
 RATE = 25  # frames per second
 SHORT = 6  # seconds

@@ -9,7 +9,7 @@ from typing import Literal
 
 from .faces import FaceChoice
 from .timeline import LongerVoice, ShorterVoice
-from .video import Codec
+from .video_writer import Codec
 
 Engine = Literal["auto", "embedded"]
 Pauses = Literal["close", "keep_original"]

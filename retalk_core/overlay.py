@@ -13,7 +13,8 @@ from .faces import TrackedFace, head_pose
 from .report import stretches
 from .timeline import exact_tick, timecode
 from .types import Frame, Progress, silent
-from .video import Clip, VideoWriter, prefetch
+from .video import Clip, prefetch
+from .video_writer import VideoWriter
 
 GREEN, ORANGE, WHITE = (60, 220, 90), (250, 150, 40), (255, 255, 255)
 SHEET_FRAMES = 32

@@ -29,7 +29,8 @@ from .sound import SoundSource, SoundStream, read_mono
 from .speech import SAMPLE_RATE
 from .timeline import Timeline, exact_tick, inside, plan_timeline
 from .types import Frame, Progress, silent
-from .video import Clip, VideoWriter, prefetch
+from .video import Clip, prefetch
+from .video_writer import VideoWriter
 
 EASE = 0.12  # seconds in which an edit fades in and out beside frames that are left alone
 LONG_PAUSE = 0.5  # seconds without speech that show the original where pauses keep it

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .container import check_file, is_cover, open_container, packets
 from .errors import InputError, OptionError
-from .video import check_file, is_cover, open_container, packets
 
 if TYPE_CHECKING:
     import av

@@ -16,10 +16,12 @@ import av
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core import video
+from retalk_nodes.retalk_core.color import ColorTags, RgbConverter
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.sound import SoundArray, SoundStream, read_mono
 from retalk_nodes.retalk_core.timeline import exact_tick
-from retalk_nodes.retalk_core.video import Clip, ColorTags, VideoWriter, open_clip, prefetch
+from retalk_nodes.retalk_core.video import Clip, open_clip, prefetch
+from retalk_nodes.retalk_core.video_writer import VideoWriter
 
 NTSC = Fraction(30000, 1001)
 BT601, BT709 = ColorTags(6, 6, 6, False), ColorTags(1, 1, 1, False)
@@ -362,13 +364,13 @@ def test_frames_come_in_any_order(long_clip: Clip, asked: list[int]) -> None:
 
 def count_conversions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
-    convert = video._RgbConverter.__call__
+    convert = RgbConverter.__call__
 
-    def counted(self: object, frame: av.VideoFrame) -> np.ndarray:
+    def counted(self: RgbConverter, frame: av.VideoFrame) -> np.ndarray:
         calls.append(1)
         return convert(self, frame)
 
-    monkeypatch.setattr(video._RgbConverter, "__call__", counted)
+    monkeypatch.setattr(RgbConverter, "__call__", counted)
     return calls
 
 

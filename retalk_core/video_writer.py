@@ -1,0 +1,365 @@
+"""Write a video, its sound and what it says about itself; it appears only when it is complete."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from .color import MATRICES, UNSPECIFIED, ColorTags, YuvConverter, rgb8_frame, rgb16_frame
+from .container import reason_of
+from .errors import InputError, OptionError
+
+if TYPE_CHECKING:
+    import av
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+    from .sound import SoundStream
+
+Codec = Literal["h264", "prores", "ffv1"]
+
+
+class _Recipe(NamedTuple):
+    """How a codec is used."""
+
+    encoder: str
+    suffixes: tuple[str, ...]
+    sound: str
+    even: tuple[int, int]  # height and width are padded to multiples of this
+
+
+RECIPES: dict[str, _Recipe] = {
+    "h264": _Recipe("libx264", (".mp4", ".mov", ".m4v", ".mkv"), "aac", (2, 2)),
+    "prores": _Recipe("prores_ks", (".mov",), "pcm_s24le", (1, 2)),
+    "ffv1": _Recipe("ffv1", (".mkv",), "pcm_s24le", (1, 1)),
+}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+# As small a file and as near to the source as slower presets make, in half their time.
+PRESET = "faster"
+QUALITY = 17  # no difference can be seen at normal distance
+
+
+def supported_suffixes(codec: Codec) -> tuple[str, ...]:
+    """Endings of file names that a codec can be written to."""
+    return _recipe(codec).suffixes
+
+
+class VideoWriter:
+    """Writes a video, sound and all; it appears under its name only when it is complete.
+
+    path:       ends in one of `supported_suffixes(codec)`
+    size:       height, width of the pictures; 4:2:0 and 4:2:2 need even sides, so the last row or column is
+                repeated where a side is odd (`padded_size`)
+    rate:       frames per second, or None where frames are not shown equally long
+    tick:       1/n second that times are counted in, such as `exact_tick` finds; by default a whole number of
+                them is a frame, or 1/90000 without a rate. Matroska always counts milliseconds
+    codec:      h264 (AAC sound) · prores (422 HQ) · ffv1 (lossless RGB), both with PCM sound
+    quality:    h264's constant rate factor, 0 to 51, lower is better
+    bit_depth:  of the source; above 8 gives 10 bit, or 16 with ffv1
+    color:      tags of the file, and how RGB becomes YUV; without a matrix as in `ColorTags.matrix_for`
+    sound:      interleaved with the picture as it is written
+    metadata:   title, comment and keys of your own
+
+    Use it as a context manager: leaving it by an exception leaves nothing behind. Raises InputError if the
+    file can't be written, OptionError for a choice that doesn't exist.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: tuple[int, int],
+        *,
+        rate: Fraction | None = None,
+        tick: Fraction | None = None,
+        codec: Codec = "h264",
+        quality: int | None = None,
+        bit_depth: int = 8,
+        color: ColorTags | None = None,
+        sound: SoundStream | None = None,
+        metadata: Mapping[str, str] | None = None,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
+        self.path = Path(path)
+        self.size = size
+        self._recipe = _recipe(codec)
+        self._check_target(codec)
+        self._rate = rate
+        exact = rate is not None and rate.numerator <= 1_000_000
+        self._tick = tick or Fraction(1, rate.numerator if rate and exact else 90_000)
+        if self._tick.numerator != 1:
+            raise ValueError(f"a tick must be 1/n second, not {self._tick}")
+        self._quality = QUALITY if quality is None else quality
+        if not 0 <= self._quality <= 51:
+            raise OptionError(f"The quality is {quality}, but must be from 0 (best) to 51; 17 suits most.")
+        self._bit_depth = bit_depth
+        self._color = color or ColorTags()
+        self._sound = sound
+        self._metadata = dict(metadata or {})
+        self._pixel_aspect = pixel_aspect
+        self._waiting: queue.Queue[tuple[np.ndarray, Fraction, Fraction] | None] = queue.Queue(4)
+        self._error: BaseException | None = None
+        self._abandoned = False
+        self._written = 0
+
+    @property
+    def padded_size(self) -> tuple[int, int]:
+        """Height and width in the file."""
+        (height, width), (rows, columns) = self.size, self._recipe.even
+        return -(-height // rows) * rows, -(-width // columns) * columns
+
+    def __enter__(self) -> VideoWriter:
+        suffix = self.path.suffix.lower()
+        self._temporary = self.path.with_name(f".retalk-{secrets.token_hex(6)}{suffix}")
+        try:
+            self._temporary.touch(exist_ok=False)  # before any work, so that a missing right shows at once
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._thread = threading.Thread(target=self._encode_all, name="retalk-encode", daemon=True)
+        self._thread.start()
+        return self
+
+    def write(self, pixels: np.ndarray, time: Fraction, duration: Fraction) -> None:
+        """Hand over one picture (H, W, 3) RGB, uint8 or full-range uint16; don't change it afterwards.
+
+        time, duration: seconds since the first frame, and how long it shows
+        """
+        if pixels.shape != (*self.size, 3) or pixels.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"expected RGB of size {self.size}, got {pixels.shape} {pixels.dtype}")
+        if self._error is not None:
+            raise self._explain(self._error)
+        self._waiting.put((pixels, time, duration))
+        self._written += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is not None:
+                return
+            self._waiting.put(None)
+            self._thread.join()
+            if self._error is not None:
+                raise self._explain(self._error)
+            if not self._written:
+                raise ValueError("no frame was written")
+            try:
+                self._temporary.replace(self.path)
+            except OSError as reason:
+                raise self._unwritable(reason) from reason
+        finally:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Stop encoding and remove what there is; nothing is left to do after a success."""
+        self._abandoned = True
+        while self._thread.is_alive():
+            with suppress(queue.Full):
+                self._waiting.put(None, timeout=0.01)
+        self._thread.join()
+        with suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def _encode_all(self) -> None:
+        """Encode in the background what `write` hands over."""
+        try:
+            with _Muxer(self) as muxer:
+                while (item := self._waiting.get()) is not None and not self._abandoned:
+                    muxer.add(*item)
+                if not self._abandoned and self._written:
+                    muxer.finish()
+        except BaseException as error:  # raised again where the caller can see it
+            self._error = error
+            while not self._abandoned and self._waiting.get() is not None:
+                pass  # so that the caller never waits for a full queue
+
+    def _check_target(self, codec: str) -> None:
+        suffix = self.path.suffix.lower()
+        if suffix not in self._recipe.suffixes:
+            wanted = " or ".join(self._recipe.suffixes)
+            raise InputError(f"{self.path.name} can't hold {codec} video: end its name in {wanted}.")
+        if not self.path.parent.is_dir():
+            raise InputError(f"The folder {self.path.parent} does not exist: create it, or choose another.")
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder: choose another name for the video.")
+
+    def _explain(self, error: BaseException) -> BaseException:
+        import av
+
+        return self._unwritable(error) if isinstance(error, OSError | av.FFmpegError) else error
+
+    def _unwritable(self, error: BaseException) -> InputError:
+        return InputError(
+            f"{self.path} can't be written ({reason_of(error)}): check that the disk has room and that its "
+            "folder may be written to, or choose another."
+        )
+
+
+class _Muxer:
+    """One file being written, used by one thread."""
+
+    def __init__(self, writer: VideoWriter) -> None:
+        import av
+
+        suffix = writer.path.suffix.lower()
+        movie = CONTAINERS[suffix] in ("mp4", "mov")
+        options = {"movflags": "faststart+use_metadata_tags"} if movie else {}
+        self._container: OutputContainer = av.open(
+            f"file:{writer._temporary}", "w", format=CONTAINERS[suffix], container_options=options
+        )
+        self._container.metadata.update(writer._metadata)
+        self._tick = writer._tick
+        self._last_stamp = -1
+        self._durations: dict[int, int] = {}  # of frames inside the encoder, in ticks
+        self._size = writer.padded_size
+        self._video = self._add_video(writer)
+        self._sound = (
+            _SoundTrack(self._container, writer._sound, writer._recipe.sound) if writer._sound else None
+        )
+
+    def __enter__(self) -> _Muxer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._container.close()
+        else:
+            with suppress(Exception):  # the first error is the one that counts
+                self._container.close()
+
+    def add(self, pixels: np.ndarray, time: Fraction, duration: Fraction) -> None:
+        """Encode one frame, and the sound up to it."""
+        if self._sound is not None:
+            self._sound.write_until(time)
+        frame = self._encoding.to_frame(self._pad(pixels))
+        frame.pts = self._last_stamp = max(round(time / self._tick), self._last_stamp + 1)
+        frame.time_base = self._tick
+        self._durations[frame.pts] = max(1, round((time + duration) / self._tick) - frame.pts)
+        self._mux(self._video.encode(frame))
+
+    def finish(self) -> None:
+        """Write what the encoders still hold."""
+        self._mux(self._video.encode(None))
+        if self._sound is not None:
+            self._sound.finish()
+
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = self._durations.pop(packet.pts, packet.duration or 0)
+            self._container.mux(packet)
+
+    def _pad(self, pixels: np.ndarray) -> np.ndarray:
+        height, width = pixels.shape[:2]
+        if (height, width) == self._size:
+            return np.ascontiguousarray(pixels)
+        return np.pad(pixels, ((0, self._size[0] - height), (0, self._size[1] - width), (0, 0)), "edge")
+
+    def _add_video(self, writer: VideoWriter) -> VideoStream:
+        encoding = self._encoding = _encoding(writer)
+        rate = (writer._rate or Fraction(25)).limit_denominator(100_000)  # ffmpeg's fractions are of 32 bits
+        stream: Any = self._container.add_stream(writer._recipe.encoder, rate=rate, options=encoding.options)
+        stream.height, stream.width = self._size
+        stream.pix_fmt = encoding.pixel_format
+        stream.thread_type = "AUTO"
+        stream.time_base = self._tick
+        context, color = stream.codec_context, encoding.color
+        context.time_base = self._tick
+        context.color_primaries, context.color_trc = color.primaries, color.transfer
+        context.colorspace = color.matrix
+        context.color_range = {None: 0, False: 1, True: 2}[color.full_range]
+        context.sample_aspect_ratio = writer._pixel_aspect
+        return stream
+
+
+class _Encoding(NamedTuple):
+    """What an encoder is given."""
+
+    options: dict[str, str]
+    pixel_format: str
+    color: ColorTags
+    to_frame: Callable[[np.ndarray], av.VideoFrame]  # from RGB (H, W, 3)
+
+
+def _encoding(writer: VideoWriter) -> _Encoding:
+    color, size, deep = writer._color, writer.padded_size, writer._bit_depth > 8
+    encoder = writer._recipe.encoder
+    if encoder == "ffv1":
+        options = {"level": "3", "slices": "4", "slicecrc": "1"}
+        color = ColorTags(color.primaries, color.transfer, 0, True)
+        if deep:
+            return _Encoding(options, "gbrp16le", color, rgb16_frame)
+        return _Encoding(options, "bgr0", color, rgb8_frame)
+    if color.matrix not in (*MATRICES, UNSPECIFIED):  # the source is RGB
+        color = ColorTags(color.primaries, color.transfer, color.matrix_for(size), False)
+    if encoder == "prores_ks":
+        options = {"profile": "3", "vendor": "apl0"}  # 422 HQ, by number as older versions need it
+        pixel_format, depth = "yuv422p10le", 10
+    else:
+        options = {"crf": str(writer._quality), "preset": PRESET}
+        if writer._rate is None:
+            options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
+        pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)
+    return _Encoding(options, pixel_format, color, YuvConverter(size, color, depth, pixel_format))
+
+
+class _SoundTrack:
+    """The sound of a file being written."""
+
+    def __init__(self, container: OutputContainer, sound: SoundStream, codec: str) -> None:
+        self._container = container
+        self._chunks = iter(sound)
+        self._rate = sound.rate
+        self._layout = "mono" if sound.channels == 1 else "stereo"
+        self._samples = 0  # written so far
+        self._stream: Any = container.add_stream(codec, rate=sound.rate)
+        context: Any = self._stream.codec_context
+        context.layout = self._layout
+        context.format = "fltp" if codec == "aac" else "s32"
+        context.time_base = Fraction(1, sound.rate)
+        if codec == "aac":
+            context.bit_rate = 96_000 * (1 + sound.channels)  # 288 kbit/s stereo: no second loss to be heard
+
+    def write_until(self, time: Fraction) -> None:
+        """Keep up with the picture."""
+        while self._samples <= time * self._rate:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return
+            self._write(chunk)
+
+    def finish(self) -> None:
+        for chunk in self._chunks:
+            self._write(chunk)
+        self._container.mux(self._stream.encode(None))
+
+    def _write(self, chunk: np.ndarray) -> None:
+        import av
+
+        if self._stream.codec_context.format.name == "fltp":
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk), "fltp", self._layout)
+        else:
+            whole = np.clip(np.rint(chunk.T.astype(np.float64) * 2**31), -(2**31), 2**31 - 1)
+            frame = av.AudioFrame.from_ndarray(whole.astype(np.int32).reshape(1, -1), "s32", self._layout)
+        frame.sample_rate = self._rate
+        frame.time_base = Fraction(1, self._rate)
+        frame.pts = self._samples
+        self._samples += chunk.shape[1]
+        self._container.mux(self._stream.encode(frame))
+
+
+def _recipe(codec: str) -> _Recipe:
+    if codec not in RECIPES:
+        raise OptionError(
+            f"{codec!r} is not a codec that can be written: choose one of {', '.join(RECIPES)}."
+        )
+    return RECIPES[codec]
