@@ -37,6 +37,8 @@ def laplacian_blend(
     outside the given mask the base stays exact.
     """
     count = max(len(base), len(layer), len(mask))
+    if levels is not None and levels < 1:
+        raise ValueError(f"a pyramid has at least 1 level, not {levels}")
     for name, given in (("base", base), ("layer", layer), ("mask", mask)):
         if len(given) not in (1, count):
             raise ValueError(f"{name} holds {len(given)} pictures, the others hold {count}")
@@ -120,10 +122,18 @@ def pyramid_blend(over: np.ndarray, under: np.ndarray, mask: np.ndarray, levels:
     """Blend float32 pictures (H, W, C) of any size under a mask (H, W), whose rim the pyramid crosses."""
     if levels == 1:
         return under + mask[..., None] * (over - under)
-    small_over, small_under = cv2.pyrDown(over), cv2.pyrDown(under)
+    small_over, small_under = _halved(over), _halved(under)
     below = pyramid_blend(small_over, small_under, cv2.pyrDown(mask), levels - 1)
-    size = over.shape[1], over.shape[0]
-    detail_over = over - cv2.pyrUp(small_over, dstsize=size)
-    detail_under = under - cv2.pyrUp(small_under, dstsize=size)
+    detail_over = over - _doubled(small_over, over.shape)
+    detail_under = under - _doubled(small_under, over.shape)
     detail = detail_under + mask[..., None] * (detail_over - detail_under)
-    return cv2.pyrUp(below, dstsize=size) + detail
+    return _doubled(below, over.shape) + detail
+
+
+def _halved(picture: np.ndarray) -> np.ndarray:
+    small = cv2.pyrDown(picture)
+    return small.reshape(*small.shape[:2], picture.shape[2])  # OpenCV drops a single channel's axis
+
+
+def _doubled(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return cv2.pyrUp(picture, dstsize=(shape[1], shape[0])).reshape(shape)

@@ -43,6 +43,7 @@ class ColorTags:
 
 
 def color_tags_of(frame: av.VideoFrame, context: Any) -> ColorTags:  # noqa: ANN401 - a stub lacks its tags
+    """What a decoded frame and its decoder say about colours."""
     primaries, transfer = int(context.color_primaries), int(context.color_trc)
     if frame.format.is_rgb:  # whatever else is said, there is nothing to convert
         return ColorTags(primaries, transfer, 0, True)
@@ -53,6 +54,7 @@ def color_tags_of(frame: av.VideoFrame, context: Any) -> ColorTags:  # noqa: ANN
 
 
 def bit_depth_of(frame: av.VideoFrame) -> int:
+    """Bits of the finest component."""
     return max(component.bits for component in frame.format.components)
 
 
@@ -137,6 +139,7 @@ class YuvConverter:
 
 
 def rgb8_frame(pixels: np.ndarray) -> av.VideoFrame:
+    """A frame of 8 bit RGB from pixels (H, W, 3), uint8 or uint16."""
     import av
 
     if pixels.dtype == np.uint16:
@@ -145,6 +148,7 @@ def rgb8_frame(pixels: np.ndarray) -> av.VideoFrame:
 
 
 def rgb16_frame(pixels: np.ndarray) -> av.VideoFrame:
+    """A frame of 16 bit RGB from pixels (H, W, 3), uint8 or uint16."""
     import av
 
     if pixels.dtype == np.uint8:

@@ -46,6 +46,7 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first stream of pictures that is no cover; raises InputError where there is none."""
     names = set(container.format.name.split(","))
     if not names & NOT_VIDEO:
         for stream in container.streams.video:
@@ -64,6 +65,7 @@ def is_cover(stream: VideoStream) -> bool:
 
 
 def is_picture_file(container: InputContainer, stream: VideoStream) -> bool:
+    """Tell whether the file is of a kind made for pictures, even if it holds several."""
     names = container.format.name.split(",")
     brand = container.metadata.get("major_brand", "").strip()
     return (
@@ -84,6 +86,7 @@ def packets(container: InputContainer, stream: VideoStream | AudioStream) -> Ite
 
 
 def decode(source: Iterable[av.Packet | None], stream: VideoStream) -> Iterator[av.VideoFrame]:
+    """Decode all that can be decoded."""
     import av
 
     cut_short = "mpegts" not in stream.container.format.name  # what "corrupt" means: a stream can go on

@@ -1,4 +1,4 @@
-"""What all tests share: the pack under the name `retalk_nodes`, real clips, recordings."""
+"""What all tests share: the pack under the name `retalk_nodes`, real and drawn clips, recordings."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import sys
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from retalk_nodes.retalk_core.networks import LocalNetworks
 
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = Path(os.environ.get("RETALK_TEST_MEDIA", ROOT.parent / "shared" / "media"))
@@ -30,6 +34,7 @@ def _load_pack() -> None:
 
 
 _load_pack()
+sys.path.append(str(ROOT / "tests" / "core"))  # for `scenes`
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +60,36 @@ def recording() -> Callable[[str], dict[str, np.ndarray]]:
             return dict(stored)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def networks_on_disk() -> LocalNetworks:
+    """The face networks, loaded once."""
+    from retalk_nodes.retalk_core.networks import LocalNetworks
+
+    return LocalNetworks()
+
+
+@pytest.fixture(scope="session")
+def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lossless clip of 18 frames at 25 a second, 160 pixels square: a portrait that moves head and jaw."""
+    import scenes
+
+    return scenes.write_clip(tmp_path_factory.mktemp("clips") / "talking.mkv", scenes.talking(18))
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in 6 frames of 96 pixels, lossy, for tests that only count."""
+    import scenes
+
+    path = tmp_path_factory.mktemp("clips") / "small.mp4"
+    return scenes.write_clip(path, scenes.talking(6, 96), codec="libx264")
+
+
+@pytest.fixture(scope="session")
+def voice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """0.6 s of babble."""
+    import scenes
+
+    return scenes.write_voice(tmp_path_factory.mktemp("voices") / "voice.wav", scenes.babble(0.6))

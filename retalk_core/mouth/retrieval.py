@@ -53,7 +53,7 @@ def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
     shape = _squared(wanted.lips, offered.lips) / (len(LIPS) * SHAPE_UNIT**2)
     turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
     angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
-    turned = 2 * angle**2 / (1 + angle**2 / 4)  # a far pose is no reason to open a shut mouth by force
+    turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
     return 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
 
 
@@ -187,7 +187,7 @@ def choose(wanted: Mouths, own: Mouths, offered: Mouths, bank: Bank, speaking: n
     relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIPS) * SHAPE_UNIT**2)
-    own_cost = 0.7 * (0.4 * lips + _opening_cost(wanted.opening, own.opening))
+    own_cost = 0.7 * 0.4 * lips + _opening_cost(wanted.opening, own.opening)
     jumps = _jumps(bank)
     to_own = np.sqrt(_squared(own.lips, offered.lips) / len(LIPS)) / SHAPE_UNIT * 2  # (T, m)
     path = _cheapest_path(np.concatenate([cost, own_cost[:, None]], axis=1), jumps, to_own, speaking)

@@ -19,6 +19,7 @@ FACE_OVAL = (
 )
 RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
 FINEST = 224  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
+SLIVER = 1.5  # pixels; a triangle less high than this moves as one
 STILL = 1e-3  # pixels; what moves less is left alone
 
 
@@ -155,12 +156,15 @@ def _paint(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int], dep
 
 def _offsets(source: np.ndarray, target: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """Affine offsets (N + 1, 2, 3): source position − target position, of each triangle and of none."""
-    corners = np.concatenate([target[triangles], np.ones((len(triangles), 3, 1))], axis=2).astype(np.float64)
-    flat = np.abs(np.linalg.det(corners)) < 1e-3  # a triangle without area covers no pixel that counts
-    corners[flat] = np.eye(3)
+    placed = target[triangles].astype(np.float64)
+    corners = np.concatenate([placed, np.ones((len(triangles), 3, 1))], axis=2)
+    longest = np.linalg.norm(placed - np.roll(placed, 1, axis=1), axis=2).max(axis=1)
+    sliver = np.abs(np.linalg.det(corners)) < SLIVER * longest
+    corners[sliver] = np.eye(3)
     differences = (source[triangles] - target[triangles]).astype(np.float64)
     affine = np.linalg.solve(corners, differences).transpose(0, 2, 1)
-    affine[flat] = 0
+    affine[sliver] = 0
+    affine[sliver, :, 2] = differences[sliver].mean(axis=1)  # seen edge-on, its affine would fling pixels far
     return np.concatenate([affine, np.zeros((1, 2, 3))]).astype(np.float32)
 
 
