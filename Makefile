@@ -11,7 +11,7 @@ help:
 	@echo "make demo    a portrait speaks: writes out/demo.mp4"
 	@echo "make test    style, types and tests"
 	@echo "make lint    style and types only"
-	@echo "make bench   measure speed and memory; ARGS=... is passed on"
+	@echo "make bench   measure speed and memory; with a clip of your own: ARGS='--clip CLIP' CLIPS=CLIP"
 	@echo "make setup   only prepare .venv (the others do it by themselves)"
 	@echo "make clean   remove what was made, .venv too"
 	@echo "Another Python: make PYTHON=python3.12 ..."
@@ -33,7 +33,8 @@ lint: $(READY)
 		retalk_nodes/__init__.py retalk_nodes/models retalk_nodes/nodes retalk_nodes/retalk_core
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/dub.py $(ARGS)
+	$(BIN)/python benchmarks/faces.py $(CLIPS)
 
 clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InputError
 
@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 NOT_VIDEO = {"tty", "hls", "concat", "dash"}  # ffmpeg draws text files, and follows lists to other files
 
 
-def check_file(path: Path) -> None:
+class Kind(NamedTuple):
+    """What a file is read for, in the words of a refusal."""
+
+    wanted: str
+    shape: str
+    export: str
+
+
+PICTURES = Kind("give the path of a video or picture file", "a video", "MP4")
+SOUND = Kind("give the path of a sound file, or of a video with sound", "sound", "WAV")
+
+
+def check_file(path: Path, kind: Kind = PICTURES) -> None:
     """Raise InputError unless this is a file with something in it."""
-    wanted = "give the path of a video or picture file"
+    wanted = kind.wanted
     try:
         if path.is_dir():
-            raise InputError(f"{path} is a folder, not a video: {wanted}.")
+            raise InputError(f"{path} is a folder: {wanted}.")
         if not path.is_file():
             raise InputError(f"{path} does not exist: check the name, or {wanted}.")
         if path.stat().st_size == 0:
@@ -31,17 +43,19 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path} can't be read ({reason_of(error)}): {wanted}.") from error
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
     """Open a file of pictures or sound; raises InputError for anything else."""
     import av
 
+    # Titles in old encodings must not stop us; newer versions of av read past them without being told.
+    lenient = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
     try:
         # "file:" keeps ffmpeg from taking a name with a colon for a network address.
-        return av.open(f"file:{path}", metadata_errors="ignore")
+        return av.open(f"file:{path}", **lenient)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
-            f"{path} can't be read as a video ({reason_of(error)}): it may be incomplete or of another kind, "
-            "so try to play it, and export it again as MP4."
+            f"{path} can't be read as {kind.shape} ({reason_of(error)}): it may be incomplete or of another "
+            f"kind, so try to play it, and export it again as {kind.export}."
         ) from error
 
 

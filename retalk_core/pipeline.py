@@ -84,6 +84,7 @@ def dub(
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
     raises:   InputError, OptionError, NoFaceError; nothing is left at `output` then
     """
+    _refuse_early(clip, output, options)
     spent: dict[str, float] = {}
     with _borrow_faces(networks) as faces:
         analysis = analyse(clip, voice, options, faces, progress, spent)
@@ -91,9 +92,20 @@ def dub(
             watch, edited = synthesise(analysis, voice, output, options, progress("dub"))
         checked = None
         if options.check:
-            with _timed(spent, "check"):
-                checked = check_result(output, watch, faces.mesh, analysis.loudness, progress("check"))
+            try:
+                with _timed(spent, "check"):
+                    checked = check_result(output, watch, faces.mesh, analysis.loudness, progress("check"))
+            except BaseException:  # stopped: as at any other time, nothing is left
+                output.unlink(missing_ok=True)
+                raise
     return _conclude(analysis, output, watch, edited, checked, spent)
+
+
+def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
+    """Raise what writing the result would raise, before the minutes that it takes to come so far."""
+    VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    if options.soundtrack is not None:
+        SoundStream(options.soundtrack, 0, 1)
 
 
 def analyse(

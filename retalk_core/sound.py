@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .container import check_file, is_cover, open_container, packets
+from .container import SOUND, check_file, is_cover, open_container, packets
 from .errors import InputError, OptionError
 
 if TYPE_CHECKING:
@@ -156,8 +156,8 @@ class _Decoder:
 
 def _open(path: Path) -> tuple[InputContainer, AudioStream, Fraction | None]:
     """Open a file's first sound, and find the moment of its first video frame on the container's clock."""
-    check_file(path)
-    container = open_container(path)
+    check_file(path, SOUND)
+    container = open_container(path, SOUND)
     sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not sounds:
         container.close()

@@ -99,10 +99,11 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     with open_container(path) as container:
         stream = video_stream(container, path)
         table = read_table(container, stream, path)
-        declared = [rate for rate in (stream.guessed_rate, stream.average_rate, stream.base_rate) if rate]
+        said = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+        declared = [Fraction(rate) for rate in said if rate]  # newer versions of av have a class of their own
         has_sound = any(sound.codec_context is not None for sound in container.streams.audio)
         is_still = is_picture_file(container, stream) and len(table.durations) == 1
-        tick = stream.time_base or Fraction(1, 1000)
+        tick = Fraction(stream.time_base or Fraction(1, 1000))
     first, color, aspect = _first_frame(path, table.index)
     turn = _upright(first)
     times, end, rate = clock(table, tick, [] if is_still else declared)
@@ -172,7 +173,7 @@ def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTag
     with open_container(path) as container:
         stream = container.streams[index.stream]
         for frame in decode(packets(container, stream), stream):
-            aspect = stream.sample_aspect_ratio or Fraction(1)
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
             return frame, color_tags_of(frame, stream.codec_context), aspect
     raise InputError(
         f"{path} holds no frame that can be decoded: it may be damaged, so export it again as H.264 in MP4."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import secrets
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from stat import S_ISDIR
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -186,11 +188,20 @@ class VideoWriter:
         suffix = self.path.suffix.lower()
         if suffix not in self._recipe.suffixes:
             wanted = " or ".join(self._recipe.suffixes)
-            raise InputError(f"{self.path.name} can't hold {codec} video: end its name in {wanted}.")
-        if not self.path.parent.is_dir():
-            raise InputError(f"The folder {self.path.parent} does not exist: create it, or choose another.")
-        if self.path.is_dir():
-            raise InputError(f"{self.path} is a folder: choose another name for the video.")
+            name = self.path.name or self.path
+            raise InputError(f"{name} can't hold {codec} video: end its name in {wanted}.")
+        folder = self.path.parent
+        if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it never raises
+            raise InputError(f"The folder {folder} does not exist: create it, or choose another.")
+        try:
+            if S_ISDIR(self.path.stat().st_mode):
+                raise InputError(f"{self.path} is a folder: choose another name for the video.")
+        except FileNotFoundError:
+            pass  # as it should be
+        except OSError as error:  # the name is too long, or the folder is closed
+            raise self._unwritable(error) from error
+        if not os.access(folder, os.W_OK):
+            raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def _explain(self, error: BaseException) -> BaseException:
         import av

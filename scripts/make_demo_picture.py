@@ -51,9 +51,9 @@ MOMENTS = (
     Moment(0.88, "", "…", "", "a pause: at rest"),
     Moment(1.12, "m", "y", "", "open"),
     Moment(1.92, "m", "o", "ved", "narrow"),
-    Moment(2.16, "", "b", "y", "lips meet"),
     Moment(2.76, "nob", "o", "dy", "open"),
     Moment(2.96, "nobod", "y", "", "wide"),
+    Moment(3.08, "", "b", "ut", "lips meet"),
 )
 # Words of the voice and when each begins and ends, in seconds.
 WORDS = (

@@ -159,7 +159,7 @@ def _offsets(source: np.ndarray, target: np.ndarray, triangles: np.ndarray) -> n
     placed = target[triangles].astype(np.float64)
     corners = np.concatenate([placed, np.ones((len(triangles), 3, 1))], axis=2)
     longest = np.linalg.norm(placed - np.roll(placed, 1, axis=1), axis=2).max(axis=1)
-    sliver = np.abs(np.linalg.det(corners)) < SLIVER * longest
+    sliver = np.abs(np.linalg.det(corners)) <= SLIVER * longest
     corners[sliver] = np.eye(3)
     differences = (source[triangles] - target[triangles]).astype(np.float64)
     affine = np.linalg.solve(corners, differences).transpose(0, 2, 1)

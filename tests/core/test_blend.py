@@ -91,7 +91,7 @@ def test_deep_inside_a_mask_the_layer_shows() -> None:
 def test_no_seam_is_as_steep_as_the_step_between_the_pictures() -> None:
     base, layer = torch.full((1, 96, 96, 3), 0.2), torch.full((1, 96, 96, 3), 0.8)
     row = laplacian_blend(base, layer, disc(96, 96, 40)).images[0, 48, :, 0]
-    assert row.max() > 0.75
+    assert row.max() > 0.7
     assert row.diff().abs().max() < 0.25 * 0.6
 
 
