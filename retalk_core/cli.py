@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
+import re
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import __version__
-from .errors import OptionError, RetalkError
+from .errors import InputError, OptionError, RetalkError
 
 if TYPE_CHECKING:  # imported where they are used: --help shall not wait for torch
     import numpy as np
@@ -27,6 +31,7 @@ if TYPE_CHECKING:  # imported where they are used: --help shall not wait for tor
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
+FASTEST = 1000  # frames per second
 STAGES = {"listen": "listening", "track": "finding the face", "dub": "dubbing", "check": "checking"}
 
 
@@ -176,7 +181,10 @@ def _run_dub(args: argparse.Namespace) -> None:
     from .pipeline import dub
     from .video import open_clip
 
-    _refuse_overwriting(args)
+    _check_results(
+        given=(args.clip, args.voice, args.soundtrack, args.face_mask),
+        made=(args.output, args.sheet, args.chart, args.report),
+    )
     options = _options(args)
     clip = open_clip(args.clip)
     with _Bars(args.quiet) as bars:
@@ -184,10 +192,22 @@ def _run_dub(args: argparse.Namespace) -> None:
     _hand_over(dubbed, args)
 
 
-def _refuse_overwriting(args: argparse.Namespace) -> None:
-    for given in (args.clip, args.voice, args.soundtrack):
-        if given and given.exists() and args.output.exists() and given.samefile(args.output):
-            raise OptionError(f"{given} would be overwritten by the result. Choose another name after -o.")
+def _check_results(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
+    """Refuse results that would replace what was given or one another, or that have no folder to go to."""
+    results = [path for path in made if path is not None]
+    for i, path in enumerate(results):
+        for other in (*filter(None, given), *results[:i]):
+            if _same_file(path, other):
+                raise OptionError(f"{other} would be overwritten by the result. Choose another name for it.")
+        if not os.path.isdir(path.parent):  # noqa: PTH112 - unlike a Path's, it never raises
+            raise InputError(f"The folder {path.parent} does not exist: create it, or choose another.")
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is yet to be made, or out of reach; that is told where it is opened
+        return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100 - it never raises either
 
 
 def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
@@ -207,6 +227,7 @@ def _run_inspect(args: argparse.Namespace) -> None:
     from .pictures import write_picture
     from .video import open_clip, prefetch
 
+    _check_results(given=(args.clip, args.face_mask), made=(args.output,))
     clip = open_clip(args.clip)
     frames = range(len(clip.times))
     with _Bars(args.quiet) as bars:
@@ -273,12 +294,14 @@ def _options(args: argparse.Namespace) -> DubOptions:
 
 def _rate(text: str) -> Fraction:
     """29.97 and 30000/1001 mean the same rate, as 23.976 and 59.94 have their fractions too."""
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
+    rate = Fraction(0)
+    if re.fullmatch(r"\d{1,9}(\.\d{0,9}|/\d{1,9})?", text, flags=re.ASCII):
+        with suppress(ZeroDivisionError):
+            rate = Fraction(text)
+    if not 0 < rate <= FASTEST:
         raise OptionError(
-            f"{text} is no frame rate. Give a number such as 25, 29.97 or 30000/1001."
-        ) from None
+            f"{text} is no frame rate. Give a number up to {FASTEST} such as 25, 29.97 or 30000/1001."
+        )
     exact = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
     return exact if 0 < abs(rate - exact) < Fraction(1, 200) and rate.denominator > 1 else rate
 
@@ -291,6 +314,8 @@ def _face_choice(args: argparse.Namespace) -> FaceChoice:
     if args.face_at is not None:
         try:
             x, y = (float(part) for part in args.face_at.split(","))
+            if not math.isfinite(x + y):
+                raise ValueError
         except ValueError:
             raise OptionError(f"{args.face_at} is no place. Give a pixel as X,Y, such as 640,360.") from None
         return FaceChoice("point", point=(x, y))

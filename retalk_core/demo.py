@@ -43,7 +43,8 @@ def portrait() -> np.ndarray:
     except ImportError:
         raise InputError(
             "The demo's portrait comes with scikit-image, which is not installed. Run `make demo`, "
-            "or `pip install scikit-image`, or dub a picture of your own: retalk dub face.png voice.wav -o out.mp4"
+            "or `pip install scikit-image`, or dub a picture of your own: "
+            "retalk dub face.png voice.wav -o out.mp4"
         ) from None
     return astronaut()
 

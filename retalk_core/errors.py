@@ -21,7 +21,7 @@ class NoFaceError(RetalkError):
     def __init__(self, frames: int, smallest: int, frame_size: tuple[int, int]) -> None:
         height, width = frame_size
         super().__init__(
-            f"No face was found in any of the {frames} frames ({width}x{height} pixels). A face must be at "
-            f"least {smallest} pixels high and turned to the camera. Try a larger picture, or choose the face "
-            "with a mask."
+            f"No face was found in any of the {frames} frames ({width}x{height} pixels). A face must be "
+            f"at least {smallest} pixels high and turned to the camera. Try a larger picture, or choose the "
+            "face with a mask."
         )

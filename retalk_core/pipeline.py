@@ -144,7 +144,7 @@ def analyse(
 def synthesise(
     analysis: Analysis, voice: SoundSource, output: Path, options: DubOptions, progress: Progress = silent
 ) -> tuple[ResultWatch, int]:
-    """Second pass: edit frame by frame, write the file; returns what to check in it, and the frames edited."""
+    """Second pass: edit and write frame by frame; returns what to check, and how many were edited."""
     clip, timeline, track = analysis.clip, analysis.timeline, analysis.tracked.track
 
     def frames_at(rows: Sequence[int]) -> Iterable[Frame]:

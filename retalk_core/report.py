@@ -87,7 +87,8 @@ def _measured_text(measured: Measured) -> str:
     parts = []
     if measured.lag_frames is not None and measured.opening_loudness is not None:
         parts.append(
-            f"mouth follows loudness with r = {measured.opening_loudness:.2f} at {measured.lag_frames:+d} frames"
+            f"mouth follows loudness with r = {measured.opening_loudness:.2f} "
+            f"at {measured.lag_frames:+d} frames"
         )
     if measured.lip_sharpness is not None:
         parts.append(f"lip sharpness {measured.lip_sharpness:.2f} of the source's")

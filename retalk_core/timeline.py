@@ -236,12 +236,11 @@ def _seconds(
 ) -> Fraction:
     """Make a number exact, or say which numbers would do."""
     wanted = f"{least} or more" if least is not None else f"more than {above}"
-    if (
-        not math.isfinite(value)
-        or (least is not None and value < least)
-        or (above is not None and value <= above)
-    ):
-        shown = f"{float(value):g}"
+    try:
+        shown, finite = f"{float(value):g}", math.isfinite(value)
+    except OverflowError:  # a fraction beyond all floats
+        shown, finite = "huge", False
+    if not finite or (least is not None and value < least) or (above is not None and value <= above):
         raise OptionError(f"{name} is {shown}, but must be a number that is {wanted}. Please change it.")
     return Fraction(value)
 
@@ -264,7 +263,10 @@ def _parse_range(text: str) -> tuple[Fraction, Fraction]:
 
 
 def _parse_time(text: str) -> Fraction | None:
-    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)", text, flags=re.ASCII)
+    number = r"\d{1,12}"
+    match = re.fullmatch(
+        rf"(?:(?:({number}):)?({number}):)?({number}(?:\.\d{{0,30}})?)", text, flags=re.ASCII
+    )
     if match is None:
         return None
     hours, minutes, seconds = match.groups(default="0")

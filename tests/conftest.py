@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = Path(os.environ.get("RETALK_TEST_MEDIA", ROOT.parent / "shared" / "media"))
-RECORDINGS = Path(
-    os.environ.get("RETALK_TEST_RECORDINGS", ROOT.parent / "shared" / "reference" / "goldens")
-)
+RECORDINGS = Path(os.environ.get("RETALK_TEST_RECORDINGS", ROOT.parent / "shared" / "reference" / "goldens"))
 
 
 def _load_pack() -> None:

@@ -1,22 +1,18 @@
-"""A mouth's inside where no picture of the clip shows it: stills, and mouths that are never open or never shut."""
+"""A mouth's inside where no picture of the clip shows it: in stills, or where it never opens or shuts."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from .face import Face, Texture, lent_opening
 from .shape import INNER_LIP
 from .warp import Box
-
-if TYPE_CHECKING:
-    from .render import Face, Texture
 
 MISSING = (0.3, 0.6)  # of the wanted opening: a texture open less than this is filled wholly, not at all
 THROAT = (48 / 255, 22 / 255, 26 / 255)  # RGB under a bright picture
 TONGUE = (0.55, 0.26, 0.27)
-TEETH = (0.57, 0.53, 0.47)
+TEETH = (0.68, 0.61, 0.53)
 TEETH_LENGTH = 0.055  # eye distances, at most
 OPEN = 0.03  # eye distances; a texture this much more open than wanted shows teeth
 SHUT_BELOW = 0.03  # eye distances; a mouth less open than this shows none
@@ -31,7 +27,7 @@ def fill_interior(
 
     dressed: (h, w, 3) float32 in [0, 1], the textured mouth in its box
     """
-    lent = sum(texture.share * texture.opening for texture in textures)
+    lent = lent_opening(textures)
     need = 1 - np.clip((lent / max(face.opening, 1e-6) - MISSING[0]) / (MISSING[1] - MISSING[0]), 0, 1)
     gap = face.opening * eye_distance
     if need == 0 or gap < 1:
@@ -48,12 +44,12 @@ def fill_interior(
 def darken_line(
     dressed: np.ndarray, face: Face, textures: list[Texture], box: Box, eye_distance: float
 ) -> np.ndarray:
-    """Shade the line between shut lips where the texture shows an open mouth, whose teeth would line it with white.
+    """Shade the line between shut lips where the texture's mouth is open: its teeth would line it with white.
 
     dressed: (h, w, 3) float32 in [0, 1], the textured mouth in its box
     """
-    lent = sum(texture.share * texture.opening for texture in textures)
-    need = np.clip((lent - face.opening) / OPEN, 0, 1) * np.clip(1 - face.opening / SHUT_BELOW, 0, 1)
+    surplus = np.clip((lent_opening(textures) - face.opening) / OPEN, 0, 1)
+    need = surplus * np.clip(1 - face.opening / SHUT_BELOW, 0, 1)
     if need == 0:
         return dressed
     line = _inner_mask(face.target, box, softness=0.004 * eye_distance)
@@ -123,6 +119,6 @@ def _teeth(
     shown = np.clip((edge - notch * length - depth) / soft + 0.5, 0, 1)
     shown *= np.clip((0.8 - abs(across)) / 0.25, 0, 1)
     shown *= np.clip((opening - SHOWN_FROM[0]) / (SHOWN_FROM[1] - SHOWN_FROM[0]), 0, 1)
-    shade = 0.55 + 0.45 * np.clip(depth / max(length, 1e-3), 0, 1)  # the lip's shadow
+    shade = 0.62 + 0.38 * np.clip(depth / max(length, 1e-3), 0, 1)  # the lip's shadow
     teeth = np.array(TEETH, np.float32) * light * shade[..., None].astype(np.float32)
     return drawn + shown[..., None].astype(np.float32) * (teeth - drawn)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ..blend import blend_picture
+from .face import Face, Texture
 from .interior import darken_line, fill_interior
 from .retrieval import OWN, Bank, lip_sharpness, patch_box
 from .shape import EYE_CORNERS, LIP_PAIRS
@@ -31,28 +32,6 @@ MAP_SOFTEN = 0.008
 BLEND_WIDTH = 0.03  # of the widest transition
 SHARPEN = 1.6  # of what is lacking: an unsharp mask lifts the finest detail most
 MOST_SHARPENING = 0.8
-
-
-@dataclass(frozen=True, eq=False)
-class Face:
-    """A face in a frame: what is there and what is wanted."""
-
-    mesh: np.ndarray  # (468, 3) as it is
-    target: np.ndarray  # (468, 2) as it shall be
-    opening: float  # wanted, eye distances
-    show: float  # 0..1
-
-
-@dataclass(frozen=True, eq=False)
-class Texture:
-    """One of the mouths that a frame is dressed in."""
-
-    picture: np.ndarray  # (h, w, 3)
-    corner: np.ndarray  # (2,) its left top in its own frame
-    points: np.ndarray  # (468, 2) the face's points in its own frame
-    opening: float  # eye distances
-    sharpness: float  # of its lips
-    share: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ def lower_face() -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def mouth_patch() -> np.ndarray:
-    """Triangles (N, 3) around the mouth from which texture is taken: FaceMesh points, then 9 of the inner lip.
+    """Triangles (N, 3) around the mouth, for texture: FaceMesh points, then 9 of the inner lip.
 
     The mouth's inside hangs on lower-lip points of its own, from 468 on; see `with_inside`.
     """
@@ -85,8 +85,8 @@ def mouth_patch() -> np.ndarray:
 def with_inside(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Source and target points (468, 2) for `mouth_patch`, each (477, 2).
 
-    A closing lower lip slides over the teeth, it doesn't squeeze them: of the source's open mouth only as much
-    is taken from under the upper lip as the target shows.
+    A closing lower lip slides over the teeth, it doesn't squeeze them: of the source's open mouth only as
+    much is taken from under the upper lip as the target shows.
     """
     upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
     scale = _length(source[308] - source[78]) / max(_length(target[308] - target[78]), 1e-3)

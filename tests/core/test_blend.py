@@ -164,7 +164,9 @@ def test_fewer_than_one_level_is_refused() -> None:
 def test_a_layer_that_is_the_base_changes_nothing(levels: int | None, colour_match: float) -> None:
     for base in (torch.full((1, 45, 61, 3), 0.37), noise(1, 45, 61, 3)):
         for mask in masks(45, 61).values():
-            images = laplacian_blend(base, base.clone(), mask, levels=levels, colour_match=colour_match).images
+            images = laplacian_blend(
+                base, base.clone(), mask, levels=levels, colour_match=colour_match
+            ).images
             torch.testing.assert_close(images, base, atol=1e-6, rtol=0)
 
 

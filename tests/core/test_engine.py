@@ -135,9 +135,7 @@ def test_the_same_plan_gives_the_same_pixels(track: FaceTrack, pictures: list[np
 # What is left alone
 
 
-def test_frames_that_dont_show_the_edit_are_left_alone(
-    track: FaceTrack, pictures: list[np.ndarray]
-) -> None:
+def test_frames_that_dont_show_the_edit_are_left_alone(track: FaceTrack, pictures: list[np.ndarray]) -> None:
     show = np.ones(COUNT, np.float32)
     show[[0, 1, 7, 8, 9, 17]] = 0
     results = run(track, plan_for(range(COUNT), 1.0, show=show), pictures)
@@ -252,7 +250,10 @@ def test_a_clip_of_one_or_two_frames_is_enough(
     short = replace(
         track,
         times=tuple(Fraction(i, FPS) for i in range(len(kept))),
-        **{name: getattr(track, name)[kept] for name in ("boxes", "mesh", "scores", "present", "shot", "weight")},
+        **{
+            name: getattr(track, name)[kept]
+            for name in ("boxes", "mesh", "scores", "present", "shot", "weight")
+        },
     )
     plan = plan_for([kept.index(row) for row in rows], 1.0)
     results = run(short, plan, [pictures[row] for row in kept])

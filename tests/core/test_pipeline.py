@@ -67,8 +67,7 @@ def faces() -> FaceNetworks:
 def changed(clip: Path, output: Path) -> list[bool]:
     """For each frame of the shorter of two lossless files, whether a pixel differs."""
     return [
-        not np.array_equal(one, other)
-        for one, other in zip(pixels_of(clip), pixels_of(output), strict=False)
+        not np.array_equal(one, other) for one, other in zip(pixels_of(clip), pixels_of(output), strict=False)
     ]
 
 
@@ -286,9 +285,7 @@ def test_only_the_ranges_asked_for_are_edited(
     assert sum(stretch.frames for stretch in left) == wished.count(False)
 
 
-def test_ranges_beyond_the_end_edit_nothing_and_say_so(
-    make: Dub, small_clip: Path, tmp_path: Path
-) -> None:
+def test_ranges_beyond_the_end_edit_nothing_and_say_so(make: Dub, small_clip: Path, tmp_path: Path) -> None:
     ranges = ((Fraction(60), Fraction(70)),)
     dubbed = make(small_clip, babble(0.24), tmp_path / "out.mp4", replace(QUICK, edit_only=ranges))
     assert dubbed.report.frames_edited == 0

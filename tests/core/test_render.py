@@ -127,7 +127,8 @@ def test_the_rendered_mouth_opens_as_wanted(
 def test_sixteen_bits_give_the_same_picture_as_eight(track: FaceTrack, shapes: ShotShapes) -> None:
     frame = portrait(240)
     eight, deep = (
-        pasted(pixels, render(pixels, track, shapes, 0.7)) for pixels in (frame, frame.astype(np.uint16) * 257)
+        pasted(pixels, render(pixels, track, shapes, 0.7))
+        for pixels in (frame, frame.astype(np.uint16) * 257)
     )
     difference = np.abs(deep / 257 - eight)
     assert difference.max() <= 1 and difference.mean() < 0.05  # eight bit rounds
@@ -139,9 +140,7 @@ def test_the_same_face_is_rendered_the_same_twice(track: FaceTrack, shapes: Shot
     np.testing.assert_array_equal(one.support, other.support)
 
 
-@pytest.mark.parametrize(
-    "shift", [(-120, 0), (125, 0), (0, 95), (0, -140), (-140, 110), (500, 500)], ids=str
-)
+@pytest.mark.parametrize("shift", [(-120, 0), (125, 0), (0, 95), (0, -140), (-140, 110), (500, 500)], ids=str)
 @pytest.mark.parametrize("opening", [0.0, 1.0])
 def test_a_face_at_the_frames_edge_or_beyond_is_no_trouble(
     track: FaceTrack, shapes: ShotShapes, shift: tuple[int, int], opening: float

@@ -183,7 +183,9 @@ def test_a_visible_jump_is_cross_faded_and_nothing_else_is() -> None:
     thumbs[2] += 0.3  # the last picture looks unlike the others
     bank = Bank(bank.rows, bank.pictures, bank.corners, thumbs, bank.sharpness)
     wanted = mouths([0.004] * 3 + [0.15] * 3)
-    choice = choose(wanted, mouths([0.05] * 6, [0.4] * 6), mouths([0.004, 0.06, 0.15]), bank, np.ones(6, bool))
+    choice = choose(
+        wanted, mouths([0.05] * 6, [0.4] * 6), mouths([0.004, 0.06, 0.15]), bank, np.ones(6, bool)
+    )
     assert picked(choice) == [0, 0, 0, 2, 2, 2]
     np.testing.assert_allclose(choice.shares[[0, 1, 4, 5]], np.tile([0, 1, 0], (4, 1)), atol=1e-6)
     assert choice.shares[2, 2] > 0 and choice.shares[3, 0] > 0

@@ -214,7 +214,9 @@ def test_a_rounded_mouth_is_narrower_than_a_spread_one() -> None:
     shapes = learned(meshes)
     left, right = MOUTH_CORNERS
     widths = [
-        (placed(shapes, meshes, 0.4, width)[:, right] - placed(shapes, meshes, 0.4, width)[:, left])[:, 0].mean()
+        (placed(shapes, meshes, 0.4, width)[:, right] - placed(shapes, meshes, 0.4, width)[:, left])[
+            :, 0
+        ].mean()
         for width in (-1.0, 0.0, 1.0)
     ]
     assert widths[0] < 0.9 * widths[1] < 0.9 * 0.9 * widths[2] * 1.2
@@ -233,7 +235,9 @@ def test_the_drivers_follow_opening_and_width() -> None:
     np.testing.assert_allclose(driven, [[0.1, 0.05, 0.2]], atol=1e-6)
     shapes = learned(speaking())
     np.testing.assert_allclose(
-        wanted_drivers(shapes, np.array([0.0, 1.0]), np.zeros(2))[:, 0], [SHUT, shapes.full_opening], rtol=1e-5
+        wanted_drivers(shapes, np.array([0.0, 1.0]), np.zeros(2))[:, 0],
+        [SHUT, shapes.full_opening],
+        rtol=1e-5,
     )
 
 

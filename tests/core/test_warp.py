@@ -139,7 +139,9 @@ def test_nothing_outside_the_moved_area_changes() -> None:
 def test_a_moving_mouth_leaves_eyes_and_surroundings_alone(size: float) -> None:
     given = drawn_mesh(size, (1.6 * size, 1.1 * size))[:, :2]
     moves = load_mouth_model().moves[:, None]
-    target = given + moves * (drawn_mesh(size, (1.6 * size, 1.1 * size), drivers=(0.15, 0.11, 0))[:, :2] - given)
+    target = given + moves * (
+        drawn_mesh(size, (1.6 * size, 1.1 * size), drivers=(0.15, 0.11, 0))[:, :2] - given
+    )
     box = Box(0, 0, int(3.2 * size), int(3.2 * size))
     _, moved = warp(given, target, box)
     spread = 2 * max(1.0, box.size[0] / 224)  # of a coarse map
