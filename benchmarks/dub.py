@@ -1,7 +1,7 @@
 """Time and memory of a whole dub: `python benchmarks/dub.py [--clip CLIP --voice VOICE]`.
 
-Each run is a process of its own. Seconds per frame leave out what starting Python and its libraries takes, which
-stands in a column of its own. The long clip is the short one, ten times over.
+Each run is a process of its own. Seconds per frame leave out what starting Python and its libraries takes;
+the whole process has a column of its own. The long clip is the short one, ten times over.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-
 from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.sound import SoundArray, SoundStream, read_mono
 from retalk_nodes.retalk_core.video import open_clip
@@ -73,11 +72,9 @@ def _report(clip: Path, voice: Path, folder: Path) -> float:
     told = json.loads(report.read_text())
     spent, frames = told["seconds"], told["frames_out"]
     cpu, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    print(
-        f"| {clip.stem} | {frames} | {sum(spent.values()) / frames:.3f} | {spent.get('check', 0) / frames:.3f} "
-        f"| {cpu / frames:.3f} | {wall:.1f} | {peak:.0f} |",
-        flush=True,
-    )
+    work, check = sum(spent.values()) / frames, spent.get("check", 0) / frames
+    figures = f"{frames} | {work:.3f} | {check:.3f} | {cpu / frames:.3f} | {wall:.1f} | {peak:.0f}"
+    print(f"| {clip.stem} | {figures} |", flush=True)
     return peak
 
 

@@ -54,7 +54,7 @@ def media() -> Path:
 
 @pytest.fixture(scope="session")
 def recording() -> Callable[[str], dict[str, np.ndarray]]:
-    """The arrays that the original program gave, by the file's name without its ending; skips without them."""
+    """What the original program gave, by the file's name without its ending; skips where it isn't there."""
 
     def load(name: str) -> dict[str, np.ndarray]:
         path = RECORDINGS / f"{name}.npz"
