@@ -16,10 +16,9 @@ from .pictures import write_picture
 from .pipeline import Dubbed, StageProgress, dub, quiet
 from .video import open_clip
 
-TEXT = (
-    "Good morning, and welcome. My mouth moves with every word, but the rest of the picture stays as it was. "
-    "... Who would have thought so?"
-)
+# Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
+TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
+SPEAK = ("-v", "en-us", "-s", "140")  # how espeak-ng says it
 SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 
@@ -55,5 +54,5 @@ def _voice(folder: Path) -> Path:
     if program is None:
         return SHIPPED_VOICE
     spoken = folder / "voice.wav"
-    done = subprocess.run([program, "-v", "en-us", "-s", "150", "-w", str(spoken), TEXT], check=False)
+    done = subprocess.run([program, *SPEAK, "-w", str(spoken), TEXT], check=False)
     return spoken if done.returncode == 0 and spoken.exists() else SHIPPED_VOICE

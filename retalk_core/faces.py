@@ -150,7 +150,8 @@ def track_faces(
     choice:      whose face, where several are in view; the largest by default
     smoothing:   of the mesh over time, within each shot; "none" leaves the network's own trembling
     frame_count: how many frames will come, if it is known; for the progress only
-    raises:      InputError if there is no frame, NoFaceError if none shows a usable face
+    raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
+                 faces are in view, but not the chosen one
 
     Short gaps are filled; in longer ones the face is not present, and its mesh holds still.
     """
@@ -169,7 +170,23 @@ def track_faces(
         progress(len(sightings), frame_count)
     if not sightings:
         raise InputError("The clip has no frames. Give a clip or a batch with at least one picture.")
+    if choice is not None and not any(sighting.points is not None for sighting in sightings):
+        _refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
     return _assemble(sightings, frame_size, smoothing)
+
+
+def _refuse_choice(choice: FaceChoice, most: int) -> None:
+    """Say so where faces are in view, but never the one that is meant."""
+    if most and choice.rule == "index":
+        raise OptionError(
+            f"There is no face {choice.index}: at most {most} can be seen at a time. Faces are counted from 0 at "
+            f"the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
+        )
+    if most and choice.rule == "mask":
+        raise OptionError(
+            f"The mask covers none of the faces, of which up to {most} can be seen at a time. Paint it white "
+            "over the face that is meant."
+        )
 
 
 # Looking and following, frame by frame

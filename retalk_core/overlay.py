@@ -48,7 +48,10 @@ def write_overlay(
     end = (clip.times[frames[-1] + 1] if frames[-1] + 1 < len(clip.times) else clip.end) - clip.times[
         frames[0]
     ]
-    with VideoWriter(output, clip.size, tick=exact_tick(times, end), color=clip.color) as writer:
+    tick = exact_tick(times, end)
+    with VideoWriter(
+        output, clip.size, tick=tick, color=clip.color, pixel_aspect=clip.pixel_aspect
+    ) as writer:
         for row, frame in enumerate(prefetch(clip.frames(frames))):
             stop = times[row + 1] if row + 1 < len(times) else end
             writer.write(draw_track(frame, tracked, row), times[row], stop - times[row])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import cv2
@@ -22,14 +21,12 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside it, then give it its own. Raises InputError."""
+    temporary = path.with_name(f".retalk-{secrets.token_hex(6)}{path.suffix}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".retalk-", suffix=path.suffix)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} can't be written ({error.strerror}). Choose another place.") from error

@@ -12,22 +12,19 @@ from pathlib import Path
 
 import librosa
 import soundfile
+from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, SPEAK, TEXT
 
 SAMPLE_RATE = 16_000  # Hz
-TARGET = Path(__file__).resolve().parents[1] / "retalk_core" / "demo_voice.flac"
-
-# Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
-TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         spoken = Path(folder) / "voice.wav"
-        subprocess.run(["espeak-ng", "-v", "en-us", "-s", "140", "-w", str(spoken), TEXT], check=True)
+        subprocess.run(["espeak-ng", *SPEAK, "-w", str(spoken), TEXT], check=True)
         voice, _ = librosa.load(spoken, sr=SAMPLE_RATE, mono=True)
     voice *= 0.7 / abs(voice).max()
-    soundfile.write(TARGET, voice, SAMPLE_RATE, subtype="PCM_16")
-    print(f"{TARGET.name}: {len(voice) / SAMPLE_RATE:.1f} s, {TARGET.stat().st_size} bytes")
+    soundfile.write(SHIPPED_VOICE, voice, SAMPLE_RATE, subtype="PCM_16")
+    print(f"{SHIPPED_VOICE.name}: {len(voice) / SAMPLE_RATE:.1f} s, {SHIPPED_VOICE.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

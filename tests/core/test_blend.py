@@ -106,12 +106,14 @@ def test_the_frames_own_edge_is_no_seam() -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_pictures_of_any_number_of_channels_blend_alike(channels: int) -> None:
     base, layer = noise(1, 40, 56, 1), noise(1, 40, 56, 1, seed=1)
-    repeated = [picture.expand(1, 40, 56, channels).contiguous() for picture in (base, layer)]
-    blended = laplacian_blend(*repeated, disc(40, 56, 15), levels=4, colour_match=1.0)
-    three = [picture.expand(1, 40, 56, 3).contiguous() for picture in (base, layer)]
-    expected = laplacian_blend(*three, disc(40, 56, 15), levels=4, colour_match=1.0)
-    assert blended.images.shape == (1, 40, 56, channels)
-    torch.testing.assert_close(blended.images, expected.images[..., :1].expand_as(blended.images))
+
+    def blended(depth: int) -> torch.Tensor:
+        one, other = (picture.expand(1, 40, 56, depth).contiguous() for picture in (base, layer))
+        return laplacian_blend(one, other, disc(40, 56, 15), levels=4, colour_match=1.0).images
+
+    images = blended(channels)
+    assert images.shape == (1, 40, 56, channels)
+    torch.testing.assert_close(images, blended(3)[..., :1].expand_as(images))
 
 
 @pytest.mark.parametrize("single", ["base", "layer", "mask", "base and mask"])
@@ -119,7 +121,7 @@ def test_one_picture_serves_all_of_the_other(single: str) -> None:
     given = {"base": noise(3, 24, 32, 3), "layer": noise(3, 24, 32, 3, seed=1), "mask": noise(3, 24, 32)}
     for name in single.split(" and "):
         given[name] = given[name][:1]
-    blended = laplacian_blend(**given)
+    blended = laplacian_blend(given["base"], given["layer"], given["mask"])
     assert blended.images.shape == (3, 24, 32, 3) and blended.support.shape == (3, 24, 32)
     for i in range(3):
         alone = laplacian_blend(*(each[i if len(each) > 1 else 0][None] for each in given.values()))

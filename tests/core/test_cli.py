@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +19,8 @@ from retalk_nodes.retalk_core import cli, demo, pipeline
 from retalk_nodes.retalk_core.cli import main
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.options import DubOptions
+from retalk_nodes.retalk_core.types import Progress
+from retalk_nodes.retalk_core.video import Clip
 from scenes import babble, leftovers, pixels_of, portrait, stamps_of, talking, write_clip, write_voice
 
 QUICK = ("-q", "--phones", "off", "--no-check")
@@ -29,14 +30,14 @@ QUICK = ("-q", "--phones", "off", "--no-check")
 def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., DubOptions]:
     """The options that words of the command line stand for; nothing is dubbed."""
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     seen: list[DubOptions] = []
 
-    def note(*given: Any, **_: object) -> None:
-        seen.append(given[3])
-        raise Stopped
+    def note(clip: Clip, voice: Path, output: Path, options: DubOptions, *_: object) -> None:
+        seen.append(options)
+        raise StoppedError
 
     monkeypatch.setattr(pipeline, "dub", note)
     clip = write_clip(tmp_path / "clip.mkv", [np.zeros((16, 16, 3), np.uint8)] * 2)
@@ -262,7 +263,7 @@ def test_stopping_leaves_nothing_and_says_so(
     number: signal.Signals,
 ) -> None:
     class Impatient(cli._Bars):
-        def __call__(self, name: str) -> Any:
+        def __call__(self, name: str) -> Progress:
             if name == stage:
                 return lambda done, total: signal.raise_signal(number)
             return super().__call__(name)

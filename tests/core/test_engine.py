@@ -41,11 +41,11 @@ def stream(pictures: Sequence[np.ndarray]) -> list[Frame]:
     return [Frame(i, Fraction(i, FPS), pixels) for i, pixels in enumerate(pictures)]
 
 
-def plan_for(rows: Sequence[int], opening: float | Sequence[float], **changed: np.ndarray) -> MouthPlan:
+def plan_for(rows: Sequence[int], opening: float | np.ndarray, **changed: np.ndarray) -> MouthPlan:
     count = len(rows)
     plan = MouthPlan(
         rows=np.array(rows),
-        opening=np.broadcast_to(np.float32(opening), count).copy(),
+        opening=np.full(count, opening, np.float32),
         width=np.zeros(count, np.float32),
         speaking=np.full(count, bool(np.any(opening))),
         show=np.ones(count, np.float32),
@@ -175,7 +175,7 @@ def test_nothing_to_show_asks_for_nothing(track: FaceTrack, pictures: list[np.nd
 def test_only_frames_of_one_shot_are_mixed(track: FaceTrack, pictures: list[np.ndarray]) -> None:
     """What is on the other side of a cut doesn't change a pixel on this side."""
     cut = cut_after(track, 8)
-    plan = plan_for(range(COUNT), np.linspace(1, 0, COUNT).tolist())
+    plan = plan_for(range(COUNT), np.linspace(1, 0, COUNT))
     others = [*pictures[:9], *(255 - picture for picture in pictures[9:])]
     for one, other in zip(run(cut, plan, pictures)[:9], run(cut, plan, others)[:9], strict=True):
         np.testing.assert_array_equal(one, other)

@@ -196,14 +196,17 @@ def test_chosen_face_is_followed(
     assert (tracked.faces_seen == 2).all()
 
 
-def test_mask_on_nobody_chooses_nobody(networks: FaceNetworks, pair: Callable[..., np.ndarray]) -> None:
+def test_choices_that_mean_nobody_say_who_is_there(
+    networks: FaceNetworks, pair: Callable[..., np.ndarray]
+) -> None:
+    frames = [pair((200, 200), (650, 200), (1, 1))] * 2
     mask = np.zeros((40, 90))
     mask[:, 45:48] = 1
 
-    with pytest.raises(NoFaceError):
-        track_faces(
-            clip([pair((200, 200), (650, 200), (1, 1))] * 2), networks, choice=FaceChoice("mask", mask=mask)
-        )
+    with pytest.raises(OptionError, match="mask covers none of the faces, of which up to 2"):
+        track_faces(clip(frames), networks, choice=FaceChoice("mask", mask=mask))
+    with pytest.raises(OptionError, match="no face 2: at most 2 .* choose 0 to 1"):
+        track_faces(clip(frames), networks, choice=FaceChoice("index", index=2))
 
 
 def test_person_stays_the_same_while_another_grows(

@@ -15,14 +15,17 @@ import av
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.errors import InputError, OptionError, RetalkError
+from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.mouth.engine import EmbeddedEngine
 from retalk_nodes.retalk_core.networks import FACE_NETWORKS, LocalNetworks
 from retalk_nodes.retalk_core.options import DubOptions
-from retalk_nodes.retalk_core.pipeline import Dubbed, analyse, dub
-from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks
+from retalk_nodes.retalk_core.pipeline import Dubbed, StageProgress, analyse, dub
+from retalk_nodes.retalk_core.pipeline import quiet as untold
 from retalk_nodes.retalk_core.sound import SoundArray, read_mono
+from retalk_nodes.retalk_core.timeline import LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.types import Progress, silent
 from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.video_writer import Codec
 from scenes import (
     RATE,
     babble,
@@ -51,10 +54,14 @@ def make(networks_on_disk: LocalNetworks) -> Dub:
     """`dub` with the networks at hand, and a voice as an array."""
 
     def made(
-        clip: Path, voice: np.ndarray | Path, output: Path, options: DubOptions = LOSSLESS, **more: Any
+        clip: Path,
+        voice: np.ndarray | Path,
+        output: Path,
+        options: DubOptions = LOSSLESS,
+        progress: StageProgress = untold,
     ) -> Dubbed:
         source = voice if isinstance(voice, Path) else SoundArray(voice[None], RATE)
-        return dub(open_clip(clip), source, output, options, networks_on_disk, **more)
+        return dub(open_clip(clip), source, output, options, networks_on_disk, progress)
 
     return made
 
@@ -184,7 +191,7 @@ def ends_of(path: Path) -> dict[str, Fraction]:
 @pytest.mark.parametrize(("rate", "stamps"), RATES)
 @pytest.mark.parametrize("longer", ["bounce", "stretch", "hold", "loop", "cut_voice"])
 def test_with_a_longer_voice_picture_and_sound_end_together(
-    make: Dub, tmp_path: Path, rate: Fraction, stamps: tuple[int, ...] | None, longer: str
+    make: Dub, tmp_path: Path, rate: Fraction, stamps: tuple[int, ...] | None, longer: LongerVoice
 ) -> None:
     clip = timed_clip(tmp_path / "clip.mp4", rate, stamps)
     own = open_clip(clip)
@@ -213,7 +220,7 @@ def test_with_a_longer_voice_picture_and_sound_end_together(
 @pytest.mark.parametrize(("rate", "stamps"), RATES)
 @pytest.mark.parametrize("shorter", ["keep_clip", "end_with_voice"])
 def test_with_a_shorter_voice_the_clip_goes_on_or_ends_with_it(
-    make: Dub, tmp_path: Path, rate: Fraction, stamps: tuple[int, ...] | None, shorter: str
+    make: Dub, tmp_path: Path, rate: Fraction, stamps: tuple[int, ...] | None, shorter: ShorterVoice
 ) -> None:
     clip = timed_clip(tmp_path / "clip.mp4", rate, stamps)
     own = open_clip(clip)
@@ -245,7 +252,7 @@ def test_a_constant_rate_can_be_asked_for(make: Dub, tmp_path: Path, rate: Fract
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "ffv1"), (".mkv", "h264"), (".mov", "prores")])
 def test_every_container_holds_all_frames_and_the_sound(
-    make: Dub, small_clip: Path, tmp_path: Path, suffix: str, codec: str
+    make: Dub, small_clip: Path, tmp_path: Path, suffix: str, codec: Codec
 ) -> None:
     output = tmp_path / f"out{suffix}"
     voice = babble(0.5)
@@ -280,7 +287,7 @@ def test_only_the_ranges_asked_for_are_edited(
     dubbed = make(talking_clip, babble(0.72), tmp_path / "out.mkv", replace(LOSSLESS, edit_only=ranges))
     wished = [begin <= i / 25 < end for i in range(18)]
     assert changed(talking_clip, tmp_path / "out.mkv") == wished
-    left = [stretch for stretch in dubbed.report.untouched]
+    left = dubbed.report.untouched
     assert {stretch.reason for stretch in left} == {"outside the ranges to edit"}
     assert sum(stretch.frames for stretch in left) == wished.count(False)
 
@@ -368,7 +375,7 @@ def test_a_still_picture_speaks_as_long_as_the_voice(make: Dub, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("longer", ["bounce", "stretch", "hold", "loop"])
-def test_a_clip_of_one_frame_is_enough(make: Dub, tmp_path: Path, longer: str) -> None:
+def test_a_clip_of_one_frame_is_enough(make: Dub, tmp_path: Path, longer: LongerVoice) -> None:
     clip = write_clip(tmp_path / "clip.mp4", talking(1), codec="libx264")
     make(clip, babble(0.2), tmp_path / "out.mp4", replace(QUICK, longer=longer))
     assert 4 <= len(stamps_of(tmp_path / "out.mp4")) <= 5
@@ -476,7 +483,7 @@ def test_networks_are_borrowed_and_given_back(
                 def __exit__(self, *_: object) -> None:
                     lender.out.remove(key)
 
-            return Loan()  # type: ignore[return-value]
+            return Loan()
 
     lender = Lender()
     voice = SoundArray(babble(0.2)[None], RATE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_a_chart_has_one_size_whatever_the_length(count: int) -> None:
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_everything_that_happened_shows_on_the_chart(changes: dict[str, object]) -> None:
+def test_everything_that_happened_shows_on_the_chart(changes: dict[str, Any]) -> None:
     assert differs(draw_chart(scene()), draw_chart(scene(**changes))) > 100
 
 

@@ -222,7 +222,7 @@ def test_the_bank_holds_the_clips_own_pixels(dtype: type[np.generic]) -> None:
     random = np.random.default_rng(0)
     meshes = [drawn_mesh(drivers=(h, 5 * h * h, 0)) for h in (0.01, 0.08, 0.15)]
     shapes = learn_shot(drawn_track(meshes), np.arange(3), 25.0)
-    pictures = [random.integers(0, np.iinfo(dtype).max, (160, 160, 3)).astype(dtype) for _ in meshes]
+    pictures = [random.integers(0, 256, (160, 160, 3)).astype(dtype) for _ in meshes]
     frames = [Frame(i, Fraction(i, 25), pixels) for i, pixels in enumerate(pictures)]
     bank = fill_bank(shapes, np.arange(3), np.stack(meshes), frames)
     assert len(bank) == 3 and bank.thumbs.shape == (3, 768)

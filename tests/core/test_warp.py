@@ -89,8 +89,8 @@ def test_an_affine_motion_of_the_mesh_carries_a_slope_exactly(affine: list[list[
     target = source @ matrix[:, :2].T + matrix[:, 2]
     box = box_around(target, (10_000, 10_000))
     lower = [low for _, low in LIP_PAIRS]
-    points = [np.concatenate([mesh, mesh[lower]]) for mesh in (source, target)]
-    positions, moved = backward_map(*points, mouth_patch(), box, FAR[:477])
+    had, has = (np.concatenate([mesh, mesh[lower]]) for mesh in (source, target))
+    positions, moved = backward_map(had, has, mouth_patch(), box, FAR[:477])
     wanted = (slope(box)[..., :2] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T  # where colours come from
     inside = _well_inside(moved) & _near(target[[13, 14]].mean(axis=0), box, 0.4 * size)
     assert inside.sum() > 0.2 * size**2
@@ -191,7 +191,7 @@ def test_a_face_beyond_the_frame_leaves_it_alone() -> None:
 def test_nearer_triangles_cover_farther_ones() -> None:
     square = np.array([(20, 20), (80, 20), (20, 80)], np.float32)
     target = np.concatenate([square, square])
-    source = np.concatenate([square + (5, 0), square + (0, 7)])
+    source = np.concatenate([square + np.array([5, 0]), square + np.array([0, 7])])
     triangles = np.array([(0, 1, 2), (3, 4, 5)], np.int32)
     for depth, expected in ((np.repeat([0.0, 9.0], 3), (5, 0)), (np.repeat([9.0, 0.0], 3), (0, 7))):
         positions, _ = backward_map(source, target, triangles, Box(0, 0, 100, 100), depth)
