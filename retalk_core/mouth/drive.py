@@ -48,7 +48,7 @@ _DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in
 _HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
 _OPENING_REACH = 0.04  # seconds over which a sound's opening colours its neighbours
 _WIDTH_REACH = 0.08  # the same for its width: lips round early and stay round
-_SHUT, _PARTING = 0.02, 0.035  # seconds: half the time lips stay together, and the time they take to part
+_SHUT, _PARTING = 0.015, 0.03  # seconds: half the time lips stay together, and the time they take to part
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
 
@@ -315,11 +315,11 @@ class _Target(NamedTuple):
 _TARGETS: dict[str, tuple[_Target, ...]] = {  # diphthongs go from one target to another
     "AA": (_Target(1, .1),), "AE": (_Target(.9, .5),), "AH": (_Target(.6, 0),),
     "AO": (_Target(.8, -.5, 1, 1.5),), "EH": (_Target(.7, .4),), "ER": (_Target(.4, -.4),),
-    "IH": (_Target(.45, .4),), "IY": (_Target(.4, .8),), "UH": (_Target(.4, -.6, 1, 1.5, .6),),
-    "UW": (_Target(.3, -1, 1.5, 3, .35),),
-    "AW": (_Target(.95, .2), _Target(.4, -.8, 1, 2, .5)), "AY": (_Target(.95, .1), _Target(.4, .6)),
+    "IH": (_Target(.45, .4),), "IY": (_Target(.4, .8),), "UH": (_Target(.4, -.6, 1, 1.5, .8),),
+    "UW": (_Target(.3, -1, 1.5, 3, .45),),
+    "AW": (_Target(.95, .2), _Target(.4, -.8, 1, 2, .7)), "AY": (_Target(.95, .1), _Target(.4, .6)),
     "EY": (_Target(.6, .5), _Target(.4, .7)),
-    "OW": (_Target(.6, -.7, 1, 2, .7), _Target(.35, -.95, 1.5, 2.5, .4)),
+    "OW": (_Target(.6, -.7, 1, 2, .85), _Target(.35, -.95, 1.5, 2.5, .65)),
     "OY": (_Target(.65, -.7, 1, 2), _Target(.45, .5)),
     "B": (_Target(0, 0, 4, .5),), "P": (_Target(0, 0, 4, .5),), "M": (_Target(0, 0, 4, .5),),
     "F": (_Target(.08, .15, 2.5, 1, .25),), "V": (_Target(.08, .15, 2.5, 1, .25),),
@@ -329,7 +329,7 @@ _TARGETS: dict[str, tuple[_Target, ...]] = {  # diphthongs go from one target to
     "TH": (_Target(.28, .1),), "DH": (_Target(.28, .1),),
     "T": (_Target(.26, .1, .6, .6),), "D": (_Target(.26, .1, .6, .6),), "N": (_Target(.26, .1, .6, .6),),
     "L": (_Target(.4, .1),), "K": (_Target(.3, 0, .4, .4),), "G": (_Target(.3, 0, .4, .4),),
-    "NG": (_Target(.3, 0, .4, .4),), "R": (_Target(.3, -.5),), "W": (_Target(.15, -1, 1.5, 3, .3),),
+    "NG": (_Target(.3, 0, .4, .4),), "R": (_Target(.3, -.5),), "W": (_Target(.15, -1, 1.5, 3, .45),),
     "Y": (_Target(.3, .6),), "HH": (_Target(.4, 0, .2, .1),), "SIL": (_Target(0, 0),),
 }
 # fmt: on
