@@ -474,7 +474,7 @@ def test_odd_sizes_and_deep_pictures_work_in_every_codec(works: Run, tmp_path: P
     assert (height, width) == {"h264": (158, 152), "prores": (157, 152), "ffv1": (157, 151)}[codec]
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 1000), (2000, 2), (16, 16)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (600, 2), (16, 16)], ids=str)
 def test_clips_too_small_for_a_face_are_refused_in_words(
     refused: Refused, tmp_path: Path, size: tuple[int, int]
 ) -> None:
@@ -483,7 +483,7 @@ def test_clips_too_small_for_a_face_are_refused_in_words(
 
 
 def test_a_face_cut_by_the_frames_edge_works(works: Run, tmp_path: Path) -> None:
-    for bottom in (100, 107, 117):  # at the mouth, below it, above the chin
+    for bottom in (100, 117):  # at the mouth, above the chin
         frames = [np.ascontiguousarray(frame[:bottom]) for frame in talking(3)]
         works(clip=write_clip(tmp_path / "clip.mkv", frames))
 

@@ -195,7 +195,7 @@ def test_with_a_longer_voice_picture_and_sound_end_together(
 ) -> None:
     clip = timed_clip(tmp_path / "clip.mp4", rate, stamps)
     own = open_clip(clip)
-    voice = babble(2.3 * float(own.end))
+    voice = babble(1.9 * float(own.end))
     spoken = Fraction(len(voice), RATE)
     dubbed = make(clip, voice, tmp_path / "out.mp4", replace(QUICK, longer=longer))
 
