@@ -179,7 +179,7 @@ def _refuse_choice(choice: FaceChoice, most: int) -> None:
     """Say so where faces are in view, but never the one that is meant."""
     if most and choice.rule == "index":
         raise OptionError(
-            f"There is no face {choice.index}: at most {most} can be seen at a time. Faces are counted from 0 "
+            f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
             f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
         )
     if most and choice.rule == "mask":
