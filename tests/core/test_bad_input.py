@@ -104,7 +104,7 @@ def test_a_small_face_that_is_large_enough_works(works: Run, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("index", ["1", "7", "-1"])
 def test_a_face_that_isnt_there_cant_be_chosen(refused: Refused, index: str) -> None:
-    assert "face" in refused("--face-index", index)
+    assert f"no face {index}" in refused("--face-index", index)
 
 
 @pytest.mark.parametrize("place", ["5", "1,2,3", "left,top", "nan,3", "inf,inf", ""])

@@ -118,6 +118,22 @@ def test_a_result_like_its_source_is_as_sharp_and_as_calm(
     assert checked.measured.lip_flicker == pytest.approx(1.2, abs=0.5)  # landmarks found anew tremble more
 
 
+def test_the_opening_is_the_results_and_not_the_sources(
+    faces: FaceNetworks, track: FaceTrack, pictures: list[np.ndarray], tmp_path: Path
+) -> None:
+    own, frozen = (
+        check_result(
+            write_clip(tmp_path / "out.mkv", shown),
+            watched(track, pictures, shown),
+            faces.mesh,
+            np.zeros(COUNT),
+        ).opening
+        for shown in (pictures, [pictures[0]] * COUNT)
+    )
+    assert frozen.std() < 0.6 * own.std()
+    assert frozen.mean() == pytest.approx(own[0], abs=0.01)
+
+
 def test_a_mouth_is_looked_for_only_where_it_was_edited(
     faces: FaceNetworks, track: FaceTrack, pictures: list[np.ndarray], tmp_path: Path
 ) -> None:

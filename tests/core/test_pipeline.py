@@ -42,7 +42,7 @@ from scenes import (
 )
 
 NTSC_FILM, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
-UNEVEN = (0, 2, 3, 5, 8, 9)  # thirtieths of a second
+UNEVEN = (0, 2, 3, 5, 8, 9)  # ticks of 1/rate
 LOSSLESS = DubOptions(codec="ffv1", phones=False, check=False)
 QUICK = DubOptions(phones=False, check=False)
 
@@ -168,7 +168,7 @@ def test_a_silent_voice_shuts_the_mouth_and_keeps_it_still(
 CONSTANT = (NTSC_FILM, Fraction(25), NTSC, Fraction(30), Fraction(50), Fraction(60))
 RATES = [
     *(pytest.param(rate, None, id=f"{float(rate):.6g}") for rate in CONSTANT),
-    pytest.param(Fraction(30), UNEVEN, id="uneven"),
+    pytest.param(NTSC_FILM, UNEVEN, id="uneven"),
 ]
 MILLISECOND = Fraction(1, 1000)  # what MP4 rounds a track's length to
 
@@ -279,6 +279,19 @@ def test_start_and_duration_apply_to_picture_and_voice(make: Dub, tmp_path: Path
     np.testing.assert_allclose(heard[400:3400], babble(0.24)[400:3400], atol=0.01)
 
 
+def test_a_part_is_dubbed_as_if_it_were_the_whole(make: Dub, tmp_path: Path) -> None:
+    pictures = talking(12)
+    voice = np.concatenate([babble(0.3)[::-1], babble(0.5)])
+    whole = write_clip(tmp_path / "whole.mkv", pictures)
+    cut = write_clip(tmp_path / "cut.mkv", pictures[5:11])
+    make(
+        whole, voice, tmp_path / "part.mkv", replace(LOSSLESS, start=Fraction(1, 5), duration=Fraction(6, 25))
+    )
+    make(cut, voice[RATE // 5 :][: 6 * RATE // 25], tmp_path / "alone.mkv")
+    for one, other in zip(pixels_of(tmp_path / "part.mkv"), pixels_of(tmp_path / "alone.mkv"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(("begin", "end"), [(0.16, 0.4), (0, 0.2), (0.5, 9)])
 def test_only_the_ranges_asked_for_are_edited(
     make: Dub, talking_clip: Path, tmp_path: Path, begin: float, end: float
@@ -372,6 +385,19 @@ def test_a_still_picture_speaks_as_long_as_the_voice(make: Dub, tmp_path: Path, 
     if len(results) > 5:
         lips = [result[90:115, 60:100].astype(int) for result in results]
         assert max(np.abs(lips[0] - other).mean() for other in lips) > 2
+
+
+@pytest.mark.parametrize("longer", ["hold", "bounce"])
+def test_a_frame_that_is_shown_again_is_edited_anew(make: Dub, tmp_path: Path, longer: LongerVoice) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", talking(3))
+    ranges = ((Fraction(0), Fraction(5, 25)),)
+    options = replace(LOSSLESS, longer=longer, edit_only=ranges)
+    make(clip, quiet(0.4), tmp_path / "out.mkv", options)
+    sources = pixels_of(clip)
+    shown = [0, 1, 2, 2, 2, 2, 2, 2, 2, 2] if longer == "hold" else [0, 1, 2, 1, 0, 1, 2, 1, 0, 1]
+    results = pixels_of(tmp_path / "out.mkv")
+    same = [np.array_equal(sources[i], result) for i, result in zip(shown, results, strict=True)]
+    assert same == [False] * 5 + [True] * 5
 
 
 @pytest.mark.parametrize("longer", ["bounce", "stretch", "hold", "loop"])
