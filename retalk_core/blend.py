@@ -84,7 +84,7 @@ def blend_picture(
     depth = _depth(support)
     thickness = float(depth.max())
     if levels is None:
-        levels = int(np.clip(np.log2(max(thickness / 2, 1)) + 1, 1, MOST_LEVELS))
+        levels = int(np.clip(np.log2(max(thickness / 2, 1)), 1, MOST_LEVELS))
     region = _padded_box(support, margin=2**levels)
     reach = max(min(2.0 ** (levels - 1), thickness / 2), 1.0)
     ramp = np.clip(depth[region] / reach, 0, 1)

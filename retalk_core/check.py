@@ -109,7 +109,7 @@ def check_result(
         if mesh is not None:
             found = find_mesh(network, frame.pixels, region_of_points(mesh))
             if found.score >= SURE and watch.edited[i]:
-                result.see(frame.pixels, found.points)
+                result.see(frame.pixels, found.points, steady=mesh)
                 opening[i] = result.opening[-1]
         progress(i + 1, watch.checked)
     agreement = best_lag(opening, loudness[: watch.checked], np.isfinite(opening))

@@ -9,9 +9,10 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
@@ -42,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Words that can't be understood exit with 2.
     """
     args = _parser().parse_args(argv)
-    previous = signal.signal(signal.SIGTERM, _stop)
     try:
-        args.run(args)
+        with _stopping_cleanly():
+            args.run(args)
     except RetalkError as error:
         print(f"retalk: {error}", file=sys.stderr)
         return FAILED
@@ -60,9 +61,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return MISTAKE
+    return 0
+
+
+@contextmanager
+def _stopping_cleanly() -> Iterator[None]:
+    """Being terminated cleans up as Ctrl-C does. Only the main thread may ask for that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return 0
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -20,8 +20,9 @@ class NoFaceError(RetalkError):
 
     def __init__(self, frames: int, smallest: int, frame_size: tuple[int, int]) -> None:
         height, width = frame_size
+        where = f"any of the {frames} frames" if frames > 1 else "the only frame"
         super().__init__(
-            f"No face was found in any of the {frames} frames ({width}x{height} pixels). A face must be "
+            f"No face was found in {where} ({width}x{height} pixels). A face must be "
             f"at least {smallest} pixels high and turned to the camera. Try a larger picture, or choose the "
             "face with a mask."
         )

@@ -20,13 +20,19 @@ class MouthWatch:
         self._thumbs: list[np.ndarray] = []
         self._steps: list[float] = []
 
-    def see(self, pixels: np.ndarray, mesh: np.ndarray) -> None:
-        """pixels: (H, W, 3) uint8 or uint16; mesh: (468, 3) the face in them."""
+    def see(self, pixels: np.ndarray, mesh: np.ndarray, steady: np.ndarray | None = None) -> None:
+        """Look at one frame.
+
+        pixels: (H, W, 3) uint8 or uint16
+        mesh:   (468, 3) the face in them
+        steady: (468, 3) the face smoothed over time, by which its picture is held still; None: the mesh
+        """
         pose = head_poses(mesh[None])
         opening, _ = measure_mouth(pose.to_canonical(mesh[None]))
         self.opening.append(float(opening[0]))
         self._sharpness.append(lip_sharpness(pixels, mesh))
-        self._thumbs = [*self._thumbs[-2:], mouth_thumb(pixels, pose)]
+        held = pose if steady is None else head_poses(steady[None])
+        self._thumbs = [*self._thumbs[-2:], mouth_thumb(pixels, held)]
         if len(self._thumbs) == 3:
             before, here, after = self._thumbs
             self._steps.append(float(np.abs(before - 2 * here + after).mean()))

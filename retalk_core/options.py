@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from .errors import OptionError
 from .faces import FaceChoice
 from .timeline import LongerVoice, ShorterVoice
 from .video_writer import Codec
@@ -35,3 +36,9 @@ class DubOptions:
     codec: Codec = "h264"
     quality: int | None = None  # constant rate factor; None: visually lossless
     check: bool = True  # look at the result again and report what it shows
+
+    def __post_init__(self) -> None:
+        for name, choices in (("engine", Engine), ("pauses", Pauses), ("smoothing", Smoothing)):
+            if getattr(self, name) not in get_args(choices):
+                known = ", ".join(get_args(choices))
+                raise OptionError(f"{name} is {getattr(self, name)!r}, but must be one of {known}.")

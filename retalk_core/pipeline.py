@@ -150,7 +150,7 @@ def synthesise(
     def frames_at(rows: Sequence[int]) -> Iterable[Frame]:
         return clip.frames([analysis.first + row for row in rows])
 
-    engine = EmbeddedEngine(track, analysis.plan, frames_at)
+    engine = EmbeddedEngine(track, analysis.plan, frames_at, clip.bit_depth)
     watch = ResultWatch(track, analysis.plan.rows, timeline.times)
     edited = 0
     with _writer(analysis, voice, output, options) as writer:

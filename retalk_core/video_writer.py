@@ -122,12 +122,15 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         suffix = self.path.suffix.lower()
         self._temporary = self.path.with_name(f".retalk-{secrets.token_hex(6)}{suffix}")
+        self._thread = threading.Thread(target=self._encode_all, name="retalk-encode", daemon=True)
         try:
             self._temporary.touch(exist_ok=False)  # before any work, so that a missing right shows at once
+            self._thread.start()
         except OSError as error:
             raise self._unwritable(error) from error
-        self._thread = threading.Thread(target=self._encode_all, name="retalk-encode", daemon=True)
-        self._thread.start()
+        except BaseException:  # Ctrl-C just now: without an __enter__ there will be no __exit__
+            self._abandon()
+            raise
         return self
 
     def write(self, pixels: np.ndarray, time: Fraction, duration: Fraction) -> None:
@@ -167,7 +170,7 @@ class VideoWriter:
         while self._thread.is_alive():
             with suppress(queue.Full):
                 self._waiting.put(None, timeout=0.01)
-        self._thread.join()
+            self._thread.join(0.01)
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 

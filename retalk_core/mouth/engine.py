@@ -68,9 +68,14 @@ class EmbeddedEngine:
     note = "preview without checkpoints: the clip's own mouth pictures, warped to the voice"
 
     def __init__(
-        self, track: FaceTrack, plan: MouthPlan, frames_at: Callable[[Sequence[int]], Iterable[Frame]]
+        self,
+        track: FaceTrack,
+        plan: MouthPlan,
+        frames_at: Callable[[Sequence[int]], Iterable[Frame]],
+        bit_depth: int = 8,
     ) -> None:
         """frames_at decodes the frames of the given rows of the track, which are in rising order."""
+        self._bytes_per_pixel = 3 if bit_depth <= 8 else 6
         self._track = track
         self._mesh = track.mesh.numpy()
         self._plan = plan
@@ -125,8 +130,11 @@ class EmbeddedEngine:
         rate = (frames[-1] - frames[0]) / seconds if seconds > 0 else 25.0
         shapes = learn_shot(track, frames, rate)
         mouths = _given_mouths(shapes, self._mesh)
-        box = patch_box(self._mesh[frames[0], :, :2], track.frame_size)
-        rows = distinct(mouths, bank_size(box.size, bytes_per_pixel=3))
+        nearest = frames[
+            shapes.pose.scale.argmin()
+        ]  # where the face, and so a picture of its mouth, is largest
+        box = patch_box(self._mesh[nearest, :, :2], track.frame_size)
+        rows = distinct(mouths, bank_size(box.size, self._bytes_per_pixel))
         chosen = frames[rows]
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
         row_of = {int(frame): row for row, frame in enumerate(frames)}
