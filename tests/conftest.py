@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = Path(os.environ.get("RETALK_TEST_MEDIA", ROOT.parent / "shared" / "media"))
-RECORDINGS = Path(
-    os.environ.get("RETALK_TEST_RECORDINGS", ROOT.parent / "shared" / "reference" / "goldens")
-)
+RECORDINGS = Path(os.environ.get("RETALK_TEST_RECORDINGS", ROOT.parent / "shared" / "reference" / "goldens"))
 
 
 def _load_pack() -> None:
@@ -37,7 +35,7 @@ def _load_pack() -> None:
 
 
 _load_pack()
-sys.path.append(str(ROOT / "tests" / "core"))  # for `scenes`
+sys.path += [str(ROOT / "tests" / folder) for folder in ("core", "networks")]  # for `scenes`, `recipe`
 
 
 @pytest.fixture(scope="session")
