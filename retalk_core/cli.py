@@ -1,4 +1,4 @@
-"""The `retalk` command: dub a clip, inspect one, make the demo."""
+"""The `retalk` command: dub a clip, inspect one, make the demo, look after the weights."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # imported where they are used: --help shall not wait for tor
     import numpy as np
 
     from .faces import FaceChoice
+    from .model_files import ModelFiles
     from .options import DubOptions
     from .pipeline import Dubbed
     from .types import Progress
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_dub(commands)
     _add_inspect(commands)
     _add_demo(commands)
+    _add_models(commands)
     return parser
 
 
@@ -183,6 +185,39 @@ def _add_demo(commands: _Commands) -> None:
     demo.set_defaults(run=_run_demo)
     demo.add_argument("-o", "--output", type=Path, default=Path("out/demo.mp4"), help="default: out/demo.mp4")
     _add_talk(demo)
+
+
+def _add_models(commands: _Commands) -> None:
+    models = commands.add_parser("models", help="list, download, verify and convert files of weights")
+    actions = models.add_subparsers(title="actions", required=True, metavar="ACTION")
+
+    listing = actions.add_parser("list", help="what is there, what is missing, where it is looked for")
+    listing.set_defaults(run=_run_models_list)
+    listing.add_argument("--json", action="store_true", help="print it as JSON")
+
+    getting = actions.add_parser("download", help="fetch official files and check them")
+    getting.set_defaults(run=_run_models_download)
+    getting.add_argument("names", nargs="*", metavar="NAME", help="such as dnet, gfpgan or GFPGANv1.4.pth")
+    getting.add_argument("--preset", choices=("fast", "paper", "original"), help="all that a preset lacks")
+    getting.add_argument("--mirror", action="append", default=[], metavar="URL", help="try URL/FILE first")
+    getting.add_argument("--proxy", metavar="URL", help="default: the environment's")
+    getting.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+
+    checking = actions.add_parser("verify", help="check hashes, sizes and tensors")
+    checking.set_defaults(run=_run_models_verify)
+    checking.add_argument("names", nargs="*", metavar="NAME", help="default: all that are there")
+    checking.add_argument("--run", dest="try_out", action="store_true", help="also run each network once")
+
+    converting = actions.add_parser("convert", help="write weights as safetensors")
+    converting.set_defaults(run=_run_models_convert)
+    converting.add_argument("file", type=Path)
+    converting.add_argument("-o", "--output", type=Path, help="default: the same name, .safetensors")
+    converting.add_argument("--half", action="store_true", help="in 16 bits: half the size, less exact")
+
+    for action in (listing, getting, checking):
+        action.add_argument("--folder", type=Path, help="look, or put files, here and nowhere else")
+    for action in (listing, getting, checking, converting):
+        action.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
 
 
 # What the commands do
@@ -276,6 +311,45 @@ def _run_demo(args: argparse.Namespace) -> None:
         print(f"\nvideo: {args.output}\ncontact sheet: {sheet}")
 
 
+def _run_models_list(args: argparse.Namespace) -> None:
+    from .model_commands import survey, survey_lines
+
+    files = _model_files(args)
+    if args.json:
+        print(json.dumps(survey(files), indent=2, ensure_ascii=False))
+        return
+    for line in survey_lines(files):
+        print(line)
+
+
+def _run_models_download(args: argparse.Namespace) -> None:
+    from .download import Route
+    from .model_commands import fetch
+
+    route = Route.of(args.mirror, args.proxy)
+    with _Bars(args.quiet) as bars:
+        fetch(args.names, args.preset, _model_files(args), args.folder, route, bar=bars.of_bytes)
+
+
+def _run_models_verify(args: argparse.Namespace) -> None:
+    from .model_commands import verify
+
+    for line in verify(_model_files(args), args.names, run=args.try_out):
+        print(line, flush=True)
+
+
+def _run_models_convert(args: argparse.Namespace) -> None:
+    from .model_commands import convert
+
+    print(f"written: {convert(args.file, args.output, half=args.half)}")
+
+
+def _model_files(args: argparse.Namespace) -> ModelFiles:
+    from .model_files import ModelFiles
+
+    return ModelFiles([args.folder] if args.folder else None)
+
+
 # From words to options
 
 
@@ -360,17 +434,25 @@ class _Bars:
         self._close()
 
     def __call__(self, stage: str) -> Progress:
+        return self._open(STAGES.get(stage, stage), " s" if stage == "listen" else " frames")
+
+    def of_bytes(self, name: str) -> Progress:
+        """A bar that counts bytes."""
+        return self._open(name, "B", unit_scale=True)
+
+    def _open(self, words: str, unit: str, **more: Any) -> Progress:  # noqa: ANN401
         from tqdm import tqdm
 
         self._close()
         seen_live = sys.stderr.isatty()
         bar = tqdm(
-            desc=STAGES.get(stage, stage),
-            unit=" s" if stage == "listen" else " frames",
+            desc=words,
+            unit=unit,
             disable=self._quiet,
             mininterval=0.2 if seen_live else 15,
             leave=True,
             file=sys.stderr,
+            **more,
         )
         self._bar = bar
 

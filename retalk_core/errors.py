@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..models.errors import CheckpointError, RetalkError
 
-class RetalkError(Exception):
-    """Something the user can put right; its text is shown as it is."""
+__all__ = ["CheckpointError", "InputError", "NoFaceError", "OptionError", "RetalkError"]
 
 
 class InputError(RetalkError):

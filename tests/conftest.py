@@ -37,7 +37,7 @@ def _load_pack() -> None:
 
 
 _load_pack()
-sys.path.append(str(ROOT / "tests" / "core"))  # for `scenes`
+sys.path += [str(ROOT / "tests" / folder) for folder in ("core", "networks")]  # for `scenes`, `recipe`
 
 
 @pytest.fixture(scope="session")

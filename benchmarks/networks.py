@@ -1,0 +1,168 @@
+"""What the paper's networks cost on this CPU, and what a lower precision does to their results.
+
+python benchmarks/networks.py [NETWORK ...] [--runs 3]
+
+Weights are the tests' deterministic ones. Plain formulas on the checkpoint's own keys are timed in turn
+with the network, so that the ratio holds on a busy machine too. Peak memory is a process's own, less what
+it held with the network loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from retalk_nodes.models.catalog import NETWORKS
+from retalk_nodes.models.checkpoint import load
+from torch import Tensor, nn
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "networks"))
+import plain_faces  # beside the tests, as is the recipe
+import recipe
+
+BATCHES = (1, 8)
+
+
+@dataclass(frozen=True)
+class Case:
+    """How to run a network: its inputs by shape, and where its picture is."""
+
+    shapes: tuple[tuple[int, ...], ...]  # without the batch
+    low: float  # of the pictures put in; vectors are small numbers around 0
+    high: float
+    pick: Callable[[Any], Tensor]  # what to compare
+    plain: Callable[..., Mapping[str, Tensor]] | None = None  # takes weights, then inputs
+    span: float = 0  # from the darkest to the brightest of the picture; 0 where there is none
+
+    def inputs(self, batch: int) -> tuple[Tensor, ...]:
+        """Smooth pictures and random vectors."""
+        return tuple(self._input(index, (batch, *shape)) for index, shape in enumerate(self.shapes))
+
+    def _input(self, index: int, shape: tuple[int, ...]) -> Tensor:
+        if len(shape) == 4:
+            batch, channels, height, width = shape
+            picture = torch.from_numpy(recipe.image_u8(0, str(index), (batch, channels, height, width)))
+            return self.low + picture.float() * ((self.high - self.low) / 255)
+        return torch.from_numpy(recipe.noise(0, str(index), shape) * 0.3).float()
+
+
+CASES = {
+    "dnet": Case(((3, 256, 256), (73, 26)), -1, 1, lambda out: out.picture, plain_faces.d_net, span=2),
+    "face3d": Case(((3, 224, 224),), 0, 1, lambda out: out, plain_faces.face3d),
+    "ganimation": Case(
+        ((3, 128, 128), (17,)), -1, 1, lambda out: out.picture, plain_faces.ganimation, span=2
+    ),
+    "s3fd": Case(
+        ((3, 480, 640),), 0, 255, lambda out: torch.cat([level.scores.flatten(1) for level in out], 1),
+        plain_faces.s3fd,
+    ),
+}  # fmt: skip
+
+
+def loaded(name: str, folder: Path) -> nn.Module:
+    """A network with the recipe's weights."""
+    builder = NETWORKS[name]
+    return load(builder.build(), recipe.recipe_weights(name, 0, folder), builder.find_layout(), name)
+
+
+def measure_speed(name: str, batch: int, runs: int, folder: Path) -> dict[str, float]:
+    """Seconds per picture of the network and of the plain formulas, the least of some runs in turn."""
+    case, network, inputs = CASES[name], loaded(name, folder), CASES[name].inputs(batch)
+    ways: dict[str, Callable[[], object]] = {"network": lambda: network(*inputs)}
+    if case.plain is not None:
+        formulas, weights = case.plain, recipe.recipe_tensors(name, 0)
+        ways["plain"] = lambda: formulas(weights, *inputs)
+    spent: dict[str, float] = dict.fromkeys(ways, math.inf)
+    with torch.inference_mode():
+        for turn in range(runs + 1):
+            for way, run in ways.items():
+                start = time.perf_counter()
+                run()
+                if turn:  # the first is to warm up
+                    spent[way] = min(spent[way], (time.perf_counter() - start) / batch)
+    return spent
+
+
+def measure_memory(name: str, batch: int, folder: Path) -> dict[str, float]:
+    """MB that one call needs beyond the network itself."""
+    network, inputs = loaded(name, folder), CASES[name].inputs(batch)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak that reading the weights left
+    before = peak_memory()
+    with torch.inference_mode():
+        network(*inputs)
+    return {"memory": peak_memory() - before}
+
+
+def peak_memory() -> float:
+    """The most memory in MB that this process has held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1e3  # kB; can start anew
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1e-6 if sys.platform == "darwin" else 1e-3)
+
+
+def measure_precision(name: str, folder: Path) -> dict[str, float]:
+    """How far bfloat16 is from fp32: PSNR of the picture in dB; of other results their relative error."""
+    case, network, inputs = CASES[name], loaded(name, folder), CASES[name].inputs(2)
+    with torch.inference_mode():
+        full = case.pick(network(*inputs))
+        with torch.autocast("cpu", torch.bfloat16):
+            lower = case.pick(network(*inputs)).float()
+    error = (lower - full).square().mean().sqrt().item()
+    if case.span:
+        return {"psnr": 20 * math.log10(case.span / error)}
+    return {"relative": error / full.square().mean().sqrt().item()}
+
+
+def in_own_process(function: Callable[..., dict[str, float]], *arguments: object) -> dict[str, float]:
+    """Run a measurement where nothing ran before: peak memory never falls again."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def report(name: str, runs: int, folder: Path) -> None:
+    """Print the rows of one network."""
+    recipe.recipe_weights(name, 0, folder)
+    precision = in_own_process(measure_precision, name, folder)
+    for batch in BATCHES:
+        speed = in_own_process(measure_speed, name, batch, runs, folder)
+        memory = in_own_process(measure_memory, name, batch, folder)["memory"]
+        ratio = f"{speed['plain'] / speed['network']:.2f}" if "plain" in speed else ""
+        plain = f"{speed['plain']:.3f}" if "plain" in speed else ""
+        lower = f"{precision['psnr']:.1f} dB" if "psnr" in precision else f"{precision['relative']:.1e}"
+        cells = (name, batch, f"{speed['network']:.3f}", plain, ratio, f"{memory:.0f}", lower)
+        print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "networks", nargs="*", metavar="network", help=f"of {', '.join(CASES)}; all by default"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="of which the fastest counts")
+    args = parser.parse_args()
+    print(f"{os.cpu_count()} cores, torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print("| network | batch | seconds a picture | plain | times faster | MB | bfloat16 |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.networks or CASES:
+            report(name, args.runs, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

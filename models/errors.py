@@ -1,0 +1,11 @@
+"""What a user can put right, in one sentence: what was given, what is needed, what to do."""
+
+from __future__ import annotations
+
+
+class RetalkError(Exception):
+    """Something the user can put right; its text is shown as it is."""
+
+
+class CheckpointError(RetalkError):
+    """A file of weights that is missing, damaged, hostile or meant for another network."""
