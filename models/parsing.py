@@ -70,7 +70,7 @@ class ParseNet(FaceParser):
 
 
 class BiSeNet(FaceParser):
-    """A parser of a tenth of ParseNet's work, with the same classes in another order."""
+    """A parser of 6 % of ParseNet's work, with the same classes in another order."""
 
     scale: Tensor
     shift: Tensor
