@@ -84,6 +84,17 @@ def peak(name: str, batch: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
+def report_memory() -> None:
+    """Print each network's peak for one picture and for four, weights and libraries included."""
+    for name in NAMES:
+        row = []
+        for batch in (1, 4):
+            command = [sys.executable, __file__, "--peak", name, "--batches", str(batch)]
+            row.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+        slope = (row[1] - row[0]) / 3
+        print(f"{name:<11} peak {row[0]} MB for 1, {row[1]} MB for 4: {slope:.0f} MB a picture", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -95,15 +106,8 @@ def main() -> None:
     with torch.inference_mode():
         if args.peak:
             return peak(args.peak, args.batches[0])
+        report_memory()  # first: a child's peak counts from its parent's size
         compare(args.batches, args.rounds)
-    for name in NAMES:
-        row = []
-        for batch in (1, 4):
-            command = [sys.executable, __file__, "--peak", name, "--batches", str(batch)]
-            row.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-        print(
-            f"{name:<11} peak {row[0]} MB for 1, {row[1]} MB for 4: {(row[1] - row[0]) / 3:.0f} MB a picture"
-        )
 
 
 if __name__ == "__main__":

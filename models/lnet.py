@@ -245,14 +245,13 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.local = channels // 4
         self.first = FastFourierConvolution(channels)
         self.second = FastFourierConvolution(channels)
 
-    def forward(self, x: Tensor, speech: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        near, far = self.first(x[:, : self.local], x[:, self.local :], speech)
-        return x + torch.cat(self.second(near, far, speech), dim=1)
+    def forward(self, near: Tensor, far: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
+        """Map local (B, C / 4, H, W) and global features (B, 3C / 4, H, W) to the same shapes."""
+        nearer, farther = self.second(*self.first(near, far, speech), speech)
+        return near + nearer, far + farther
 
 
 class DecoderLevel(nn.Module):
@@ -266,9 +265,11 @@ class DecoderLevel(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor, speech: Tensor) -> Tensor:
         """Map (B, channels, H, W) and (B, out_channels, 2H, 2W) to the latter's shape."""
+        local = x.shape[1] // 4
+        near, far = x[:, :local].contiguous(), x[:, local:].contiguous()
         for residual in self.residuals:
-            x = residual(x, speech)
-        return self.jump(skip) + self.up(x)
+            near, far = residual(near, far, speech)
+        return self.jump(skip) + self.up(torch.cat([near, far], dim=1))
 
 
 class LNet(nn.Module):
