@@ -325,6 +325,11 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
+def eight_bit(picture: np.ndarray) -> np.ndarray:
+    """A picture of any shape, uint8 or full-range uint16, as uint8."""
+    return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)
+
+
 def to_input(picture: np.ndarray) -> Tensor:
     """A picture (H, W, 3) uint8 as a network's input, (1, 3, H, W) fp32 in [0, 1]."""
     return torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(255)

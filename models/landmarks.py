@@ -11,7 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .detector import WEIGHTS, Detection, SameConv2d, SeparableBlock, cpu_threads, load_weights, to_input
+from .detector import (
+    WEIGHTS,
+    Detection,
+    SameConv2d,
+    SeparableBlock,
+    cpu_threads,
+    eight_bit,
+    load_weights,
+    to_input,
+)
 
 POINTS = 468
 SIDE = 192  # of the crop, in pixels
@@ -196,4 +205,4 @@ def crop_region(picture: np.ndarray, region: Region) -> np.ndarray:
     matrix[:, 2] -= 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     crop = cv2.warpAffine(part, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return crop if crop.dtype == np.uint8 else (crop // 257).astype(np.uint8)
+    return eight_bit(crop)

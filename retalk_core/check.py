@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..models.detector import eight_bit
 from ..models.landmarks import FaceMesh, find_mesh, region_of_points
 from .measure import MouthWatch, best_lag, psnr
 from .mouth.render import Patch
@@ -89,7 +90,7 @@ def mouth_crop(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     crop = cv2.warpAffine(
         pixels, affine, (SHEET_SIDE, SHEET_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return crop if crop.dtype == np.uint8 else (crop // 257).astype(np.uint8)
+    return eight_bit(crop)
 
 
 def check_result(

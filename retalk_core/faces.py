@@ -14,7 +14,7 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
-from ..models.detector import Detection, Detector, detect, load_detector, overlap, shrink
+from ..models.detector import Detection, Detector, detect, eight_bit, load_detector, overlap, shrink
 from ..models.landmarks import (
     POINTS,
     FaceMesh,
@@ -339,7 +339,7 @@ class _Follower:
 
 def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True) -> list[Detection]:
     """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough."""
-    small = _eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
+    small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
     found = detect(networks.short, small)
     if thorough:
         found = _merge(found, detect(networks.full, small))
@@ -353,7 +353,7 @@ def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray) -> li
     part = pixels[low[1] : low[1] + int(2 * half), low[0] : low[0] + int(2 * half)]
     if not part.size:
         return []
-    small = _eight_bit(shrink(part, LOOK_SIDE / max(part.shape[:2])))
+    small = eight_bit(shrink(part, LOOK_SIDE / max(part.shape[:2])))
     scale = part.shape[1] / small.shape[1]
     return [_placed(face, scale, (low[0], low[1])) for face in detect(networks.short, small)]
 
@@ -366,7 +366,7 @@ def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list
         return found
     for top in _tile_starts(height, side):
         for left in _tile_starts(width, side):
-            tile = _eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+            tile = eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
             faces = detect(networks.full, tile, TILE_THRESHOLD)
             found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
     return found
@@ -390,10 +390,6 @@ def _placed(face: Detection, scale: float, shift: tuple[int, int]) -> Detection:
     """A detection brought from a part of a frame to the frame."""
     box = face.box * scale + np.tile(shift, 2)
     return Detection(face.score, box, face.keypoints * scale + np.array(shift))
-
-
-def _eight_bit(picture: np.ndarray) -> np.ndarray:
-    return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)
 
 
 def choose(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mesh | None:
@@ -498,7 +494,7 @@ def _small_picture(pixels: np.ndarray) -> np.ndarray:
     small = cv2.resize(
         np.ascontiguousarray(pixels[::stride, ::stride]), CUT_PICTURE, None, 0, 0, cv2.INTER_AREA
     )
-    return _eight_bit(small).astype(np.float32)
+    return eight_bit(small).astype(np.float32)
 
 
 def picture_change(before: np.ndarray, after: np.ndarray) -> float:

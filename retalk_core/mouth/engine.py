@@ -130,9 +130,7 @@ class EmbeddedEngine:
         rate = (frames[-1] - frames[0]) / seconds if seconds > 0 else 25.0
         shapes = learn_shot(track, frames, rate)
         mouths = _given_mouths(shapes, self._mesh)
-        nearest = frames[
-            shapes.pose.scale.argmin()
-        ]  # where the face, and so a picture of its mouth, is largest
+        nearest = frames[shapes.pose.scale.argmin()]  # the largest face has the largest pictures
         box = patch_box(self._mesh[nearest, :, :2], track.frame_size)
         rows = distinct(mouths, bank_size(box.size, self._bytes_per_pixel))
         chosen = frames[rows]

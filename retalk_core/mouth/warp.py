@@ -11,12 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..faces import FACE_OVAL
 from .shape import LIP_PAIRS, load_mouth_model
 
-FACE_OVAL = (
-    *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
-    *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
-)
 RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
 FINEST = 224  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
 SLIVER = 1.5  # pixels; a triangle less high than this moves as one
