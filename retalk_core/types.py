@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -55,11 +56,14 @@ class FaceTrack:
 class FaceCrops:
     """Where crops came from; the pixels travel beside it as (T, S, S, 3) images of any size S."""
 
-    frame_to_crop: Tensor  # (T, 2, 3) affine, frame pixels to the unit square
+    frame_to_crop: Tensor  # (T, 2, 3) affine, frame pixels to the unit square; pixel i's centre is i + 0.5
     framing: str  # portrait, face, ffhq, gpen or mouth
     present: Tensor  # (T,) bool
     weight: Tensor  # (T,) in [0, 1]
     frame_size: tuple[int, int]  # height, width
+
+    def __len__(self) -> int:
+        return len(self.frame_to_crop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,19 @@ class Coefficients:
     angle: Tensor  # (T, 3) Euler angles, radians
     lighting: Tensor  # (T, 27) spherical harmonics, 9 for each of R, G, B
     translation: Tensor  # (T, 3) camera space
-    alignment: Tensor  # (T, 5) the crop that put the face in front of the regressor
+    alignment: Tensor  # (T, 5) the crop that put the face in front of the regressor: W, H, s, tx, ty
+
+    def __len__(self) -> int:
+        return len(self.expression)
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """What to change about expressions. It becomes numbers where a clip's coefficients are known."""
+
+    template: Tensor | None = None  # (64,) to take on; None: the clip's own calmest expression
+    strength: float = 1.0  # 0..1, how far from the frame's own expression to the template
+    edits: Mapping[int, float] = field(default_factory=dict)  # added to single coefficients afterwards
 
 
 @dataclass(frozen=True, eq=False)
