@@ -13,9 +13,8 @@ import numpy as np
 from ..models.detector import eight_bit
 from ..models.landmarks import FaceMesh, find_mesh, region_of_points
 from .measure import MouthWatch, best_lag, psnr
-from .mouth.render import Patch
 from .mouth.shape import EYE_CORNERS
-from .mouth.warp import Box
+from .patches import Box, Patch
 from .report import Measured
 from .types import FaceTrack, Progress, silent
 from .video import open_clip, prefetch

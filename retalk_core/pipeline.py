@@ -21,9 +21,9 @@ from .check import Checked, ResultWatch, check_result
 from .faces import FaceNetworks, TrackedFace, track_faces
 from .mouth.drive import MouthDrive, mouth_drive, sample_drive
 from .mouth.engine import EmbeddedEngine, MouthPlan
-from .mouth.render import paste_patch
 from .networks import FACE_NETWORKS, NetworkProvider
 from .options import DubOptions
+from .patches import paste_patch
 from .report import Report, stretches
 from .sound import SoundSource, SoundStream, read_mono
 from .speech import SAMPLE_RATE

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..patches import Patch
 from ..types import FaceTrack, Frame
-from .render import Face, Patch, render_mouth, textures_for
+from .render import Face, render_mouth, textures_for
 from .retrieval import (
     Bank,
     Choice,

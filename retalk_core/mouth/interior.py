@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ..patches import Box
 from .face import Face, Texture, lent_opening
 from .shape import INNER_LIP
-from .warp import Box
 
 MISSING = (0.3, 0.6)  # of the wanted opening: a texture open less than this is filled wholly, not at all
 THROAT = (48 / 255, 22 / 255, 26 / 255)  # RGB under a bright picture

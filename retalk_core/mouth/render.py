@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from ..blend import blend_picture
+from ..patches import Box, Patch, box_around
 from .face import Face, Texture
 from .interior import darken_line, fill_interior
 from .retrieval import OWN, Bank, lip_sharpness, patch_box
 from .shape import EYE_CORNERS, LIP_PAIRS
-from .warp import (
-    FACE_OVAL,
-    Box,
-    backward_map,
-    box_around,
-    carry,
-    lower_face,
-    mouth_patch,
-    with_inside,
-    with_ring,
-)
+from .warp import FACE_OVAL, backward_map, carry, lower_face, mouth_patch, with_inside, with_ring
 
 # The outline of the texture's patch: around the lips, under the nose, over the chin.
 PATCH_OUTLINE = (97, 203, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 423, 326)
@@ -32,15 +21,6 @@ MAP_SOFTEN = 0.008
 BLEND_WIDTH = 0.03  # of the widest transition
 SHARPEN = 1.6  # of what is lacking: an unsharp mask lifts the finest detail most
 MOST_SHARPENING = 0.8
-
-
-@dataclass(frozen=True, eq=False)
-class Patch:
-    """Pixels to put into a frame."""
-
-    box: Box
-    pixels: np.ndarray  # (h, w, 3) as in the frame
-    support: np.ndarray  # (h, w) bool; elsewhere the frame stays as it is, bit for bit
 
 
 def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patch:
@@ -71,11 +51,6 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     np.copyto(patch.pixels[inner], rounded, where=touched[..., None])
     patch.support[inner] |= touched
     return patch
-
-
-def paste_patch(frame: np.ndarray, patch: Patch) -> None:
-    """Write a patch into a frame (H, W, 3), in place; pixels outside its support stay exact."""
-    np.copyto(frame[patch.box.slices], patch.pixels, where=patch.support[..., None])
 
 
 def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..patches import Box, box_around
 from ..types import Frame
 from .shape import INNER_LIP, OUTER_LIP, Pose, ShotShapes, load_mouth_model
-from .warp import Box, box_around, mouth_patch
+from .warp import mouth_patch
 
 LIPS = (*OUTER_LIP, *INNER_LIP)
 OWN = -1  # the shown frame's own picture

@@ -6,49 +6,18 @@ Positions are frame pixels with pixel i's centre at i + 0.5; OpenCV puts it at i
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from ..faces import FACE_OVAL
+from ..patches import Box
 from .shape import LIP_PAIRS, load_mouth_model
 
 RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
 FINEST = 224  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
 SLIVER = 1.5  # pixels; a triangle less high than this moves as one
 STILL = 1e-3  # pixels; what moves less is left alone
-
-
-@dataclass(frozen=True, eq=False)
-class Box:
-    """Half-open pixel ranges in a frame."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height, width."""
-        return self.bottom - self.top, self.right - self.left
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    @property
-    def corner(self) -> np.ndarray:
-        return np.array((self.left, self.top), np.float32)
-
-
-def box_around(points: np.ndarray, frame_size: tuple[int, int], margin: float = 2) -> Box:
-    """The smallest box around points (N, 2) with a margin, inside the frame; at least one pixel."""
-    height, width = frame_size
-    low, high = np.floor(points.min(axis=0) - margin), np.ceil(points.max(axis=0) + margin)
-    left, top = int(np.clip(low[0], 0, width - 1)), int(np.clip(low[1], 0, height - 1))
-    return Box(left, top, int(np.clip(high[0], left + 1, width)), int(np.clip(high[1], top + 1, height)))
 
 
 @functools.lru_cache(maxsize=1)

@@ -11,8 +11,7 @@ from retalk_nodes.retalk_core import check
 from retalk_nodes.retalk_core.check import ResultWatch, check_result, mouth_crop
 from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks, track_faces
 from retalk_nodes.retalk_core.measure import FEWEST, LAGS, MouthWatch, best_lag, psnr
-from retalk_nodes.retalk_core.mouth.render import Patch
-from retalk_nodes.retalk_core.mouth.warp import Box
+from retalk_nodes.retalk_core.patches import Box, Patch
 from retalk_nodes.retalk_core.types import FaceTrack, Frame
 from scenes import FPS, deepened, drawn_mesh, drawn_track, portrait, scenery, talking, write_clip
 

@@ -14,8 +14,8 @@ from retalk_nodes.models.landmarks import find_mesh, region_of_points
 from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks, track_faces
 from retalk_nodes.retalk_core.mouth import engine as engine_module
 from retalk_nodes.retalk_core.mouth.engine import EmbeddedEngine, MouthPlan
-from retalk_nodes.retalk_core.mouth.render import paste_patch
 from retalk_nodes.retalk_core.mouth.shape import head_poses, measure_mouth
+from retalk_nodes.retalk_core.patches import paste_patch
 from retalk_nodes.retalk_core.types import FaceTrack, Frame
 from scenes import FPS, scenery, talking
 

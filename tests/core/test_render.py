@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from retalk_nodes.models.landmarks import find_mesh, region_of_points
 from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks, track_faces
-from retalk_nodes.retalk_core.mouth.render import Face, Patch, Texture, paste_patch, render_mouth
+from retalk_nodes.retalk_core.mouth.render import Face, Texture, render_mouth
 from retalk_nodes.retalk_core.mouth.shape import (
     ShotShapes,
     head_poses,
@@ -15,7 +15,7 @@ from retalk_nodes.retalk_core.mouth.shape import (
     place_mouth,
     wanted_drivers,
 )
-from retalk_nodes.retalk_core.mouth.warp import Box
+from retalk_nodes.retalk_core.patches import Box, Patch, paste_patch
 from retalk_nodes.retalk_core.types import FaceTrack, Frame
 from scenes import deepened, portrait
 

@@ -8,15 +8,14 @@ import pytest
 from retalk_nodes.retalk_core.mouth.shape import INNER_LIP, LIP_PAIRS, load_mouth_model
 from retalk_nodes.retalk_core.mouth.warp import (
     FACE_OVAL,
-    Box,
     backward_map,
-    box_around,
     carry,
     lower_face,
     mouth_patch,
     with_inside,
     with_ring,
 )
+from retalk_nodes.retalk_core.patches import Box, box_around
 from scenes import drawn_mesh
 
 FRAME = Box(0, 0, 180, 160)

@@ -1,0 +1,52 @@
+"""Boxes in a frame, and pixels to put there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Half-open pixel ranges in a frame."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height, width."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def corner(self) -> np.ndarray:
+        return np.array((self.left, self.top), np.float32)
+
+
+def box_around(points: np.ndarray, frame_size: tuple[int, int], margin: float = 2) -> Box:
+    """The smallest box around points (N, 2) with a margin, inside the frame; at least one pixel."""
+    height, width = frame_size
+    low, high = np.floor(points.min(axis=0) - margin), np.ceil(points.max(axis=0) + margin)
+    left, top = int(np.clip(low[0], 0, width - 1)), int(np.clip(low[1], 0, height - 1))
+    return Box(left, top, int(np.clip(high[0], left + 1, width)), int(np.clip(high[1], top + 1, height)))
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Pixels to put into a frame."""
+
+    box: Box
+    pixels: np.ndarray  # (h, w, 3) as in the frame
+    support: np.ndarray  # (h, w) bool; elsewhere the frame stays as it is, bit for bit
+
+
+def paste_patch(frame: np.ndarray, patch: Patch) -> None:
+    """Write a patch into a frame (H, W, 3), in place; pixels outside its support stay exact."""
+    np.copyto(frame[patch.box.slices], patch.pixels, where=patch.support[..., None])
