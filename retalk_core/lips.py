@@ -1,0 +1,125 @@
+"""Lips that fit the speech: L-Net draws a small face from its upper half, E-Net redraws it sharply."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..models.enet import MOUTH_SIDE, SIDE, draw_noise, shrink
+from .batches import device_of, in_batches
+from .errors import InputError
+from .images import bgr, resize, to_images, to_network
+from .types import Progress, silent
+
+# Shares of a crop's side. In the face framing lower lids end at 0.36 and lips begin at 0.64 (measured on
+# three real faces), so that a seam this wide crosses nothing but cheeks and the nose.
+SEAM = 1 / 6
+BORDER = 1 / 24
+
+
+def sync_lips(
+    network: nn.Module,
+    faces: Tensor,
+    references: Tensor,
+    mel: Tensor,
+    *,
+    batch_size: int = 16,
+    progress: Progress = silent,
+) -> Tensor:
+    """Draw faces whose lips fit the speech.
+
+    network:    L-Net
+    faces:      (T, S, S, 3) RGB in [0, 1], of any size: face crops whose upper half shows pose and light
+    references: (T, S, S, 3) likewise, what the person looks like; the same place in the picture as the faces
+    mel:        (T, 1, 80, 16) windows of speech in [-4, 4]; faces or references may be one for all of them
+    returns:    (T, 96, 96, 3) RGB in [0, 1]; the upper half is drawn anew too
+    raises:     InputError where the counts differ
+    """
+    faces, references = _one_each(len(mel), "windows of speech", faces=faces, references=references)
+    device = device_of(network)
+
+    def draw(rows: slice) -> Tensor:
+        pairs = shrink(pair_faces(faces[rows], references[rows]))
+        return _pictures(network(mel[rows].to(device), pairs.to(device)))
+
+    return in_batches(draw, len(mel), batch_size, progress)
+
+
+def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
+    """What L-Net is shown, before it is shrunk: faces without their lower half, and references behind them.
+
+    faces, references: (T, H, W, 3) RGB in [0, 1] of any size and proportion
+    returns:           (T, 6, 384, 384) BGR in [0, 1]; rows 192 to 383 of the first three channels are 0
+
+    Hiding comes before the shrinking to 96 pixels, as when L-Net learned: neither mixes across the edge.
+    """
+    upper, whole = (bgr(to_network(resize(pictures, SIDE))) for pictures in (faces, references))
+    pairs = torch.cat([upper, whole], dim=1)
+    pairs[:, :3, SIDE // 2 :] = 0
+    return pairs
+
+
+def enhance_identity(
+    network: nn.Module,
+    synced: Tensor,
+    references: Tensor,
+    *,
+    seed: int | None = None,
+    batch_size: int = 4,
+    progress: Progress = silent,
+) -> Tensor:
+    """Redraw L-Net's faces sharply, with the looks of the references.
+
+    network:    E-Net
+    synced:     (T, 96, 96, 3) RGB in [0, 1], from `sync_lips`; other sizes are resized
+    references: (T or 1, S, S, 3) RGB in [0, 1], of any size: face crops
+    seed:       of E-Net's noise, which is the same for every frame; None for no noise
+    returns:    (T, 384, 384, 3) RGB in [0, 1]
+    raises:     InputError where the counts differ
+    """
+    (references,) = _one_each(len(synced), "synced faces", references=references)
+    device = device_of(network)
+    noise = None if seed is None else draw_noise(seed, device=device)
+
+    def redraw(rows: slice) -> Tensor:
+        mouths = bgr(to_network(resize(synced[rows], MOUTH_SIDE, antialias=True)))
+        looks = bgr(to_network(resize(references[rows], SIDE)))
+        return _pictures(network(mouths.to(device), looks.to(device), noise)).clamp(0, 1)
+
+    return in_batches(redraw, len(synced), batch_size, progress)
+
+
+def seam_mask(side: int, *, keep_upper: bool = True) -> Tensor:
+    """Where a synthesised face replaces the frame's own.
+
+    side:       of the crop in pixels
+    keep_upper: leave the crop's upper half to the frame, with a soft seam around the middle; else the
+                whole crop is replaced
+    returns:    (side, side) in [0, 1], soft towards the crop's borders
+    """
+    row = torch.arange(side)
+    inside = _smooth_step((torch.minimum(row, side - 1 - row) + 0.5) / (side * BORDER))
+    below = _smooth_step((row + 0.5 - side / 2) / (side * SEAM) + 0.5) if keep_upper else torch.ones(side)
+    return (inside * below)[:, None] * inside
+
+
+def _smooth_step(x: Tensor) -> Tensor:
+    """From 0 at 0 to 1 at 1, level at both ends."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:
+    """The pictures, one for each of `count`; a single one serves all."""
+    for name, given in pictures.items():
+        if len(given) not in (1, count):
+            raise InputError(
+                f"There are {len(given)} {name} for {count} {what}. "
+                "Give one for each of them, or a single one for all."
+            )
+    return [given.expand(count, -1, -1, -1) for given in pictures.values()]
+
+
+def _pictures(x: Tensor) -> Tensor:
+    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU."""
+    return to_images(bgr(x.float().cpu()))
