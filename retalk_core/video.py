@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -56,10 +57,10 @@ class _Turn(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Clip:
-    """A video file, or a still picture, whose frames can be streamed as often as needed."""
+class Clip(ABC):
+    """A clip, or a still picture, whose frames can be streamed as often as needed."""
 
-    path: Path
+    path: Path  # of the file; only a name where the pictures are in memory
     size: tuple[int, int]  # height, width of the upright picture
     times: tuple[Fraction, ...]  # seconds since the first frame
     end: Fraction  # seconds; when the last frame stops showing
@@ -71,19 +72,28 @@ class Clip:
     has_sound: bool
     is_still: bool
     damaged: set[int]  # frames found so far that can't be decoded and show the one before instead
-    _turn: _Turn = field(repr=False)
-    _index: FrameIndex = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.times)
 
+    @abstractmethod
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
-        """Decode frames in the order asked for; all of them by default.
+        """Give frames in the order asked for; all of them by default.
 
-        Runs forwards and backwards and repeats are cheap, jumps cost a seek. Pixels are (H, W, 3) RGB: uint8,
-        or uint16 over its whole range for clips above 8 bit. A repeated frame is the same array: don't write
-        into it. Memory doesn't grow with the clip. Raises InputError if no frame can be decoded at all.
+        Runs forwards and backwards and repeats are cheap, jumps may cost a seek. Pixels are (H, W, 3) RGB:
+        uint8, or uint16 over its whole range for clips above 8 bit. A repeated frame may be the same array:
+        don't write into it. Memory doesn't grow with the clip.
         """
+
+
+@dataclass(frozen=True, eq=False)
+class _FileClip(Clip):
+    """A clip whose frames are decoded from a file. Raises InputError if no frame can be decoded at all."""
+
+    _turn: _Turn = field(repr=False)
+    _index: FrameIndex = field(repr=False)
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         with _Reader(self) as reader:
             for index in range(len(self)) if indices is None else indices:
                 yield Frame(index, self.times[index], reader.pixels(index))
@@ -107,7 +117,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     first, color, aspect = _first_frame(path, table.index)
     turn = _upright(first)
     times, end, rate = clock(table, tick, [] if is_still else declared)
-    return Clip(
+    return _FileClip(
         path=path,
         size=turn.stored((first.height, first.width)),
         times=times,
@@ -194,7 +204,7 @@ def _upright(frame: av.VideoFrame) -> _Turn:
 class _Reader:
     """Decodes the frames of one clip in any order, keeping no more than a short run of them."""
 
-    def __init__(self, clip: Clip) -> None:
+    def __init__(self, clip: _FileClip) -> None:
         self._clip = clip
         height, width = clip.size
         frame_bytes = height * width * (3 if clip.bit_depth <= 8 else 6)
