@@ -32,8 +32,8 @@ LAYOUT = Layout(
 class Animated(NamedTuple):
     """What GANimation gives for B pictures."""
 
-    picture: Tensor  # (B, 3, 128, 128) BGR in [-1, 1]
-    colour: Tensor  # (B, 3, 128, 128) BGR in [-1, 1], what the new pixels are taken from
+    picture: Tensor  # (B, 3, 128, 128) RGB in [-1, 1]
+    colour: Tensor  # (B, 3, 128, 128) RGB in [-1, 1], what the new pixels are taken from
     mask: Tensor  # (B, 1, 128, 128) in [0, 1]; 1 keeps the given picture
 
 
@@ -72,7 +72,7 @@ class Ganimation(nn.Module):
     def forward(self, picture: Tensor, action_units: Tensor) -> Animated:
         """Redraw faces.
 
-        picture:      (B, 3, 128, 128) BGR in [-1, 1]
+        picture:      (B, 3, 128, 128) RGB in [-1, 1], as it was trained; the original program gave it BGR
         action_units: (B, 17) in [0, 1] or so, in the order of ACTION_UNITS
         """
         features = self.features(picture, action_units)
