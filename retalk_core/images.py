@@ -1,4 +1,4 @@
-"""Pictures between stages, (T, H, W, 3) RGB in [0, 1], and as networks take them, (T, 3, H, W)."""
+"""Bring pictures into a network's layout and back, and to another size."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from torch import Tensor
 
 
 def to_network(images: Tensor) -> Tensor:
-    """Images (T, H, W, 3) as (T, 3, H, W)."""
-    return images.movedim(-1, 1).contiguous()
+    """Images (T, H, W, 3) as a network takes them, (T, 3, H, W); a copy."""
+    return images.permute(0, 3, 1, 2).contiguous()
 
 
 def to_images(x: Tensor) -> Tensor:
-    """A network's (T, 3, H, W) as images (T, H, W, 3)."""
-    return x.movedim(1, -1).contiguous()
+    """A network's pictures (B, 3, H, W) as images (B, H, W, 3); a copy."""
+    return x.permute(0, 2, 3, 1).contiguous()
 
 
 def bgr(x: Tensor) -> Tensor:
-    """Turn RGB into BGR and back, (T, 3, H, W)."""
+    """Pictures (B, 3, H, W) with red and blue swapped; twice is none."""
     return x.flip(1)
 
 
-def resize(images: Tensor, size: int | tuple[int, int], *, antialias: bool = False) -> Tensor:
-    """Resize images bilinearly, pixel i's centre at i + 0.5 as in OpenCV.
+def resize(images: Tensor, size: int | tuple[int, int], *, average: bool = False) -> Tensor:
+    """Bring pictures to another size, bilinearly and without a shift, as OpenCV's INTER_LINEAR does.
 
-    images:    (T, H, W, C)
-    size:      a side in pixels, or height and width
-    antialias: average over all pixels when shrinking to half or less
-    returns:   (T, height, width, C)
+    images:  (T, H, W, C), or masks (T, H, W); floats
+    size:    height and width in pixels, or the side of a square
+    average: average the pixels where there are twice as many or more; skipping them would let detail flicker.
+             The original pipeline never does, so what its weights expect is False.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    if images.shape[1:3] == (height, width):
+    if tuple(images.shape[1:3]) == (height, width):
         return images
-    smooth = antialias and (images.shape[1] >= 2 * height or images.shape[2] >= 2 * width)
-    x = F.interpolate(to_network(images), (height, width), mode="bilinear", antialias=smooth)
-    return to_images(x)
+    planes = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2)
+    shrinks = images.shape[1] >= 2 * height or images.shape[2] >= 2 * width
+    resized = F.interpolate(
+        planes, (height, width), mode="bilinear", align_corners=False, antialias=average and shrinks
+    )
+    return resized.squeeze(1) if images.ndim == 3 else to_images(resized)

@@ -82,7 +82,7 @@ def enhance_identity(
     noise = None if seed is None else draw_noise(seed, device=device)
 
     def redraw(rows: slice) -> Tensor:
-        mouths = bgr(to_network(resize(synced[rows], MOUTH_SIDE, antialias=True)))
+        mouths = bgr(to_network(resize(synced[rows], MOUTH_SIDE, average=True)))
         looks = bgr(to_network(resize(references[rows], SIDE)))
         return _pictures(network(mouths.to(device), looks.to(device), noise)).clamp(0, 1)
 

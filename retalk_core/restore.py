@@ -71,7 +71,7 @@ def parse_regions(
     look_side = side or network.side
 
     def parse(rows: slice) -> Tensor:
-        given = to_network(resize(faces[rows], look_side, antialias=True))
+        given = to_network(resize(faces[rows], look_side, average=True))
         logits = network(given.to(device) * 2 - 1)
         shares = logits.float().softmax(dim=1)[:, chosen].sum(dim=1, keepdim=True)
         # Likelihoods are enlarged, not classes: an edge between two pixels stays between them.
