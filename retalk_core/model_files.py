@@ -82,13 +82,17 @@ class ModelFiles:
         looked = [self.look_at(path) for path in self._candidates(key) if path.name in names]
         return [found.problem for found in looked if found.problem]
 
-    def load(self, key: str) -> nn.Module:
-        """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
-        entry = catalog[key]
+    def require(self, key: str) -> tuple[Path, Found]:
+        """The best file for a place in the catalogue. Raises CheckpointError, which says how to get one."""
         found = self.find(key)
         if found is None:
             raise CheckpointError(" ".join([*self.refused(key), missing_words(key, self.folders)]))
-        return entry.load(found[0])
+        return found
+
+    def load(self, key: str) -> nn.Module:
+        """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
+        path, _ = self.require(key)
+        return catalog[key].load(path)
 
     def missing(self, preset: str) -> list[Need]:
         """What a preset still needs; of several in one place any will do."""

@@ -1,16 +1,24 @@
-"""Where a pipeline gets its networks from."""
+"""Where a pipeline gets its networks from, on which device they compute and how exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
 
+import torch
 from torch import nn
 
+from ..models.catalog import PRESETS, Need, catalog
 from ..models.detector import load_detector
 from ..models.landmarks import load_face_mesh
-from .model_files import ModelFiles
+from ..models.layers import full_precision
+from .batches import device_of, lacks_memory
+from .errors import CheckpointError, OptionError
+from .memory import SHARE, free_memory, working_memory
+from .model_files import Found, ModelFiles
 
 BUNDLED: dict[str, Callable[[], nn.Module]] = {
     "detector_short": lambda: load_detector("short"),
@@ -21,6 +29,11 @@ BUNDLED: dict[str, Callable[[], nn.Module]] = {
 
 FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Resident = Literal["auto", "together", "one_by_one"]
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+CPU = torch.device("cpu")
+
 
 class NetworkProvider(Protocol):
     """Lends networks by their catalogue key; a host decides where they live and for how long."""
@@ -29,20 +42,267 @@ class NetworkProvider(Protocol):
 
 
 class LocalNetworks:
-    """Loads networks from disk when they are first asked for, and keeps them."""
+    """Loads networks from disk when they are first asked for, and keeps them as memory allows.
 
-    def __init__(self, files: ModelFiles | None = None) -> None:
+    device:    where networks compute; the bundled ones, which find faces, always on the CPU and in fp32
+    precision: reduced precision is autocast's around whoever borrows; weights stay in fp32
+    together:  whether networks stay on the device after use; False: one at a time
+    """
+
+    device: torch.device
+    precision: str  # fp32, bf16 or fp16
+
+    def __init__(
+        self,
+        files: ModelFiles | None = None,
+        *,
+        device: str | torch.device = "auto",
+        precision: Precision = "auto",
+        resident: Resident = "auto",
+        lent: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        """Choose where and how networks compute; nothing is loaded yet.
+
+        device:    auto (the fastest there is), cpu, cuda, cuda:1, mps, xpu
+        precision: auto: fp16 on CUDA devices and bf16 on CPUs that are made for it, else fp32
+        resident:  auto: together where the weights of all networks that are needed fit with room to compute
+        lent:      networks by their key that are used instead of files
+        raises:    OptionError for a choice that doesn't exist or that this machine can't fulfil
+        """
+        for name, value, known in (("precision", precision, Precision), ("resident", resident, Resident)):
+            if value not in get_args(known):
+                raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(get_args(known))}.")
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        self._resident = resident
+        self._together: bool | None = None if resident == "auto" else resident == "together"
         self._files = files
+        self._lent = dict(lent or {})
         self._loaded: dict[str, nn.Module] = {}
+        self._users: dict[str, int] = {}
+        self._needed: set[str] = set()
+        self._used: dict[str, tuple[Path, Found]] = {}
 
     @contextmanager
     def borrow(self, key: str) -> Iterator[nn.Module]:
+        """Lend a network on its device, inside autocast where the precision is reduced.
+
+        Compute inside the block only: autocast holds for the whole thread, also for what a generator that is
+        suspended in the block hands its output to. Raises CheckpointError where there is no usable file.
+        """
+        network = self._fetch(key)
+        self._users[key] = self._users.get(key, 0) + 1
+        try:
+            with self._computing(key):
+                yield network
+        finally:
+            self._users[key] -= 1
+            if not self.together:
+                self._let_go()
+
+    def expect(self, *keys: str) -> None:
+        """Say which networks a job will borrow, so that `auto` can tell whether all of them fit."""
+        if not self._needed.issuperset(keys):
+            self._needed.update(keys)
+            if self._resident == "auto":
+                self._together = None
+
+    @property
+    def together(self) -> bool:
+        """Whether networks stay on the device after use; `auto` decides by what is known to be needed."""
+        if self._together is None:
+            self._together = self._all_fit()
+        return self._together
+
+    def missing(self, preset: str) -> list[Need]:
+        """What a preset still needs; of several in one place any will do. Looks at each new file once."""
+        return [need for need in PRESETS[preset] if not any(self._is_there(key) for key in need)]
+
+    def available(self, preset: str) -> bool:
+        """Whether all that a preset needs is there."""
+        return not self.missing(preset)
+
+    def describe(self) -> dict[str, Any]:
+        """What computed how, for a report: device, precision, and of every file used so far name and hash."""
+        return {
+            "device": device_name(self.device),
+            "precision": self.precision,
+            "networks": {
+                key: {"file": path.name, "sha256": found.sha256} for key, (path, found) in self._used.items()
+            },
+        }
+
+    # Computing
+
+    def _computing(self, key: str) -> AbstractContextManager[object]:
+        if key in BUNDLED:
+            return full_precision(CPU)
+        if self.precision == "fp32":
+            return full_precision(self.device)
+        return torch.autocast(self.device.type, DTYPES[self.precision])
+
+    # Memory
+
+    def _fetch(self, key: str) -> nn.Module:
+        """A network, where it computes. What nobody uses makes room for it first."""
+        if key in BUNDLED:
+            if key not in self._loaded:
+                self._loaded[key] = BUNDLED[key]()
+            return self._loaded[key]
+        self.expect(key)
+        if not self.together:
+            self._let_go(but=key)
         if key not in self._loaded:
-            self._loaded[key] = BUNDLED[key]() if key in BUNDLED else self._installed(key)
-        yield self._loaded[key]
+            self._loaded[key] = self._lent[key] if key in self._lent else self._installed(key)
+        return self._placed(key)
+
+    def _placed(self, key: str) -> nn.Module:
+        """Move a network to the device, tensor by tensor: never all of them twice."""
+        try:
+            return self._loaded[key].to(self.device)
+        except Exception as error:
+            if self._resident != "auto" or not lacks_memory(error):
+                raise
+        self._together = False  # it was reckoned to fit, and didn't
+        self._let_go(but=key)
+        return self._loaded[key].to(self.device)
+
+    def _let_go(self, but: str = "") -> None:
+        """Take what nobody uses off the device; from the CPU it goes altogether, the disk still has it."""
+        idle = [key for key in self._loaded if key not in BUNDLED and key != but and not self._users.get(key)]
+        for key in idle:
+            if self.device == CPU:
+                del self._loaded[key]
+            else:
+                self._loaded[key].to(CPU)
+        if idle and self.device.type == "cuda":
+            torch.cuda.empty_cache()  # for others: torch itself would use it again
+
+    def _all_fit(self) -> bool:
+        """Whether all weights that are needed fit into free memory, with room to compute."""
+        absent = [key for key in self._needed if not self._in_place(key)]
+        weights = sum(self._size(key) for key in absent)
+        computing = max((working_memory(key) for key in self._needed), default=0)
+        return weights + computing / SHARE <= free_memory(self.device)
+
+    def _in_place(self, key: str) -> bool:
+        return key in self._loaded and device_of(self._loaded[key]) == self.device
+
+    def _size(self, key: str) -> int:
+        """Bytes of a network's weights; of one that is still on the disk, of its file, and 0 without one."""
+        network = self._loaded.get(key, self._lent.get(key))
+        if network is not None:
+            tensors = (*network.parameters(), *network.buffers())
+            return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+        found = self._model_files.find(key) if key in catalog else None
+        return found[0].stat().st_size if found else 0
+
+    # Files
+
+    @property
+    def _model_files(self) -> ModelFiles:
+        if self._files is None:
+            self._files = ModelFiles()
+        return self._files
+
+    def _is_there(self, key: str) -> bool:
+        return key in self._lent or self._model_files.find(key) is not None
 
     def _installed(self, key: str) -> nn.Module:
         """Load weights that the user put there. Raises CheckpointError."""
-        if self._files is None:
-            self._files = ModelFiles()
-        return self._files.load(key)
+        path, found = self._model_files.require(key)
+        before = self._used.setdefault(key, (path, found))
+        if before[1].sha256 != found.sha256:
+            raise CheckpointError(
+                f"{catalog[key].title} has changed while it was in use: the work began with {before[0]} of "
+                f"sha256 {before[1].sha256}, and now there is {path} of {found.sha256}. Start again."
+            )
+        return catalog[key].load(path)
+
+
+# Devices
+
+
+def choose_device(wanted: str | torch.device) -> torch.device:
+    """The device that is meant, with its number where there are several. Raises OptionError."""
+    if wanted == "auto":
+        kind = next((kind for kind in ("cuda", "xpu", "mps") if _count(kind)), "cpu")
+        wanted = torch.device(kind)
+    try:
+        device = torch.device(wanted)
+    except (RuntimeError, TypeError):
+        raise OptionError(f"{wanted!r} is no device. Choose auto, {', '.join(_present())}.") from None
+    count = _count(device.type)
+    if count == 0 or (device.index or 0) >= count:
+        raise OptionError(f"There is no device {device} here. Choose auto, {', '.join(_present())}.")
+    if device.type == "cpu":
+        return CPU
+    return torch.device(device.type, device.index or 0)  # as tensors name it, so that both compare equal
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind torch can use here."""
+    if kind == "cpu":
+        return 1
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    backend: Any = getattr(torch, kind, None)  # torch.xpu is not in every release
+    if not hasattr(backend, "is_available") or not hasattr(backend, "device_count"):
+        return 0
+    return int(backend.device_count()) if backend.is_available() else 0
+
+
+def _present() -> list[str]:
+    return [kind for kind in ("cpu", "cuda", "xpu", "mps") if _count(kind)]
+
+
+def device_name(device: torch.device) -> str:
+    """A device as people know it, such as CPU (x86_64) or NVIDIA GeForce RTX 3060 (cuda:0)."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)} ({device})"
+    return f"CPU ({platform.machine()})" if device.type == "cpu" else str(device)
+
+
+def choose_precision(wanted: Precision, device: torch.device) -> str:
+    """The precision that is meant, one that the device has. Raises OptionError.
+
+    On CUDA `auto` is fp16: its 11 bits keep 50 (L-Net), 75 (GPEN) and 80 dB (E-Net) of the picture in fp32,
+    while in bf16's 8 bits L-Net would have to compute in fp32 anyway. A CPU that multiplies in bf16 takes
+    0.5 (E-Net) to 0.75 (GPEN) of fp32's time for a picture of 48 dB (GFPGAN) or more, so there it is bf16.
+    Devices where nothing was measured compute in fp32. See benchmarks/README.md.
+    """
+    if wanted == "auto":
+        if device.type == "cuda" and _is_made_for_fp16(device):
+            return "fp16"
+        return "bf16" if device.type == "cpu" and _is_made_for_bf16() else "fp32"
+    if wanted == "fp16" and device.type == "cpu":
+        raise OptionError("A CPU takes ten times as long in fp16. Choose bf16 or fp32, or auto.")
+    if wanted != "fp32":
+        try:
+            with ExitStack() as stack:
+                stack.enter_context(torch.autocast(device.type, DTYPES[wanted]))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            raise OptionError(
+                f"{device_name(device)} has no {wanted} ({error}). Choose fp32, or auto."
+            ) from None
+    return wanted
+
+
+def _is_made_for_fp16(device: torch.device) -> bool:
+    """Volta and later; not the 16 series, whose convolutions are known to give NaN in fp16."""
+    return torch.cuda.get_device_capability(device) >= (7, 0) and (
+        "GTX 16" not in torch.cuda.get_device_name(device)
+    )
+
+
+def _is_made_for_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies in bf16, all its cores do, and torch uses it; known on Linux only.
+
+    Processors with AMX have these instructions too; others would only emulate them.
+    """
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    with suppress(OSError):
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+        return bool(lines) and all("avx512_bf16" in line.split() for line in lines)
+    return False

@@ -1,0 +1,149 @@
+"""How much memory is free, and how many pictures at a time fit into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+MB = 1_000_000
+UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what is free: less than nearly every one has
+SHARE = 0.5  # of what is free may go into one batch: frames, encoders and other programs need theirs
+ROOT = Path("/")
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that this process may still take on a device.
+
+    CPU:    what the system could hand out, less where a control group (a container) allows less
+    CUDA:   what the driver has, and what torch holds of it without using it
+    MPS:    half of the CPU's, with which it shares its memory
+    others: UNKNOWN, since they don't say
+    """
+    if device.type == "cpu":
+        return _free_on_cpu()
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return _free_on_cpu() // 2 if device.type == "mps" else UNKNOWN
+
+
+# The CPU's
+
+
+def _free_on_cpu(root: Path = ROOT) -> int:
+    return max(min([_free_in_system(root), *_free_in_groups(root)]), 0)
+
+
+def _free_in_system(root: Path) -> int:
+    """What all programs together could still take, by the first source that this system has."""
+    with suppress(ImportError):
+        import psutil  # ComfyUI brings it
+
+        return int(psutil.virtual_memory().available)
+    with suppress(OSError):
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with suppress(AttributeError, ValueError, OSError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The files in which one version of Linux's control groups keeps a limit."""
+
+    folder: str
+    limit: str
+    used: str
+    cache: str  # in memory.stat: file pages that would be given up before anything else
+
+
+_FIRST = _Groups(
+    "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+)
+_SECOND = _Groups("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
+
+
+def _free_in_groups(root: Path) -> Iterator[int]:
+    """What each limited control group around this process has left; none where there is no limit."""
+    with suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if "memory" in controllers.split(","):
+                yield from _free_upwards(root, _FIRST, path)
+            elif not controllers:
+                yield from _free_upwards(root, _SECOND, path)
+
+
+def _free_upwards(root: Path, files: _Groups, path: str) -> Iterator[int]:
+    """The room in a group and in those around it; inside a container only some of them can be seen."""
+    top = root / files.folder
+    group = top / path.lstrip("/")
+    for folder in (group, *group.parents):
+        with suppress(OSError, ValueError):  # no such file, or the limit reads "max"
+            limit, used = (int((folder / name).read_text()) for name in (files.limit, files.used))
+            yield limit - used + _cached(folder / "memory.stat", files.cache)
+        if folder == top:
+            return
+
+
+def _cached(statistics: Path, name: str) -> int:
+    with suppress(OSError, ValueError):
+        for line in statistics.read_text().splitlines():
+            key, _, value = line.partition(" ")
+            if key == name:
+                return int(value)
+    return 0
+
+
+# What networks need
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What computing takes beyond the weights, in fp32 on a CPU; see benchmarks/README.md."""
+
+    once: int  # MB, whatever the batch
+    picture: int  # MB for each picture of a batch
+    most: int  # pictures, beyond which a batch was not measured to be faster
+
+
+COSTS = {
+    "dnet": Cost(0, 95, 4),
+    "lnet": Cost(20, 10, 8),
+    "enet": Cost(170, 3, 8),
+    "face3d": Cost(20, 16, 4),
+    "ganimation": Cost(0, 20, 4),
+    "parser": Cost(60, 390, 1),  # ParseNet's; BiSeNet needs 50 for each
+    "gfpgan": Cost(60, 650, 2),
+    "gpen": Cost(260, 160, 4),
+}
+ON_ACCELERATORS = 4  # times as many pictures before a batch gains nothing more: assumed, not measured
+
+
+def working_memory(key: str, pictures: int = 1) -> int:
+    """Bytes that a network takes beyond its weights for so many pictures at a time; 0 if not known."""
+    cost = COSTS.get(key, Cost(0, 0, 1))
+    return (cost.once + cost.picture * pictures) * MB
+
+
+def batch_size_for(key: str, free: int, device: torch.device | None = None) -> int:
+    """How many pictures at a time to give a network.
+
+    key:     in the catalogue; ValueError where its cost isn't known
+    free:    bytes, from `free_memory`, with the network's weights in place
+    device:  where it computes; None: the CPU. In half precision a batch takes less than is reckoned here
+    returns: at least 1; at most what was measured to be faster than less
+    """
+    if key not in COSTS:
+        raise ValueError(f"what {key} costs is not known; known are {', '.join(COSTS)}")
+    cost = COSTS[key]
+    most = cost.most if device is None or device.type == "cpu" else cost.most * ON_ACCELERATORS
+    room = int(free * SHARE) // MB - cost.once
+    return min(max(room // cost.picture, 1), most)
