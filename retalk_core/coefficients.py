@@ -11,6 +11,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .batches import device_of, in_batches
+from .images import to_network
+from .shots import nearest_present, shot_bounds
 from .types import Coefficients, FaceCrops, FaceTrack, Progress, silent
 
 WIDTHS = {  # columns of the packed form, in order
@@ -143,8 +145,8 @@ def fit_coefficients(
         pictures = (faces[part] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         points = landmarks[part].cpu().numpy()
         aligned = [align_face(*pair) for pair in zip(pictures, points, strict=True)]
-        batch = torch.from_numpy(np.stack([face.picture for face in aligned])).movedim(-1, 1)
-        read = network(batch.to(device).float() / 255).float().cpu()  # (n, 257)
+        batch = torch.from_numpy(np.stack([face.picture for face in aligned])).float() / 255
+        read = network(to_network(batch).to(device)).float().cpu()  # (n, 257)
         alignment = torch.from_numpy(np.stack([face.alignment for face in aligned])) * unit
         return torch.cat([read, alignment], dim=1)
 
@@ -172,7 +174,7 @@ def join(parts: Sequence[Coefficients]) -> Coefficients:
 def take(coefficients: Coefficients, rows: Sequence[int] | slice | Tensor) -> Coefficients:
     """Some rows, in the order given."""
     chosen = rows if isinstance(rows, slice) else torch.as_tensor(rows)
-    return unpack(pack(coefficients)[chosen])
+    return Coefficients(*(getattr(coefficients, part)[chosen] for part in WIDTHS))
 
 
 def hold_absent(coefficients: Coefficients, present: Tensor, shot: Tensor) -> Coefficients:
@@ -180,34 +182,10 @@ def hold_absent(coefficients: Coefficients, present: Tensor, shot: Tensor) -> Co
 
     present: (T,) bool
     shot:    (T,) int
-    returns: T rows. In a shot without any face they stay as they are; between two equally near rows the
-             earlier one counts.
+    returns: T rows. In a shot without any face they stay as they are.
     """
-    first, last = _shot_bounds(shot)
-    seen = torch.where(present)[0]
-    if not len(seen):
-        return coefficients
-    rows = torch.arange(len(shot))
-    at = torch.searchsorted(seen, rows)
-    before, after = seen[(at - 1).clamp(min=0)], seen[at.clamp(max=len(seen) - 1)]
-    held = torch.where(
-        _distance(rows, before, first, last) <= _distance(rows, after, first, last), before, after
-    )
-    held = torch.where((held >= first) & (held <= last), held, rows)
-    return take(coefficients, torch.where(present, rows, held))
-
-
-def _distance(rows: Tensor, others: Tensor, first: Tensor, last: Tensor) -> Tensor:
-    """How far others are from rows (T,); beyond every clip's length in another shot."""
-    inside = (others >= first) & (others <= last)
-    return torch.where(inside, (rows - others).abs(), len(rows))
-
-
-def _shot_bounds(shot: Tensor) -> tuple[Tensor, Tensor]:
-    """The first and the last row (T,) of each row's shot."""
-    starts = torch.where(torch.cat([torch.ones(1, dtype=torch.bool), shot[1:] != shot[:-1]]))[0]
-    lengths = torch.diff(starts, append=torch.tensor([len(shot)]))
-    return starts.repeat_interleave(lengths), (starts + lengths - 1).repeat_interleave(lengths)
+    nearest = nearest_present(present, shot)
+    return take(coefficients, torch.where(nearest < 0, torch.arange(len(shot)), nearest))
 
 
 # D-Net's view
@@ -223,17 +201,13 @@ def coefficient_windows(
     rows:         which n of the T rows, all by default
     returns:      (n, 73, 26): 64 of expression, 3 angles, 3 of translation, then scale, x, y of the alignment
     """
-    first, last = _shot_bounds(shot)
+    first, last = shot_bounds(shot)
     chosen = torch.arange(len(shot)) if rows is None else torch.as_tensor(rows)
     index = chosen[:, None] + torch.arange(-BEFORE, AFTER + 1)  # (n, 26)
     index = torch.minimum(torch.maximum(index, first[chosen, None]), last[chosen, None])
-    parts = (
-        coefficients.expression,
-        coefficients.angle,
-        coefficients.translation,
-        coefficients.alignment[:, 2:],
-    )
-    return torch.cat(parts, dim=1)[index].mT.contiguous()
+    crop = coefficients.alignment[:, 2:]
+    parts = (coefficients.expression, coefficients.angle, coefficients.translation, crop)
+    return torch.cat([part[index] for part in parts], dim=2).mT.contiguous()
 
 
 def scale_ratio(source: Coefficients, clip: Coefficients) -> Tensor:

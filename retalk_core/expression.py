@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..models.ganimation import ACTION_UNITS
 from .batches import device_of, in_batches
 from .coefficients import WIDTHS, coefficient_windows
 from .errors import CheckpointError, OptionError
+from .images import resize, to_images, to_network
 from .types import Coefficients, Expression, Progress, silent
 
 SIZE = WIDTHS["expression"]
@@ -129,16 +129,16 @@ def neutralise_expression(
     chosen = torch.arange(len(coefficients)) if rows is None else torch.as_tensor(rows)
     if len(faces) != len(chosen):
         raise ValueError(f"{len(faces)} faces for {len(chosen)} rows of coefficients")
-    windows = coefficient_windows(coefficients, shot, chosen)
-    windows[:, :SIZE] = expression[chosen, :, None]
-    windows[:, SCALE_ROW] *= scale
     device = device_of(network)
 
     def redraw(part: slice) -> Tensor:
         given = faces[part] if one_shot is None else one_shot.expand(part.stop - part.start, -1, -1, -1)
-        pictures = _resize(given.movedim(-1, 1).float(), DNET_SIDE) * 2 - 1
-        drawn = network(pictures.to(device), windows[part].to(device)).picture
-        return (drawn.float().cpu().movedim(1, -1).clamp(-1, 1) + 1) / 2
+        pictures = to_network(resize(given, DNET_SIDE, antialias=True)) * 2 - 1
+        windows = coefficient_windows(coefficients, shot, chosen[part])
+        windows[:, :SIZE] = expression[chosen[part], :, None]
+        windows[:, SCALE_ROW] *= scale
+        drawn = network(pictures.to(device), windows.to(device)).picture
+        return to_images(drawn.float().cpu().clamp(-1, 1) + 1) / 2
 
     return in_batches(redraw, len(faces), batch_size, progress)
 
@@ -181,10 +181,10 @@ def edit_upper_face(
     where = upper_half(side)[..., None]
 
     def edit(part: slice) -> Tensor:
-        small = _resize(faces[part].movedim(-1, 1).float(), GANIMATION_SIDE) * 2 - 1
+        small = to_network(resize(faces[part], GANIMATION_SIDE, antialias=True)) * 2 - 1
         drawn = network(small.to(device), units.to(device).expand(len(small), -1))
         change = (1 - drawn.mask.float().cpu()) * (drawn.colour.float().cpu() - small) / 2
-        change = _resize(change, side).movedim(1, -1) * where
+        change = resize(to_images(change), side, antialias=True) * where
         return torch.where(where > 0, (faces[part] + change).clamp(0, 1), faces[part])
 
     return in_batches(edit, len(faces), batch_size, progress)
@@ -202,10 +202,3 @@ def _ease(x: Tensor) -> Tensor:
     """From 0 to 1 without a corner."""
     x = x.clamp(0, 1)
     return x * x * (3 - 2 * x)
-
-
-def _resize(pictures: Tensor, side: int) -> Tensor:
-    """Pictures (B, C, H, W) at another size; antialiased when shrinking."""
-    if pictures.shape[-2:] == (side, side):
-        return pictures
-    return F.interpolate(pictures, size=(side, side), mode="bilinear", antialias=True)
