@@ -133,7 +133,7 @@ def neutralise_expression(
 
     def redraw(part: slice) -> Tensor:
         given = faces[part] if one_shot is None else one_shot.expand(part.stop - part.start, -1, -1, -1)
-        pictures = to_network(resize(given, DNET_SIDE, antialias=True)) * 2 - 1
+        pictures = to_network(resize(given, DNET_SIDE, average=True)) * 2 - 1
         windows = coefficient_windows(coefficients, shot, chosen[part])
         windows[:, :SIZE] = expression[chosen[part], :, None]
         windows[:, SCALE_ROW] *= scale
@@ -181,10 +181,10 @@ def edit_upper_face(
     where = upper_half(side)[..., None]
 
     def edit(part: slice) -> Tensor:
-        small = to_network(resize(faces[part], GANIMATION_SIDE, antialias=True)) * 2 - 1
+        small = to_network(resize(faces[part], GANIMATION_SIDE, average=True)) * 2 - 1
         drawn = network(small.to(device), units.to(device).expand(len(small), -1))
         change = (1 - drawn.mask.float().cpu()) * (drawn.colour.float().cpu() - small) / 2
-        change = resize(to_images(change), side, antialias=True) * where
+        change = resize(to_images(change), side) * where
         return torch.where(where > 0, (faces[part] + change).clamp(0, 1), faces[part])
 
     return in_batches(edit, len(faces), batch_size, progress)
