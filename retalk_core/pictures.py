@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .errors import InputError
+
+UNFINISHED = ".retalk-"  # how the names of files begin that are still being written
 
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
@@ -21,10 +25,20 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside it, then give it its own. Raises InputError."""
-    temporary = path.with_name(f".retalk-{secrets.token_hex(6)}{path.suffix}")
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside a file; what is written there takes the file's own name at the end.
+
+    Where the block raises, nothing is left and an older file stays. Raises InputError for an OSError.
+    """
+    temporary = path.with_name(f"{UNFINISHED}{secrets.token_hex(6)}{path.suffix}")
     try:
         try:
-            temporary.write_bytes(content)
+            yield temporary
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
