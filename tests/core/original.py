@@ -311,16 +311,47 @@ def blend_at_512(over: Picture, under: Picture, mask: np.ndarray, levels: int) -
 
 def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The matrix (2, 3) that turns, scales and shifts points (n, 2) onto others, by least squares."""
-    places, aims = points @ (1, 1j), targets @ (1, 1j)
+    places, aims = (each.astype(np.float32).astype(float) @ (1, 1j) for each in (points, targets))
     centred = places - places.mean()
     turn = (centred.conj() * (aims - aims.mean())).sum() / (np.abs(centred) ** 2).sum()
     shift = aims.mean() - turn * places.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def warped(picture: np.ndarray, matrix: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Move a picture, bilinearly; black comes in from beyond its edge."""
-    return cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_LINEAR)
+def warped(
+    picture: np.ndarray,
+    matrix: np.ndarray,
+    width: int,
+    height: int,
+    border: int | tuple[int, int, int] = 0,
+) -> np.ndarray:
+    """Move a picture, uint8 or float32, by a matrix (2, 3); a colour comes in from beyond its edge.
+
+    This is `cv2.warpAffine` of OpenCV 4, in whole numbers. OpenCV 5 goes another way, up to 5 levels off.
+    """
+    x, y, right, down = _places(matrix, width, height)
+    rows, columns = picture.shape[:2]
+    depth = 1 if picture.ndim == 2 else picture.shape[2]
+    whole = picture.dtype == np.uint8
+    framed = np.empty((rows + 2, columns + 2, depth), np.int64 if whole else np.float64)
+    framed[:] = border
+    framed[1:-1, 1:-1] = picture.reshape(rows, columns, depth)
+    total = np.zeros((height, width, depth), framed.dtype)
+    for i, along in enumerate((32 - down, down)):
+        for j, across in enumerate((32 - right, right)):
+            near = framed[(y + i).clip(-1, rows) + 1, (x + j).clip(-1, columns) + 1]
+            total += (along * across)[..., None] * near
+    mixed = (total + 512) >> 10 if whole else total / 1024
+    return mixed.astype(picture.dtype).reshape(height, width, *picture.shape[2:])
+
+
+def _places(matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, ...]:
+    """Where each pixel (height, width) comes from: x and y, and how many 32nds of a pixel farther."""
+    back = cv2.invertAffineTransform(matrix)
+    columns = np.rint(back[:, :1] * np.arange(width) * 1024).astype(int)
+    rows = np.rint((back[:, 1:2] * np.arange(height) + back[:, 2:]) * 1024).astype(int)
+    x, y = (rows[:, :, None] + 16 + columns[:, None]) >> 5
+    return x >> 5, y >> 5, x & 31, y & 31
 
 
 def aligned_face(frame: Picture, five: np.ndarray) -> Picture:
@@ -410,13 +441,7 @@ def facexlib_affine(five: np.ndarray) -> np.ndarray:
 
 
 def facexlib_crop(frame: Picture, affine: np.ndarray) -> Picture:
-    return cv2.warpAffine(
-        frame,
-        affine,
-        (RESTORED, RESTORED),
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(135, 133, 132),
-    )
+    return warped(frame, affine, RESTORED, RESTORED, border=(135, 133, 132))
 
 
 def facexlib_paste(frame: Picture, restored: Picture, affine: np.ndarray) -> Picture:

@@ -1,8 +1,8 @@
 """The steps around the networks, against recordings of the original program.
 
 Where the project does the same, its own function is compared; where it does better, `original` does as the
-original did. Pictures are compared exactly, but for those that `cv2.warpAffine` made: OpenCV 5 samples
-otherwise than 4.6, which the recordings were made with, and either is taken.
+original did. Pictures are compared exactly, but for those that a matrix moved: it was fitted in float32, and
+a place rounded to the next 32nd of a pixel shows at hard edges.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from retalk_nodes.retalk_core.speech import log_mel, mel_windows
 Recorded = Mapping[str, np.ndarray]
 Recording = Callable[[str], Recorded]
 CLOSE = 1e-4  # of numbers that float32 arithmetic made
-WARPED_MOST, WARPED_MEAN = 5, 0.025  # levels of 255
+MOVED_MOST, MOVED_MEAN = 5, 1e-3  # levels of 255
 RATES = {"22_13": 22.131}  # frames a second, of those that a recording's name cuts short
 
 
@@ -35,10 +35,10 @@ def numbered(recorded: Recorded, pattern: str) -> dict[str, np.ndarray]:
     return found
 
 
-def assert_warped_alike(picture: np.ndarray, expected: np.ndarray) -> None:
+def assert_moved_alike(picture: np.ndarray, expected: np.ndarray) -> None:
     assert picture.shape == expected.shape and picture.dtype == expected.dtype
     off = np.abs(picture.astype(int) - expected)
-    assert off.max() <= WARPED_MOST and off.mean() <= WARPED_MEAN
+    assert off.max() <= MOVED_MOST and off.mean() <= MOVED_MEAN
 
 
 # The sound
@@ -223,7 +223,7 @@ def test_faces_are_aligned_for_gpen_as_recorded(enhanced: Recorded) -> None:
     back = original.from_aligned(enhanced["five"])
     np.testing.assert_allclose(back, enhanced["tfm_inv"], atol=CLOSE, rtol=0)
     aligned = original.aligned_face(enhanced["frame"], enhanced["five"])
-    assert_warped_alike(aligned[::2, ::2], enhanced["warped_512_stride2"])
+    assert_moved_alike(aligned[::2, ::2], enhanced["warped_512_stride2"])
 
 
 def test_a_parsed_face_becomes_the_recorded_mask(enhanced: Recorded) -> None:
@@ -235,21 +235,21 @@ def test_enhanced_faces_are_put_back_as_recorded(enhanced: Recorded) -> None:
     top, bottom, left, right = enhanced["box_y1y2x1x2"].tolist()
     face = found_face(enhanced, bottom - top, right - left)
     result = original.enhancer_pass(enhanced["frame"], enhanced["orig"], [face], negative)
-    assert_warped_alike(result, enhanced["out_enhance_noblend"])
+    assert_moved_alike(result, enhanced["out_enhance_noblend"])
 
 
 def test_small_faces_are_put_back_as_recorded(enhanced: Recorded) -> None:
     left, top, right, bottom = enhanced["small_face_box"].tolist()
     face = found_face(enhanced, bottom - top, right - left)
     result = original.enhancer_pass(enhanced["frame"], enhanced["orig"], [face], negative)
-    assert_warped_alike(result, enhanced["out_enhance_small_face"])
+    assert_moved_alike(result, enhanced["out_enhance_small_face"])
 
 
 def test_the_last_blend_is_the_recorded_one(enhanced: Recorded) -> None:
     box = top, bottom, left, right = enhanced["box_y1y2x1x2"].tolist()
     face = found_face(enhanced, bottom - top, right - left)
     result = original.enhancer_pass(enhanced["frame"], enhanced["orig"], [face], None, box)
-    assert_warped_alike(result, enhanced["out_final_blend"])
+    assert_moved_alike(result, enhanced["out_final_blend"])
 
 
 def test_facexlib_aligns_and_pastes_as_recorded(recording: Recording) -> None:
@@ -261,6 +261,6 @@ def test_facexlib_aligns_and_pastes_as_recorded(recording: Recording) -> None:
         cv2.invertAffineTransform(affine), recorded["inverse_affine"], atol=CLOSE, rtol=0
     )
     crop = original.facexlib_crop(recorded["frame"], affine)
-    assert_warped_alike(crop[::2, ::2], recorded["cropped_stride2"])
+    assert_moved_alike(crop[::2, ::2], recorded["cropped_stride2"])
     pasted = original.facexlib_paste(recorded["frame"], negative(crop), affine)
-    assert_warped_alike(pasted, recorded["pasted"])
+    assert_moved_alike(pasted, recorded["pasted"])
