@@ -25,6 +25,11 @@ class Box:
     def slices(self) -> tuple[slice, slice]:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def slices_in(self, other: Box) -> tuple[slice, slice]:
+        """The same pixels, counted from the left top of a box that holds them."""
+        rows = slice(self.top - other.top, self.bottom - other.top)
+        return rows, slice(self.left - other.left, self.right - other.left)
+
     @property
     def corner(self) -> np.ndarray:
         return np.array((self.left, self.top), np.float32)
