@@ -82,14 +82,14 @@ def _fit_template(
     height, width = size
     if landmarks is not None:
         points = np.asarray(landmarks, np.float64) * (1, -1) + (0, height - 1)
-        fitted = _weak_perspective(five_points(points))
+        fitted = _weak_perspective(template_points(points))
         if np.isfinite(fitted).all() and 0 < fitted[0] <= LARGEST_SCALE:
             return points, fitted
     points = (TEMPLATE[:, :2] + 1) / 2 * (width, height)
     return points, _weak_perspective(points)
 
 
-def five_points(points: np.ndarray) -> np.ndarray:
+def template_points(points: np.ndarray) -> np.ndarray:
     """Eyes, nose tip and corners of the mouth (..., 5, 2) of 68 iBUG points (..., 68, 2)."""
     left = points[..., [36, 39], :].mean(axis=-2, keepdims=True)
     right = points[..., [42, 45], :].mean(axis=-2, keepdims=True)

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from ..models.ganimation import ACTION_UNITS
 from .batches import device_of, in_batches
-from .coefficients import WIDTHS, coefficient_windows
-from .errors import CheckpointError, OptionError
+from .coefficients import WIDTHS, coefficient_windows, fit_coefficients, track_landmarks_in
+from .crops import crop_faces, frame_faces
+from .errors import CheckpointError, NoFaceError, OptionError
+from .faces import SMALLEST_FACE
 from .images import resize, to_images, to_network
-from .types import Coefficients, Expression, Progress, silent
+from .types import Coefficients, Expression, FaceTrack, Progress, silent
 
 SIZE = WIDTHS["expression"]
 DNET_SIDE = 256  # pixels
@@ -70,6 +72,26 @@ def calm_expression(coefficients: Coefficients, present: Tensor) -> Tensor:
     """
     rows = coefficients.expression[present] if present.any() else coefficients.expression
     return torch.from_numpy(np.median(rows.numpy(), axis=0))  # of two middle values the mean, unlike torch's
+
+
+def measure_expression(
+    network: nn.Module, picture: Tensor, track: FaceTrack, *, progress: Progress = silent
+) -> Tensor:
+    """The expression (64,) of the face in a picture, as a template for others.
+
+    network: Face3D
+    picture: (1, H, W, 3) RGB in [0, 1]
+    track:   of that picture alone
+    raises:  NoFaceError where the picture shows no face
+
+    The face is framed as those of a clip are: the regressor's answer depends on it.
+    """
+    if not track.present.any():
+        raise NoFaceError(1, SMALLEST_FACE, track.frame_size)
+    crops = frame_faces(track, "portrait")
+    faces = crop_faces(picture, crops)
+    landmarks = track_landmarks_in(crops, track, faces.shape[1])
+    return fit_coefficients(network, faces, landmarks, progress=progress).expression[0]
 
 
 def resolve_expression(expression: Expression, coefficients: Coefficients, present: Tensor) -> Tensor:

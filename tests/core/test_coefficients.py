@@ -15,12 +15,12 @@ from retalk_nodes.retalk_core.coefficients import (
     align_face,
     coefficient_windows,
     fit_coefficients,
-    five_points,
     hold_absent,
     join,
     pack,
     scale_ratio,
     take,
+    template_points,
     track_landmarks_in,
     unpack,
 )
@@ -72,8 +72,8 @@ def test_five_points_are_the_original_programs(recording: Load) -> None:
     recorded = recording("align_img")
     upwards = recorded["lm_0"] * (1, -1) + (0, 255)
 
-    assert np.allclose(five_points(upwards), recorded["lm5_0"], atol=1e-9)
-    assert np.allclose(five_points(np.stack([upwards, upwards + 1]))[1], recorded["lm5_0"] + 1, atol=1e-9)
+    assert np.allclose(template_points(upwards), recorded["lm5_0"], atol=1e-9)
+    assert np.allclose(template_points(np.stack([upwards, upwards + 1]))[1], recorded["lm5_0"] + 1, atol=1e-9)
 
 
 def test_a_face_without_landmarks_is_taken_to_fill_the_picture(recording: Load) -> None:

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scenes
 import torch
 from retalk_nodes.models.dnet import DNet, Portrait
 from retalk_nodes.models.ganimation import Animated, Ganimation
-from retalk_nodes.retalk_core.coefficients import coefficient_windows, pack, scale_ratio, take, unpack
-from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
+from retalk_nodes.retalk_core.coefficients import (
+    coefficient_windows,
+    fit_coefficients,
+    pack,
+    scale_ratio,
+    take,
+    track_landmarks_in,
+    unpack,
+)
+from retalk_nodes.retalk_core.crops import crop_faces, frame_faces
+from retalk_nodes.retalk_core.errors import CheckpointError, NoFaceError, OptionError
 from retalk_nodes.retalk_core.expression import (
     ACTION_UNITS,
     EMOTIONS,
     action_units,
     calm_expression,
     edit_upper_face,
+    measure_expression,
     neutralise_expression,
     read_templates,
     resolve_expression,
     upper_half,
 )
-from retalk_nodes.retalk_core.types import Coefficients, Expression
+from retalk_nodes.retalk_core.types import Coefficients, Expression, FaceTrack
 from scipy.io import savemat
 from torch import Tensor, nn
 
@@ -119,6 +131,64 @@ def test_where_no_row_has_a_face_all_count_for_the_calm_expression() -> None:
     nowhere = calm_expression(clip, torch.zeros(3, dtype=torch.bool))
 
     assert torch.equal(nowhere, clip.expression.median(dim=0).values)
+
+
+# Measuring
+
+
+class Blocks(nn.Module):
+    """Stands in for Face3D: coefficients are coarse means of the aligned picture."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(picture, 14).flatten(1)[:, :257]
+
+
+def drawn_picture(side: int, left: int, top: int, scale: float = 1.0) -> tuple[Tensor, FaceTrack]:
+    """A smooth picture with a mesh on it, placed in a grey frame, and the track of that face."""
+    coarse = noise(1, 3, 8, 8, seed=2)
+    shown = nn.functional.interpolate(coarse, size=(int(200 * scale),) * 2, mode="bicubic").clamp(0, 1)
+    frame = torch.full((1, side, side, 3), 0.5)
+    frame[0, top : top + shown.shape[2], left : left + shown.shape[3]] = shown[0].movedim(0, -1)
+    mesh = scenes.drawn_mesh(25 * scale, (left + 100 * scale, top + 100 * scale))
+    track = FaceTrack(
+        times=(Fraction(0),),
+        boxes=torch.tensor([[left, top, left + 200 * scale, top + 200 * scale]]),
+        mesh=torch.from_numpy(mesh).float()[None],
+        scores=torch.ones(1),
+        present=torch.ones(1, dtype=torch.bool),
+        shot=torch.zeros(1, dtype=torch.long),
+        weight=torch.ones(1),
+        frame_size=(side, side),
+    )
+    return frame, track
+
+
+def test_an_expression_is_measured_the_same_wherever_the_face_is_and_however_large() -> None:
+    expected = measure_expression(Blocks(), *drawn_picture(240, 20, 20))
+
+    moved = measure_expression(Blocks(), *drawn_picture(700, 310, 150))
+    larger = measure_expression(Blocks(), *drawn_picture(700, 40, 60, scale=3.0))
+
+    assert expected.shape == (64,) and expected.std() > 0.05
+    torch.testing.assert_close(moved, expected, rtol=0, atol=0.01)
+    torch.testing.assert_close(larger, expected, rtol=0, atol=0.02)
+
+
+def test_a_clips_own_frame_measured_alone_is_what_the_clip_says_of_it() -> None:
+    frame, track = drawn_picture(400, 120, 90)
+    crops = frame_faces(track, "portrait")
+    landmarks = track_landmarks_in(crops, track, 256)
+
+    fitted = fit_coefficients(Blocks(), crop_faces(frame, crops), landmarks)
+
+    assert torch.equal(measure_expression(Blocks(), frame, track), fitted.expression[0])
+
+
+def test_a_picture_without_a_face_has_no_expression() -> None:
+    frame, track = drawn_picture(240, 20, 20)
+
+    with pytest.raises(NoFaceError, match="No face was found in the only frame"):
+        measure_expression(Blocks(), frame, replace(track, present=torch.zeros(1, dtype=torch.bool)))
 
 
 # Resolving
@@ -429,6 +499,18 @@ def test_an_edit_does_not_depend_on_the_batch() -> None:
     torch.testing.assert_close(alone[0], together[2], rtol=0, atol=1e-5)
     assert not torch.allclose(calmer, alone, atol=1e-4)
     assert not torch.allclose(together, faces, atol=0.01)
+
+
+def test_at_128_pixels_the_upper_face_is_what_ganimation_draws() -> None:
+    torch.manual_seed(1)
+    network, faces, units = Ganimation().eval(), noise(1, 128, 128, 3), action_units({1: 0.7})
+
+    edited = edit_upper_face(network, faces, units)
+
+    with torch.no_grad():
+        drawn = network(faces.movedim(-1, 1) * 2 - 1, units[None]).picture.movedim(1, -1) / 2 + 0.5
+    whole = upper_half(128) == 1
+    torch.testing.assert_close(edited[:, whole], drawn[:, whole].clamp(0, 1), rtol=0, atol=1e-5)
 
 
 def test_the_upper_half_is_soft_and_ends_at_the_middle() -> None:
