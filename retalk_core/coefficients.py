@@ -11,9 +11,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from .batches import device_of, in_batches
-from .images import to_network
+from .errors import InputError
+from .images import resize, to_network
 from .shots import nearest_present, shot_bounds
-from .types import Coefficients, FaceCrops, FaceTrack, Progress, silent
+from .types import IBUG_FROM_MESH, Coefficients, FaceCrops, FaceTrack, Progress, silent
 
 WIDTHS = {  # columns of the packed form, in order
     "identity": 80,
@@ -118,7 +119,7 @@ def track_landmarks_in(
     """
     chosen = slice(None) if rows is None else torch.as_tensor(rows)
     affine = crops.frame_to_crop[chosen].double()
-    points = track.landmarks[chosen].double()
+    points = track.mesh[chosen][:, list(IBUG_FROM_MESH), :2].double()
     return ((points @ affine[:, :, :2].mT + affine[:, None, :, 2]) * side).float()
 
 
@@ -136,13 +137,20 @@ def fit_coefficients(
     faces:     (n, S, S, 3) RGB in [0, 1], portrait crops; the original program had them 256 pixels wide
     landmarks: (n, 68, 2) iBUG points in their pixels
     returns:   n rows; their alignment is counted in portraits of 256 pixels, whatever S is
+    raises:    InputError where the counts differ
     """
+    if len(faces) != len(landmarks):
+        raise InputError(
+            f"There are {len(faces)} portraits, but the face was followed through {len(landmarks)} frames. "
+            "Give as many: both must come from the same clip, at the same length."
+        )
     device = device_of(network)
     side = faces.shape[1]
-    unit = torch.tensor((PORTRAIT / side, PORTRAIT / side, side / PORTRAIT, PORTRAIT / side, PORTRAIT / side))
+    shrunk = PORTRAIT / side
+    unit = torch.tensor((shrunk, shrunk, 1 / shrunk, shrunk, shrunk))
 
     def fit(part: slice) -> Tensor:
-        pictures = (faces[part] * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        pictures = (resize(faces[part], side) * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
         points = landmarks[part].cpu().numpy()
         aligned = [align_face(*pair) for pair in zip(pictures, points, strict=True)]
         batch = torch.from_numpy(np.stack([face.picture for face in aligned])).float() / 255

@@ -13,7 +13,7 @@ from ..models.ganimation import ACTION_UNITS
 from .batches import device_of, in_batches
 from .coefficients import WIDTHS, coefficient_windows, fit_coefficients, track_landmarks_in
 from .crops import crop_faces, frame_faces
-from .errors import CheckpointError, NoFaceError, OptionError
+from .errors import CheckpointError, InputError, NoFaceError, OptionError
 from .faces import SMALLEST_FACE
 from .images import resize, to_images, to_network
 from .types import Coefficients, Expression, FaceTrack, Progress, silent
@@ -144,13 +144,17 @@ def neutralise_expression(
     one_shot:     (256, 256, 3) a picture to redraw in the place of every face; poses still follow the rows
     scale:        of one_shot, where it isn't from the clip: its coefficients' scale_ratio
     returns:      (n, 256, 256, 3) RGB in [0, 1]
+    raises:       InputError where there are not as many faces as rows
 
     D-Net looks at the poses of the frames around each. Of their expressions it is told nothing: in a
     row's window the row's own new expression stands for all.
     """
     chosen = torch.arange(len(coefficients)) if rows is None else torch.as_tensor(rows)
     if len(faces) != len(chosen):
-        raise ValueError(f"{len(faces)} faces for {len(chosen)} rows of coefficients")
+        raise InputError(
+            f"There are {len(faces)} faces, but coefficients of {len(chosen)} frames. Give as many: both "
+            "must come from the same clip, at the same length."
+        )
     device = device_of(network)
 
     def redraw(part: slice) -> Tensor:
@@ -199,14 +203,14 @@ def edit_upper_face(
     if units.shape != (len(ACTION_UNITS),):
         raise ValueError(f"Action units have the shape (17,), not {tuple(units.shape)}")
     device = device_of(network)
-    side = faces.shape[1]
-    where = upper_half(side)[..., None]
+    size = faces.shape[1], faces.shape[2]
+    where = resize(upper_half(size[0])[None], size)[0, ..., None]
 
     def edit(part: slice) -> Tensor:
         small = to_network(resize(faces[part], GANIMATION_SIDE, average=True)) * 2 - 1
         drawn = network(small.to(device), units.to(device).expand(len(small), -1))
         change = (1 - drawn.mask.float().cpu()) * (drawn.colour.float().cpu() - small) / 2
-        change = resize(to_images(change), side) * where
+        change = resize(to_images(change), size) * where
         return torch.where(where > 0, (faces[part] + change).clamp(0, 1), faces[part])
 
     return in_batches(edit, len(faces), batch_size, progress)

@@ -24,6 +24,7 @@ from retalk_nodes.retalk_core.coefficients import (
     track_landmarks_in,
     unpack,
 )
+from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.types import Coefficients, FaceCrops, FaceTrack
 from torch import Tensor, nn
 
@@ -164,6 +165,11 @@ def test_alignment_is_counted_in_portraits_of_256_pixels_whatever_their_size() -
     assert small.alignment[0, :2].tolist() == large.alignment[0, :2].tolist() == [256, 256]
     torch.testing.assert_close(large.alignment[0, 2:], small.alignment[0, 2:], rtol=0.005, atol=0.6)
     torch.testing.assert_close(pack(large)[:, :257], pack(small)[:, :257], rtol=0, atol=0.1)
+
+
+def test_portraits_and_landmarks_must_be_as_many() -> None:
+    with pytest.raises(InputError, match="There are 2 portraits, but the face was followed through 3 frames"):
+        fit_coefficients(Blocks(), torch.zeros(2, 256, 256, 3), spread_landmarks(3))
 
 
 def test_the_real_regressor_fits() -> None:

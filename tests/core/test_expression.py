@@ -23,7 +23,7 @@ from retalk_nodes.retalk_core.coefficients import (
     unpack,
 )
 from retalk_nodes.retalk_core.crops import crop_faces, frame_faces
-from retalk_nodes.retalk_core.errors import CheckpointError, NoFaceError, OptionError
+from retalk_nodes.retalk_core.errors import CheckpointError, InputError, NoFaceError, OptionError
 from retalk_nodes.retalk_core.expression import (
     ACTION_UNITS,
     EMOTIONS,
@@ -390,7 +390,7 @@ def test_faces_of_another_size_are_brought_to_d_nets() -> None:
 def test_faces_and_rows_must_be_as_many() -> None:
     clip = drawn(4)
 
-    with pytest.raises(ValueError, match="3 faces for 4 rows"):
+    with pytest.raises(InputError, match="There are 3 faces, but coefficients of 4 frames"):
         neutralise_expression(Mixer(), noise(3, 8, 8, 3), clip, clip.expression, shot=one_shot_clip(4))
 
 
@@ -476,6 +476,16 @@ def test_an_edit_shows_above_the_mouth_only(side: int) -> None:
     change = (edited - faces[0])[forehead, forehead]
     assert change.mean() > 0.3
     assert (edited - faces[0])[:, [0, -1]].abs().max() < 0.03  # no seam at the crop's edge
+
+
+def test_a_stretched_face_is_edited_like_a_square_one() -> None:
+    faces = noise(1, 100, 1, 3).expand(1, 100, 160, 3)
+
+    edited = edit_upper_face(Painter(colour=1.0), faces, action_units({}))
+
+    square = edit_upper_face(Painter(colour=1.0), faces[:, :, :100], action_units({}))
+    assert torch.equal(edited[:, 50:], faces[:, 50:])
+    torch.testing.assert_close(edited[:, :, 80], square[:, :, 50], rtol=0, atol=1e-3)
 
 
 def test_fine_detail_survives_a_change_of_colour() -> None:
