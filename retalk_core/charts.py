@@ -100,3 +100,17 @@ def _tile(seconds: float, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     cv2.putText(label, timecode(seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
     tile = np.vstack([label, before, after])
     return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=WHITE)
+
+
+MEL_SIZE = (320, 1280)  # of a drawn spectrogram: height, width at most
+
+
+def draw_mel(mel: np.ndarray) -> np.ndarray:
+    """Draw a log-mel spectrogram (80, columns) in [-4, 4] as RGB uint8: low notes below, loud ones bright."""
+    height, width = MEL_SIZE
+    grey = np.round((mel[::-1] + 4) / 8 * 255).clip(0, 255).astype(np.uint8)
+    size = (min(max(mel.shape[1], 320), width), height)
+    return cv2.cvtColor(
+        cv2.applyColorMap(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLORMAP_INFERNO),
+        cv2.COLOR_BGR2RGB,
+    )

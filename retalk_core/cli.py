@@ -270,7 +270,7 @@ def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
 
 def _run_inspect(args: argparse.Namespace) -> None:
     from .faces import load_face_networks, track_faces
-    from .overlay import describe_track, overlay_sheet, write_overlay
+    from .overlay import describe_track, overlay_sheet, track_lines, write_overlay
     from .pictures import write_picture
     from .video import open_clip, prefetch
 
@@ -293,12 +293,8 @@ def _run_inspect(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    print(f"{clip.path.name}: {found['width']}x{found['height']}, {found['frames']} frames, ", end="")
-    print(f"{found['seconds']:.2f} s, frame rate {found['frame_rate']}")
-    print(f"face in {found['frames_with_face']} frames, faces seen: {found['faces_seen']}, ", end="")
-    print(f"{found['face_height']['median']:.0f} pixels high, {len(found['cuts'])} cuts")
-    for stretch in found["untouched"]:
-        print(f"no edit from {stretch['start']:.2f} to {stretch['end']:.2f} s: {stretch['reason']}")
+    size, *more = track_lines(found)
+    print(f"{clip.path.name}: {size}", *more, sep="\n")
 
 
 def _run_demo(args: argparse.Namespace) -> None:

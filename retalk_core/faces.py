@@ -175,6 +175,60 @@ def track_faces(
     return _assemble(sightings, frame_size, smoothing)
 
 
+def track_found_faces(
+    frames: Iterable[Frame],
+    faces: Sequence[Sequence[Mesh]],
+    *,
+    choice: FaceChoice | None = None,
+    smoothing: Literal["savgol", "none"] = "savgol",
+    progress: Progress = silent,
+) -> TrackedFace:
+    """Make a track of faces that were found by other means.
+
+    frames: T of them, in order; they show where the cuts are
+    faces:  the meshes in each frame; the one is taken that goes on from the frame before, where a shot
+            begins the chosen one
+    raises: as `track_faces` does
+    """
+    choice = choice or FaceChoice()
+    cuts, sightings, shot = _CutFinder(), list[_Sighting](), 0
+    last: np.ndarray | None = None  # where the face was seen last in this shot
+    frame_size = (0, 0)
+    for frame, found in zip(frames, faces, strict=True):
+        frame_size = frame.pixels.shape[:2]
+        change = cuts.see(frame.pixels)
+        if change == "cut":
+            shot, last = shot + 1, None
+        elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
+            shot = sightings[-1].shot
+        mesh = _next_face(found, last, choice, frame)
+        last = last if mesh is None else mesh.points
+        sightings.append(_sighting_of(mesh, frame.time, shot, len(found)))
+        progress(len(sightings), len(faces))
+    if not sightings:
+        raise InputError("The clip has no frames. Give a batch with at least one picture.")
+    if not any(sighting.points is not None for sighting in sightings):
+        _refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
+    return _assemble(sightings, frame_size, smoothing)
+
+
+def _next_face(
+    found: Sequence[Mesh], last: np.ndarray | None, choice: FaceChoice, frame: Frame
+) -> Mesh | None:
+    """The face that goes on from where it was last, or the chosen one where none was."""
+    if last is None:
+        return choose(found, choice, frame)
+    near = [mesh for mesh in found if _step(last, mesh.points) <= REACH]
+    return min(near, key=lambda mesh: _step(last, mesh.points), default=None)
+
+
+def _sighting_of(mesh: Mesh | None, time: Fraction, shot: int, seen: int) -> _Sighting:
+    if mesh is None:
+        return _Sighting(time, shot, seen, reason="no face")
+    reason: Reason = "" if _large_enough(mesh.points) else "too small"
+    return _Sighting(time, shot, seen, mesh.points, mesh.score, reason)
+
+
 def _refuse_choice(choice: FaceChoice, most: int) -> None:
     """Say so where faces are in view, but never the one that is meant."""
     if most and choice.rule == "index":

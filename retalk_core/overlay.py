@@ -8,11 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
-from .faces import TrackedFace, head_pose
+from .faces import FACE_OVAL, TrackedFace, head_pose
 from .report import stretches
 from .timeline import exact_tick, timecode
-from .types import Frame, Progress, silent
+from .types import FaceTrack, Frame, Progress, silent
 from .video import Clip, prefetch
 from .video_writer import VideoWriter
 
@@ -98,6 +100,32 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
             vars(stretch) for stretch in stretches(times, end, tracked.reasons, track.shot.numpy())
         ],
     }
+
+
+def track_lines(found: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    lines = [
+        f"{found['width']}x{found['height']}, {found['frames']} frames, {found['seconds']:.2f} s, "
+        f"frame rate {found['frame_rate']}",
+        f"face in {found['frames_with_face']} frames, faces seen: {found['faces_seen']}, "
+        f"{found['face_height']['median']:.0f} pixels high, {len(found['cuts'])} cuts",
+    ]
+    for stretch in found["untouched"]:
+        lines.append(f"no edit from {stretch['start']:.2f} to {stretch['end']:.2f} s: {stretch['reason']}")
+    return lines
+
+
+def face_masks(track: FaceTrack, *, together: bool = False) -> Tensor:
+    """Masks of the face's oval, (T, H, W) float32, 0 in frames without a face.
+
+    together: one mask (1, H, W) of all places where the face is, which takes no more memory for a long clip
+    """
+    oval = track.mesh[:, list(FACE_OVAL), :2].numpy()
+    masks = np.zeros((1 if together else len(track), *track.frame_size), np.float32)
+    for row in np.flatnonzero(track.present.numpy()).tolist():
+        outline = np.round((oval[row] - 0.5) * 16).astype(np.int32)
+        cv2.fillPoly(masks[0 if together else row], [outline], 1.0, lineType=cv2.LINE_8, shift=4)
+    return torch.from_numpy(masks)
 
 
 def _fit(picture: np.ndarray) -> np.ndarray:

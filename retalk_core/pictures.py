@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from .errors import InputError
@@ -17,6 +16,8 @@ UNFINISHED = ".retalk-"  # how the names of files begin that are still being wri
 
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write RGB uint8 (h, w, 3) as PNG. Raises InputError where the place can't be written."""
+    import cv2  # here, so that small files can be written where OpenCV is missing
+
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
     if not done:
         raise InputError(f"The picture for {path} could not be encoded as PNG.")

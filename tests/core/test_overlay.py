@@ -10,9 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from retalk_nodes.retalk_core.cli import main
 from retalk_nodes.retalk_core.faces import FaceNetworks, TrackedFace, load_face_networks, track_faces
-from retalk_nodes.retalk_core.overlay import describe_track, draw_track, overlay_sheet, write_overlay
+from retalk_nodes.retalk_core.overlay import (
+    describe_track,
+    draw_track,
+    face_masks,
+    overlay_sheet,
+    write_overlay,
+)
 from retalk_nodes.retalk_core.video import Clip, open_clip
 from scenes import deepened, leftovers, pixels_of, scenery, stamps_of, talking, write_clip
 
@@ -202,3 +209,17 @@ def test_inspect_follows_the_face_that_is_asked_for(
         heights.append(found["face_height"]["median"])
         assert found["faces_seen"] == 2
     assert heights[0] > 65 and heights[1] < 60 and heights[2] < 60
+
+
+# Masks
+
+
+def test_masks_cover_the_face_and_nothing_else(tracked: TrackedFace) -> None:
+    masks = face_masks(tracked.track)
+    assert masks.shape == (24, 160, 160) and not masks[8:16].any()
+    left, top, right, bottom = tracked.track.boxes[3].tolist()
+    rows, columns = masks[3].any(dim=1).nonzero(), masks[3].any(dim=0).nonzero()
+    assert abs(int(rows.min()) - top) < 2 and abs(int(rows.max()) - bottom) < 2
+    assert abs(int(columns.min()) - left) < 2 and abs(int(columns.max()) - right) < 2
+    together = face_masks(tracked.track, together=True)
+    assert together.shape == (1, 160, 160) and torch.equal(together[0], masks.amax(dim=0))
