@@ -1,1 +1,42 @@
 """ComfyUI nodes: schemas, sockets, devices, progress."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import host
+from .blend import LaplacianBlend, PasteBack
+from .coefficients import Fit3DMM
+from .expression import EditUpperFace, Expression, NeutraliseExpression
+from .faces import CropFaces, DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack, ReframeFaces
+from .lips import EnhanceIdentity, LipSync
+from .loaders import (
+    CheckModels,
+    LoadDNet,
+    LoadENet,
+    LoadFace3D,
+    LoadGanimation,
+    LoadLNet,
+    LoadModels,
+    LoadParser,
+    LoadRestorer,
+)
+from .restore import ParseFace, RestoreFace
+from .speech import AudioToMel, FitLength
+
+NODES: tuple[type[io.ComfyNode], ...] = (
+    *(LoadModels, LoadDNet, LoadLNet, LoadENet, LoadFace3D, LoadRestorer, LoadParser, LoadGanimation),
+    CheckModels,
+    *(FitLength, DetectFaces, EditTrack, PreviewTrack, FaceTrackFromLandmarks, CropFaces, ReframeFaces),
+    *(Fit3DMM, Expression, NeutraliseExpression, AudioToMel, LipSync, EnhanceIdentity),
+    *(EditUpperFace, ParseFace, RestoreFace, LaplacianBlend, PasteBack),
+)
+
+
+class ReTalk(ComfyExtension):
+    """The pack, as ComfyUI asks for it."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        host.register_folder()  # not in on_load, which old versions don't call
+        host.warn_of_two_opencvs()
+        return list(NODES)

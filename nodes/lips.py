@@ -1,0 +1,122 @@
+"""Lips that follow the voice: L-Net, E-Net, and the preview that needs no checkpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from . import host, media, sockets
+from .schema import ADVANCED, node_schema
+
+if TYPE_CHECKING:
+    from ..retalk_core.types import MelWindows
+
+BATCH_TIP = "Pictures at a time. 0: as memory allows. It is halved by itself where memory runs out."
+
+
+class LipSync(io.ComfyNode):
+    """Draw lips that fit the speech with L-Net."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkLipSync",
+            "Lip Sync (L-Net)",
+            "lips",
+            "Draws small faces, 96 pixels wide, whose lips fit the speech. The upper half of the faces says "
+            "how the head is held; the reference says what the person looks like.",
+            aliases=["lipsync", "wav2lip", "talking head", "mouth", "video retalking", "speech to lips"],
+            inputs=[
+                io.Image.Input("faces", tooltip="Crops of the frames in the face framing, from Crop Faces."),
+                io.Image.Input(
+                    "reference",
+                    tooltip="The same crops with a calm expression, reframed from Neutralise Expression; or "
+                    "the crops themselves. One serves for all.",
+                ),
+                sockets.MelWindows.Input(
+                    "mel_windows", tooltip="What is said in each frame, from Audio to Mel."
+                ),
+                sockets.LNet.Input("lnet", tooltip="From Load L-Net."),
+                io.Int.Input("batch_size", default=0, min=0, max=256, tooltip=BATCH_TIP, **ADVANCED),
+            ],
+            outputs=[
+                io.Image.Output(display_name="synced", tooltip="Faces of 96 pixels, for Enhance Identity.")
+            ],
+        )
+
+    @classmethod
+    @host.in_words
+    def execute(
+        cls,
+        faces: Tensor,
+        reference: Tensor,
+        mel_windows: MelWindows,
+        lnet: host.HostedNetwork,
+        batch_size: int,
+    ) -> io.NodeOutput:
+        from ..retalk_core.lips import sync_lips
+
+        media.same_count(mel_windows=mel_windows.windows, faces=faces, reference=reference)
+        with host.running(lnet) as (network, progress):
+            synced = sync_lips(
+                network,
+                media.pictures(faces, "faces"),
+                media.pictures(reference, "reference"),
+                mel_windows.windows,
+                batch_size=host.batch_size(lnet, batch_size),
+                progress=progress,
+            )
+        return io.NodeOutput(media.image(synced))
+
+
+class EnhanceIdentity(io.ComfyNode):
+    """Redraw synced faces sharply with E-Net."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkEnhanceIdentity",
+            "Enhance Identity (E-Net)",
+            "lips",
+            "Redraws L-Net's small faces at 384 pixels with the looks of the reference. What comes out has "
+            "the place and framing of the face crops: paste it back with those.",
+            aliases=["upscale face", "enhance", "super resolution", "identity"],
+            inputs=[
+                io.Image.Input("synced", tooltip="Faces from Lip Sync (L-Net)."),
+                io.Image.Input(
+                    "reference", tooltip="The same reference as for Lip Sync. One serves for all."
+                ),
+                sockets.ENet.Input("enet", tooltip="From Load E-Net."),
+                io.Int.Input(
+                    "seed",
+                    default=-1,
+                    min=-1,
+                    max=2**31 - 1,
+                    tooltip="Of the fine noise that E-Net can add to skin, the same in every frame. -1: no "
+                    "noise.",
+                ),
+                io.Int.Input("batch_size", default=0, min=0, max=256, tooltip=BATCH_TIP, **ADVANCED),
+            ],
+            outputs=[io.Image.Output(display_name="faces", tooltip="Faces of 384 pixels, for Paste Back.")],
+        )
+
+    @classmethod
+    @host.in_words
+    def execute(
+        cls, synced: Tensor, reference: Tensor, enet: host.HostedNetwork, seed: int, batch_size: int
+    ) -> io.NodeOutput:
+        from ..retalk_core.lips import enhance_identity
+
+        media.same_count(synced=synced, reference=reference)
+        with host.running(enet) as (network, progress):
+            faces = enhance_identity(
+                network,
+                media.pictures(synced, "synced"),
+                media.pictures(reference, "reference"),
+                seed=None if seed < 0 else seed,
+                batch_size=host.batch_size(enet, batch_size),
+                progress=progress,
+            )
+        return io.NodeOutput(media.image(faces))

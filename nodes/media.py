@@ -1,0 +1,242 @@
+"""ComfyUI's pictures, masks, sounds and videos as the core has them, and back."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import comfy.model_management as manager
+import numpy as np
+import torch
+from comfy_api.latest import Input, InputImpl, io, ui
+from torch import Tensor
+
+from . import host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence, Sized
+
+    from ..retalk_core.sound import SoundArray
+    from ..retalk_core.video import Clip
+
+Audio = Mapping[str, Any]  # waveform (B, C, n) and sample_rate; VideoHelperSuite's is no dict
+
+
+# Pictures
+
+
+def pictures(image: Tensor, what: str = "image") -> Tensor:
+    """An IMAGE as (T, H, W, 3) float32 in [0, 1] on the CPU; grey becomes RGB, alpha is dropped."""
+    from ..retalk_core.errors import InputError
+
+    if image.ndim != 4 or not image.numel():
+        raise InputError(f"{what} holds no picture (its shape is {tuple(image.shape)}). Connect another one.")
+    found = image.detach().to("cpu", torch.float32)
+    if found.shape[3] < 3:
+        return found[..., :1].expand(*found.shape[:3], 3)
+    return found[..., :3]
+
+
+def image(found: Tensor) -> Tensor:
+    """(T, H, W, 3) as an IMAGE, where and in which type ComfyUI wants it."""
+    intermediate = getattr(manager, "intermediate_dtype", None)
+    return found.to(manager.intermediate_device(), intermediate() if intermediate else torch.float32)
+
+
+def picture(pixels: np.ndarray) -> Tensor:
+    """One RGB picture (H, W, 3) uint8 as an IMAGE."""
+    return image(torch.from_numpy(pixels.astype(np.float32) / 255)[None])
+
+
+def masks(mask: Tensor, size: Sequence[int] | None = None) -> Tensor:
+    """A MASK as (T, H, W) float32 in [0, 1] on the CPU, resized to height and width if given."""
+    from ..retalk_core.images import resize
+
+    found = mask.detach().to("cpu", torch.float32)
+    found = found.reshape(-1, *found.shape[-2:]).clamp(0, 1)
+    return found if size is None else resize(found, (size[0], size[1]))
+
+
+def same_count(**batches: Sized) -> int:
+    """How many pictures all of these have; one stands for all. Names both counts where they differ."""
+    from ..retalk_core.errors import InputError
+
+    counts = {name.replace("_", " "): len(batch) for name, batch in batches.items()}
+    most, count = max(counts.items(), key=lambda pair: pair[1])
+    for name, other in counts.items():
+        if other not in (1, count):
+            raise InputError(
+                f"{name} holds {other} frames, but {most} holds {count}. Both must come from the same "
+                "frames: wire them behind the same Fit Length, or give one that stands for all."
+            )
+    return count
+
+
+def exact_rate(fps: float) -> Fraction:
+    """Frames per second as the fraction that is meant: 29.97 is 30000/1001. Raises OptionError."""
+    from ..retalk_core.errors import OptionError
+
+    if not 0 < fps <= 1000:  # not-a-number too
+        raise OptionError(f"{fps:g} frames per second can't be played. Give the clip's own rate, such as 25.")
+    whole, ntsc = Fraction(round(fps)), Fraction(round(fps * 1001 / 1000) * 1000, 1001)
+    near = (rate for rate in (whole, ntsc) if rate and abs(float(rate) - fps) < 1e-5 * fps)
+    return next(near, Fraction(str(fps)))
+
+
+def exact_seconds(seconds: float) -> Fraction:
+    """A widget's seconds as they were typed: 0.1 is 1/10."""
+    return Fraction(str(seconds))
+
+
+# Sound
+
+
+def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
+    """An AUDIO as samples (C, n); of a batch the first. Raises InputError where there is none."""
+    from ..retalk_core.errors import InputError
+    from ..retalk_core.sound import SoundArray
+
+    if audio is None:
+        raise InputError(f"The {what} has no sound: the video it was taken from is silent. Connect another.")
+    waveform = audio["waveform"]
+    if not waveform.numel():
+        raise InputError(f"The {what} holds no sample of sound: connect a recording that isn't empty.")
+    samples = waveform.detach().cpu()
+    samples = samples.reshape(-1, *samples.shape[-2:])[0] if samples.ndim > 2 else torch.atleast_2d(samples)
+    if waveform.ndim > 2 and len(waveform) > 1:
+        host.log.warning(f"ReTalk: the {what} is a batch of {len(waveform)} sounds; the first is used.")
+    return SoundArray(_as_float(samples).numpy(), int(audio["sample_rate"]))
+
+
+def _as_float(samples: Tensor) -> Tensor:
+    """Samples (C, n) in [-1, 1]; whole numbers are scaled, two channels in one row told apart."""
+    if samples.is_floating_point():
+        return samples.float()
+    scaled = samples.float() / float(torch.iinfo(samples.dtype).max)
+    if len(scaled) == 1 and _is_interleaved(scaled[0]):
+        return scaled[0, : len(scaled[0]) // 2 * 2].reshape(-1, 2).T.contiguous()
+    return scaled
+
+
+def _is_interleaved(row: Tensor) -> bool:
+    """Tell whether a row (n,) of samples holds left and right by turns, as ComfyUI 0.3 gives 16-bit sound.
+
+    In one channel, neighbours are as near to each other at even places as at odd ones, and nearer than the
+    samples beyond them.
+    """
+    if len(row) < 4:
+        return False
+    steps = row.diff().abs().double()
+    even, odd = float(steps[::2].mean()), float(steps[1::2].mean())
+    over = float((row[2:] - row[:-2]).abs().double().mean())
+    return min(even, odd) < 0.8 * max(even, odd) or over < 0.8 * (even + odd) / 2
+
+
+def audio(samples: np.ndarray | Tensor, rate: int) -> dict[str, Any]:
+    """Samples (C, n) as an AUDIO."""
+    return {"waveform": torch.as_tensor(samples)[None], "sample_rate": rate}
+
+
+def cut_sound(given: SoundArray, start: Fraction, seconds: Fraction) -> SoundArray:
+    """The part of a sound from `start` on; shares memory with it. Where it is shorter, silence follows."""
+    from ..retalk_core.sound import SoundArray
+
+    first = round(start * given.rate)
+    wanted = max(1, round(seconds * given.rate))
+    part = given.samples[:, first : first + wanted]
+    if part.shape[1] < wanted:
+        part = np.pad(part, ((0, 0), (0, wanted - part.shape[1])))
+    return SoundArray(part, given.rate)
+
+
+# Videos
+
+
+@contextmanager
+def clip_of(given: Input.Video | Tensor, fps: float = 25.0) -> Iterator[Clip]:
+    """A VIDEO, or an IMAGE of so many frames per second, as a clip that ends when the user stops the run.
+
+    A VIDEO that is a file is streamed from it; its trims, rotation and later edits are honoured.
+    """
+    from ..retalk_core.clips import watched
+
+    with _source(given, fps) as clip:
+        yield watched(clip, host.stop_if_asked)
+
+
+@contextmanager
+def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
+    from ..retalk_core.clips import clip_of_pictures
+
+    if isinstance(given, Tensor):
+        yield clip_of_pictures(pictures(given), exact_rate(fps), bit_depth=16)
+    elif isinstance(given, InputImpl.VideoFromComponents):
+        parts = given.get_components()  # already in memory: encoding it would only lose
+        depth = given.get_bit_depth() if hasattr(given, "get_bit_depth") else 8
+        yield clip_of_pictures(pictures(parts.images, "The video"), Fraction(parts.frame_rate), depth)
+    else:
+        with _file_of(given) as path:
+            yield _opened(path, *_trim_of(given))
+
+
+@contextmanager
+def _file_of(video: Input.Video) -> Iterator[Path]:
+    """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first."""
+    edited = getattr(video, "has_pending_frame_edits", None)
+    source = None if edited is not None and edited() else video.get_stream_source()
+    if isinstance(source, str):
+        yield Path(source)
+        return
+    path = host.temporary_file(".mp4" if source is None else ".video")
+    try:
+        if source is None:
+            finest = {"crf": 8} if "crf" in inspect.signature(video.save_to).parameters else {}
+            video.save_to(str(path), **finest)
+        else:
+            with path.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _trim_of(video: Input.Video) -> tuple[Fraction, Fraction | None]:
+    """Where a VIDEO begins in its file and how long it is, in seconds; None: until the end."""
+    if getattr(video, "has_pending_frame_edits", bool)():
+        return Fraction(0), None  # already done
+    window = getattr(video, "get_active_trim_window", None)
+    start, duration = window() if window is not None else (0.0, 0.0)
+    return exact_seconds(start), exact_seconds(duration) if duration else None
+
+
+def _opened(path: Path, start: Fraction, duration: Fraction | None) -> Clip:
+    """A file's clip, or the part of it that begins at a moment of the file's own clock."""
+    import av
+
+    from ..retalk_core.clips import part_of
+    from ..retalk_core.video import open_clip
+
+    clip = open_clip(path)
+    if start == 0 and duration is None:
+        return clip
+    with av.open(f"file:{path}") as container:
+        stream = container.streams.video[0]
+        begins = (stream.start_time or 0) * Fraction(stream.time_base or 1)
+    until = clip.end if duration is None else start - begins + duration
+    first = max(start - begins, Fraction(0))
+    return part_of(clip, first, until - first)
+
+
+def video(path: Path) -> Input.Video:
+    """A file as a VIDEO."""
+    return InputImpl.VideoFromFile(str(path))
+
+
+def video_preview(path: Path) -> ui.PreviewVideo:
+    """Show a temporary file on the node."""
+    return ui.PreviewVideo([ui.SavedResult(path.name, "", io.FolderType.temp)])

@@ -1,0 +1,50 @@
+"""Schemas for every ComfyUI from 0.3.64 on: what a version doesn't know yet is left out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from comfy_api.latest import io
+
+
+def known(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever it takes
+    """Those of the keywords that a class or function of the running ComfyUI accepts; it refuses others."""
+    accepted = inspect.signature(target).parameters
+    return {name: value for name, value in keywords.items() if name in accepted}
+
+
+# `io.Int.Input(..., **ADVANCED)` is folded away until asked for, where the editor can do that.
+ADVANCED = known(io.Int.Input, advanced=True)
+
+
+def node_schema(
+    node_id: str,
+    name: str,
+    category: str,
+    description: str,
+    *,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    aliases: Sequence[str],
+    shows_text: bool = False,
+    ends: bool = False,
+) -> io.Schema:
+    """A node's schema.
+
+    category:   the part after "ReTalk/"
+    aliases:    other words that people search for
+    shows_text: the node tells something on its face
+    ends:       the node is worth running although nothing is wired to it
+    """
+    return io.Schema(
+        node_id=node_id,
+        display_name=name,
+        category=f"ReTalk/{category}",
+        description=description,
+        inputs=list(inputs),
+        outputs=list(outputs),
+        is_output_node=ends,
+        **known(io.Schema, search_aliases=list(aliases), has_intermediate_output=shows_text and not ends),
+    )

@@ -1,0 +1,347 @@
+"""Every node that needs no checkpoint, run on drawn scenes; the others on networks of three lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from retalk_nodes.nodes import host
+from retalk_nodes.retalk_core.errors import InputError, OptionError
+from retalk_nodes.retalk_core.model_files import Found
+from retalk_nodes.retalk_core.types import FaceTrack
+from retalk_nodes.retalk_core.video import open_clip
+from scenes import babble, scenery, talking
+from stand_in import ModelPatcher, VideoFromFile
+from torch import Tensor, nn
+
+Nodes = dict[str, Any]
+
+
+def run(nodes: Nodes, name: str, **inputs: object) -> tuple[Any, ...]:
+    """Run a node, with its defaults where nothing is given."""
+    schema = nodes[name].GET_SCHEMA()
+    given = {
+        each.id: inputs.pop(each.id, getattr(each, "default", None))
+        for each in schema.inputs
+        if each.id in inputs or not each.optional
+    }
+    assert not inputs, f"{name} has no {sorted(inputs)}"
+    outputs: tuple[Any, ...] = nodes[name].execute(**given).args
+    assert len(outputs) == len(schema.outputs)
+    return outputs
+
+
+def voice(seconds: float) -> dict[str, Any]:
+    return {"waveform": torch.from_numpy(babble(seconds))[None, None], "sample_rate": 16_000}
+
+
+@pytest.fixture(scope="module")
+def frames() -> Tensor:
+    """Twelve frames of a talking portrait, 160 pixels square."""
+    return torch.from_numpy(np.stack(talking(12))).float() / 255
+
+
+@pytest.fixture(scope="module")
+def track(nodes: Nodes, frames: Tensor) -> FaceTrack:
+    found: FaceTrack = run(nodes, "ReTalkDetectFaces", clip=frames)[0]
+    return found
+
+
+# Faces
+
+
+def test_a_face_is_found_in_pictures_and_in_a_video(nodes: Nodes, frames: Tensor, talking_clip: Path) -> None:
+    track, mask, sheet, report = run(nodes, "ReTalkDetectFaces", clip=frames)
+    assert track.present.all() and len(track) == 12 and track.times[1] == Fraction(1, 25)
+    assert mask.shape == (12, 160, 160) and 0.05 < mask.mean() < 0.4
+    assert sheet.shape[0] == 1 and sheet.dtype == torch.float32
+    assert report.startswith("160x160, 12 frames") and "faces seen: 1" in report
+    streamed, one_mask, _, _ = run(nodes, "ReTalkDetectFaces", clip=VideoFromFile(str(talking_clip)))
+    assert len(streamed) == 18 and one_mask.shape == (1, 160, 160)
+
+
+def test_the_face_can_be_chosen(nodes: Nodes, frames: Tensor) -> None:
+    mask = torch.zeros(1, 160, 160)
+    with pytest.raises(OptionError, match="covers none of the faces"):
+        run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)
+    with pytest.raises(OptionError, match="There is no face 3"):
+        run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="index from the left", index=3)
+    mask[:, 40:120, 40:120] = 1
+    assert run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)[0].present.all()
+
+
+def test_no_face_is_said_in_words(nodes: Nodes) -> None:
+    with pytest.raises(InputError.__mro__[1], match="No face was found in any of the 3 frames"):
+        run(nodes, "ReTalkDetectFaces", clip=torch.from_numpy(np.stack(scenery(3))).float() / 255)
+
+
+def test_a_track_can_be_edited(nodes: Nodes, track: FaceTrack) -> None:
+    (skipped,) = run(nodes, "ReTalkEditTrack", face_track=track, ranges="0-0.08")
+    assert skipped.weight[:3].tolist() == [0, 0, float(track.weight[2])]
+    (faded,) = run(nodes, "ReTalkEditTrack", face_track=track, action="strength", strength=0.5)
+    torch.testing.assert_close(faded.weight, track.weight / 2)
+    (bridged,) = run(nodes, "ReTalkEditTrack", face_track=track, action="interpolate", ranges="0.2-0.28")
+    assert not torch.equal(bridged.mesh, track.mesh)
+    mask = torch.zeros(80, 80)
+    mask[10:40, 10:40] = 1
+    (placed,) = run(nodes, "ReTalkEditTrack", face_track=track, action="place by mask", mask=mask)
+    assert float(placed.boxes[0, 1]) == pytest.approx(20, abs=0.1)
+    with pytest.raises(OptionError, match="connect a mask"):
+        run(nodes, "ReTalkEditTrack", face_track=track, action="place by mask")
+
+
+def test_a_track_is_drawn_over_its_clip(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
+    (video,) = run(nodes, "ReTalkPreviewTrack", clip=frames, face_track=track)
+    drawn = open_clip(video.file)
+    assert len(drawn) == 12 and drawn.size == (160, 160)
+    with pytest.raises(InputError, match="holds 5 frames, but face track holds 12"):
+        run(nodes, "ReTalkPreviewTrack", clip=frames[:5], face_track=track)
+
+
+def test_comfyuis_own_landmarks_make_a_track(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
+    def face(row: int) -> dict[str, Any]:
+        points = np.concatenate([track.mesh[row].numpy(), np.zeros((10, 3), np.float32)])
+        return {"landmarks_xy": points[:, :2], "landmarks_3d": points * 2, "presence": 5.0}
+
+    landmarks = {"frames": [[face(row)] if row != 6 else [] for row in range(12)], "image_size": (160, 160)}
+    (made,) = run(nodes, "ReTalkFaceTrackFromLandmarks", images=frames, face_landmarks=landmarks)
+    assert made.present.all() and len(made) == 12  # the gap is short enough to be filled
+    torch.testing.assert_close(made.mesh[3], track.mesh[3], atol=1.0, rtol=0)
+    with pytest.raises(InputError, match="5 frames"):
+        run(nodes, "ReTalkFaceTrackFromLandmarks", images=frames[:5], face_landmarks=landmarks)
+
+
+def test_faces_are_cut_reframed_and_put_back(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
+    faces, crops = run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
+    assert faces.shape == (12, 384, 384, 3)
+    small, portrait = run(
+        nodes, "ReTalkCropFaces", images=frames, face_track=track, framing="portrait", size=128
+    )
+    assert small.shape == (12, 128, 128, 3)
+    reframed, covered = run(
+        nodes, "ReTalkReframeFaces", faces=small, crops_from=portrait, crops_to=crops, base=faces
+    )
+    assert reframed.shape == (12, 384, 384, 3) and covered.shape == (12, 384, 384)
+    assert (reframed - faces).abs().mean() < 0.02
+    pasted, support = run(nodes, "ReTalkPasteBack", frames=frames, faces=1 - faces, face_crops=crops)
+    assert torch.equal(pasted[support == 0], frames[support == 0])
+    assert (pasted - frames).abs()[support == 1].mean() > 0.05
+    with pytest.raises(InputError, match="faces holds 4 frames, but frames holds 12"):
+        run(nodes, "ReTalkPasteBack", frames=frames, faces=faces[:4], face_crops=crops)
+
+
+def test_what_is_protected_stays(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
+    faces, crops = run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
+    protect = torch.zeros(1, 80, 80)
+    protect[:, :, :40] = 1
+    pasted, _ = run(
+        nodes, "ReTalkPasteBack", frames=frames, faces=1 - faces, face_crops=crops, protect=protect
+    )
+    assert torch.equal(pasted[:, :, :78], frames[:, :, :78]) and not torch.equal(pasted, frames)
+
+
+# Speech
+
+
+def test_lengths_are_fitted_in_one_place(nodes: Nodes, frames: Tensor) -> None:
+    images, sound, count, fps = run(nodes, "ReTalkFitLength", images=frames, voice=voice(0.8))
+    assert len(images) == count == 20 and fps == 25
+    assert torch.equal(images[12], frames[10])  # to and fro
+    assert sound["waveform"].shape == (1, 1, 12_800)
+    short = run(nodes, "ReTalkFitLength", images=frames, voice=voice(0.2), voice_shorter="end_with_voice")
+    assert len(short[0]) == 5
+    same = run(nodes, "ReTalkFitLength", images=frames, voice=voice(0.2))
+    assert same[0] is frames and same[1]["waveform"].shape[2] == 3200
+    cut = run(nodes, "ReTalkFitLength", images=frames, voice=voice(2.0), voice_longer="cut_voice")
+    assert len(cut[0]) == 12 and cut[1]["waveform"].shape[2] == 7680
+    slow = run(nodes, "ReTalkFitLength", images=frames, voice=voice(0.53), voice_longer="stretch")
+    assert len(slow[0]) == 12 and slow[3] == pytest.approx(12 / 0.53)
+    still = run(nodes, "ReTalkFitLength", images=frames[:1], voice=voice(0.4))
+    assert len(still[0]) == 10
+
+
+def test_each_frame_gets_its_window_of_speech(nodes: Nodes, track: FaceTrack) -> None:
+    windows, spectrogram = run(nodes, "ReTalkAudioToMel", voice=voice(0.8))
+    assert windows.windows.shape == (20, 1, 80, 16) and spectrogram.shape[0] == 1
+    assert len(run(nodes, "ReTalkAudioToMel", voice=voice(0.8), frames=7)[0].windows) == 7
+    assert run(nodes, "ReTalkAudioToMel", voice=voice(0.8), face_track=track)[0].times == track.times
+
+
+# Blending
+
+
+def test_any_two_pictures_blend(nodes: Nodes, frames: Tensor) -> None:
+    mask = torch.zeros(1, 80, 80)
+    mask[:, 20:60, 20:60] = 1
+    blended, support = run(nodes, "ReTalkLaplacianBlend", base=frames[:3], layer=frames[:1] * 0, mask=mask)
+    assert blended.shape == (3, 160, 160, 3) and support.shape == (3, 160, 160)
+    assert torch.equal(blended[support == 0], frames[:3][support == 0])
+    assert blended[:, 80, 80].max() < 0.05
+    with pytest.raises(InputError, match="base is 160x160 and the layer 80x80"):
+        run(nodes, "ReTalkLaplacianBlend", base=frames, layer=frames[:, ::2, ::2], mask=mask)
+
+
+# Networks
+
+
+def hosted(key: str, network: nn.Module) -> host.HostedNetwork:
+    cpu = torch.device("cpu")
+    return host.HostedNetwork(key, ModelPatcher(network, cpu, cpu), Path("file"), Found("ab" * 32))
+
+
+class Answer(nn.Module):
+    """Answers whatever it is given by a function; has one weight, so that it has a device."""
+
+    def __init__(self, answer: Any, **more: object) -> None:  # noqa: ANN401
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.answer = answer
+        for name, value in more.items():
+            setattr(self, name, value)
+
+    def forward(self, *given: Tensor) -> Any:  # noqa: ANN401
+        return self.answer(*given)
+
+
+@pytest.fixture
+def faces(nodes: Nodes, frames: Tensor, track: FaceTrack) -> Iterator[tuple[Tensor, Any]]:
+    yield run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
+
+
+def test_coefficients_are_read_and_expressions_neutralised(
+    nodes: Nodes, frames: Tensor, track: FaceTrack
+) -> None:
+    portraits, crops = run(nodes, "ReTalkCropFaces", images=frames, face_track=track, framing="portrait")
+    face3d = hosted("face3d", Answer(lambda x: x.mean(dim=(1, 2, 3))[:, None].expand(-1, 257)))
+    (coefficients,) = run(
+        nodes, "ReTalkFit3DMM", faces=portraits, face_crops=crops, face_track=track, face3d=face3d
+    )
+    assert len(coefficients) == 12 and coefficients.expression.std(dim=0).max() > 0
+    (expression,) = run(nodes, "ReTalkExpression", template="own calm", edits="3:0.5")
+    assert expression.template is None and expression.edits == {3: 0.5}
+    seen: list[Tensor] = []
+
+    def draw(picture: Tensor, window: Tensor) -> SimpleNamespace:
+        seen.append(window)
+        return SimpleNamespace(picture=picture)
+
+    (neutral,) = run(
+        nodes,
+        "ReTalkNeutraliseExpression",
+        faces=portraits,
+        coefficients=coefficients,
+        expression=expression,
+        dnet=hosted("dnet", Answer(draw)),
+        face_track=track,
+    )
+    torch.testing.assert_close(neutral, portraits, atol=1e-5, rtol=0)
+    windows = torch.cat(seen)
+    assert windows.shape == (12, 73, 26)
+    assert float(windows[0, 3, 0] - windows[0, 2, 0]) == pytest.approx(0.5, abs=1e-5)
+    with pytest.raises(InputError, match="faces holds 5 frames, but coefficients holds 12"):
+        run(
+            nodes,
+            "ReTalkNeutraliseExpression",
+            faces=portraits[:5],
+            coefficients=coefficients,
+            expression=expression,
+            dnet=hosted("dnet", Answer(draw)),
+        )
+
+
+def test_expressions_that_cant_be_had_are_refused_in_words(nodes: Nodes) -> None:
+    with pytest.raises(InputError.__mro__[1], match=r"expression\.mat"):
+        run(nodes, "ReTalkExpression", template="smile")
+    with pytest.raises(OptionError, match="Connect the coefficients"):
+        run(nodes, "ReTalkExpression", template="from coefficients")
+    with pytest.raises(OptionError, match="'x' is no change"):
+        run(nodes, "ReTalkExpression", edits="x")
+
+
+def test_lips_are_synced_and_enhanced(nodes: Nodes, faces: tuple[Tensor, Any], track: FaceTrack) -> None:
+    windows, _ = run(nodes, "ReTalkAudioToMel", voice=voice(0.5), face_track=track)
+    lnet = hosted("lnet", Answer(lambda mel, pair: pair[:, 3:]))
+    (synced,) = run(
+        nodes, "ReTalkLipSync", faces=faces[0], reference=faces[0][:1], mel_windows=windows, lnet=lnet
+    )
+    assert synced.shape == (12, 96, 96, 3)
+    enet = hosted("enet", Answer(lambda mouths, looks, noise: looks))
+    (sharp,) = run(nodes, "ReTalkEnhanceIdentity", synced=synced, reference=faces[0], enet=enet)
+    torch.testing.assert_close(sharp, faces[0], atol=1e-5, rtol=0)
+    with pytest.raises(InputError, match="faces holds 5 frames, but mel windows holds 12"):
+        run(nodes, "ReTalkLipSync", faces=faces[0][:5], reference=faces[0], mel_windows=windows, lnet=lnet)
+
+
+def test_the_upper_face_is_edited_and_nothing_else(nodes: Nodes, faces: tuple[Tensor, Any]) -> None:
+    network = Answer(
+        lambda x, units: SimpleNamespace(colour=torch.ones_like(x), mask=torch.zeros_like(x[:, :1]))
+    )
+    (edited,) = run(
+        nodes,
+        "ReTalkEditUpperFace",
+        faces=faces[0],
+        ganimation=hosted("ganimation", network),
+        emotion="angry",
+    )
+    assert torch.equal(edited[:, 192:], faces[0][:, 192:]) and (edited[:, 80] - faces[0][:, 80]).mean() > 0.1
+    with pytest.raises(OptionError, match="Action unit 3 is not known"):
+        run(
+            nodes,
+            "ReTalkEditUpperFace",
+            faces=faces[0],
+            ganimation=hosted("ganimation", network),
+            emotion="action units",
+            units="3:1",
+        )
+
+
+def test_faces_are_restored_under_a_mask(nodes: Nodes, faces: tuple[Tensor, Any]) -> None:
+    restorer = hosted("gfpgan", Answer(lambda x: -x))
+    (restored,) = run(nodes, "ReTalkRestoreFace", faces=faces[0], restorer=restorer)
+    assert restored.shape == (12, 512, 512, 3)
+    mask = torch.zeros(1, 64, 64)
+    mask[:, 32:] = 1
+    (lower,) = run(nodes, "ReTalkRestoreFace", faces=faces[0], restorer=restorer, mask=mask)
+    assert torch.equal(lower[:, 300:], restored[:, 300:]) and not torch.equal(lower, restored)
+    (none,) = run(nodes, "ReTalkRestoreFace", faces=faces[0], restorer=restorer, strength=0.0)
+    torch.testing.assert_close(lower[:, :240], none[:, :240])
+
+
+def test_a_part_of_the_face_is_marked(nodes: Nodes, faces: tuple[Tensor, Any]) -> None:
+    def likelihoods(x: Tensor) -> Tensor:
+        logits = torch.zeros(len(x), 4, 64, 64)
+        logits[:, 0, :40] = logits[:, 1, 40:] = 9
+        return logits
+
+    parser = Answer(likelihoods, classes=("background", "mouth", "upper lip", "lower lip"), side=64)
+    (mask,) = run(nodes, "ReTalkParseFace", faces=faces[0], parser=hosted("parser", parser))
+    assert mask.shape == (12, 384, 384) and mask[:, :220].max() == 0 and mask[:, 260:].min() == 1
+
+
+# Loaders
+
+
+def test_loaders_say_what_to_do_without_a_file(nodes: Nodes) -> None:
+    node = nodes["ReTalkLoadDNet"]
+    (file,) = node.GET_SCHEMA().inputs[0].options
+    for name in (file, "DNet.pt"):
+        assert "D-Net was not found" in node.validate_inputs(file=name)
+    assert node.validate_inputs(file=None) is True
+    with pytest.raises(InputError, match="D-Net was not found"):
+        node.execute(file=file)
+    models = nodes["ReTalkLoadModels"]
+    assert models.validate_inputs(dnet="auto", lnet=None) is True
+    assert "gone.pth is in none" in models.validate_inputs(dnet="auto", lnet="gone.pth")
+    (networks,) = run(nodes, "ReTalkLoadModels")
+    assert not networks.available("fast")
+
+
+def test_the_list_of_models_says_what_is_missing(nodes: Nodes) -> None:
+    (report,) = run(nodes, "ReTalkCheckModels")
+    assert "MISSING" in report and "models download --preset fast" in report
