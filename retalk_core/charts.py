@@ -25,7 +25,7 @@ class Scene:
 
     times: np.ndarray  # (T,) seconds
     loudness: np.ndarray  # (T,) 0..1
-    wanted: np.ndarray  # (T,) 0..1
+    wanted: np.ndarray | None  # (T,) 0..1, where the engine plans the mouth's opening
     seen: np.ndarray | None  # (n,) n <= T openings found in the result, eye distances
     cuts: np.ndarray  # frames that begin a shot
     untouched: Sequence[Stretch]
@@ -58,7 +58,9 @@ def draw_chart(scene: Scene) -> np.ndarray:
             1,
             cv2.LINE_AA,
         )
-    curves = [("loudness", scene.loudness, BLUE), ("mouth, wanted", scene.wanted, ORANGE)]
+    curves = [("loudness", scene.loudness, BLUE)]
+    if scene.wanted is not None:
+        curves.append(("mouth, wanted", scene.wanted, ORANGE))
     if scene.seen is not None and np.isfinite(scene.seen).any():
         curves.append(
             ("mouth, found in the result", scene.seen / max(np.nanpercentile(scene.seen, 99), 0.02), GREEN)

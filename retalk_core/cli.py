@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
@@ -25,8 +26,10 @@ if TYPE_CHECKING:  # imported where they are used: --help shall not wait for tor
     import numpy as np
 
     from .faces import FaceChoice
+    from .jobs import StoredJob
     from .model_files import ModelFiles
-    from .options import DubOptions
+    from .networks import LocalNetworks
+    from .options import DubOptions, Stages
     from .pipeline import Dubbed
     from .types import Progress
 
@@ -34,7 +37,13 @@ if TYPE_CHECKING:  # imported where they are used: --help shall not wait for tor
 
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
 FASTEST = 1000  # frames per second
-STAGES = {"listen": "listening", "track": "finding the face", "dub": "dubbing", "check": "checking"}
+STAGES = {
+    "listen": "listening",
+    "track": "finding the face",
+    "fit": "reading its expression",
+    "dub": "dubbing",
+    "check": "checking",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -95,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_demo(commands)
     _add_models(commands)
+    _add_jobs(commands)
     return parser
 
 
@@ -104,7 +114,22 @@ def _add_dub(commands: _Commands) -> None:
     dub.add_argument("clip", type=Path, help="a clip, or a still picture")
     dub.add_argument("voice", type=Path, help="a sound file, or a clip with sound")
     dub.add_argument("-o", "--output", type=Path, required=True, help="the file to write: .mp4, .mov, .mkv")
-    dub.add_argument("--engine", choices=("auto", "embedded"), default="auto", help="default: auto")
+    dub.add_argument(
+        "--engine",
+        choices=("auto", "retalk", "embedded"),
+        default="auto",
+        help="retalk: the paper's networks; embedded: a preview that needs no checkpoint; default: auto, "
+        "the best that the files here allow",
+    )
+    dub.add_argument(
+        "--preset",
+        choices=("fast", "paper", "original"),
+        default="paper",
+        help="of the engine retalk. fast: D-Net, L-Net, E-Net; paper: the mouth restored too; original: the "
+        "reference as well; default: paper",
+    )
+    _add_stages(dub)
+    _add_computing(dub)
 
     length = dub.add_argument_group("length and time (seconds, or minutes:seconds)")
     length.add_argument(
@@ -153,6 +178,63 @@ def _add_dub(commands: _Commands) -> None:
     made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
     made.add_argument("--no-check", action="store_true", help="don't look at the result again")
     _add_talk(dub)
+
+
+def _add_stages(dub: argparse.ArgumentParser) -> None:
+    stages = dub.add_argument_group("stages of the engine retalk, where they shall differ from the preset's")
+    stages.add_argument("--no-neutralise", action="store_true", help="the frame itself is the reference")
+    stages.add_argument(
+        "--expression", metavar="WHICH", help="neutral, smile, or a picture; default: neutral"
+    )
+    stages.add_argument("--expression-strength", type=float, metavar="0..1", help="default: 1")
+    stages.add_argument(
+        "--expression-edit",
+        action="append",
+        default=[],
+        metavar="N=X",
+        help="add X to coefficient N (0 to 63)",
+    )
+    stages.add_argument("--one-shot", action="store_true", help="a shot's first face lends all its looks")
+    stages.add_argument(
+        "--restore-reference", action=argparse.BooleanOptionalAction, help="sharpen the reference with GPEN"
+    )
+    stages.add_argument("--no-enhance", action="store_true", help="leave L-Net's 96 pixels as they are")
+    stages.add_argument("--noise-seed", type=int, metavar="N", help="of E-Net's noise; default: no noise")
+    stages.add_argument(
+        "--whole-face", action="store_true", help="E-Net's upper face too, as the original does"
+    )
+    stages.add_argument(
+        "--upper-face", metavar="HOW", help="sad, angry, surprise, or action units such as 4=0.3,12=0.5"
+    )
+    stages.add_argument("--restore", choices=("auto", "gfpgan", "gpen", "off"), help="of the mouth")
+    stages.add_argument("--restore-strength", type=float, metavar="0..1", help="default: 1")
+    stages.add_argument("--colour-match", type=float, metavar="0..1", help="default: 1")
+
+
+def _add_computing(dub: argparse.ArgumentParser) -> None:
+    computing = dub.add_argument_group("how the engine retalk computes")
+    computing.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps; default: auto")
+    computing.add_argument(
+        "--precision", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="default: auto"
+    )
+    computing.add_argument(
+        "--resident",
+        choices=("auto", "together", "one_by_one"),
+        default="auto",
+        help="keep all networks in memory, or one at a time; default: auto, by free memory",
+    )
+    computing.add_argument(
+        "--batch", type=int, metavar="N", help="pictures at a time; default: by free memory"
+    )
+    computing.add_argument(
+        "--models", type=Path, metavar="FOLDER", help="look for files here and nowhere else"
+    )
+    computing.add_argument(
+        "--work-dir", type=Path, metavar="FOLDER", help="keep finished parts here: a stopped dub can go on"
+    )
+    computing.add_argument(
+        "--work-limit", type=float, default=20, metavar="GB", help="that the folder may hold; default: 20"
+    )
 
 
 def _add_face_choice(group: argparse._ArgumentGroup) -> None:
@@ -220,11 +302,23 @@ def _add_models(commands: _Commands) -> None:
         action.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
 
 
+def _add_jobs(commands: _Commands) -> None:
+    jobs = commands.add_parser("jobs", help="list or clear what --work-dir keeps")
+    actions = jobs.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the jobs in a folder, their size and age")
+    listing.set_defaults(run=_run_jobs_list)
+    clearing = actions.add_parser("clear", help="remove jobs; a running one stays")
+    clearing.set_defaults(run=_run_jobs_clear)
+    clearing.add_argument("--older-than", type=float, metavar="DAYS", help="only those unused for so long")
+    for action in (listing, clearing):
+        action.add_argument("folder", type=Path, help="what was given as --work-dir")
+        action.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
+
+
 # What the commands do
 
 
 def _run_dub(args: argparse.Namespace) -> None:
-    from .networks import LocalNetworks
     from .pipeline import dub
     from .video import open_clip
 
@@ -235,8 +329,16 @@ def _run_dub(args: argparse.Namespace) -> None:
     options = _options(args)
     clip = open_clip(args.clip)
     with _Bars(args.quiet) as bars:
-        dubbed = dub(clip, args.voice, args.output, options, LocalNetworks(), bars)
+        dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
     _hand_over(dubbed, args)
+
+
+def _networks(args: argparse.Namespace) -> LocalNetworks:
+    from .model_files import ModelFiles
+    from .networks import LocalNetworks
+
+    files = ModelFiles([args.models]) if args.models else None
+    return LocalNetworks(files, device=args.device, precision=args.precision, resident=args.resident)
 
 
 def _check_results(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
@@ -307,6 +409,29 @@ def _run_demo(args: argparse.Namespace) -> None:
         print(f"\nvideo: {args.output}\ncontact sheet: {sheet}")
 
 
+def _run_jobs_list(args: argparse.Namespace) -> None:
+    from .jobs import list_jobs
+
+    found = list_jobs(args.folder)
+    for job in found:
+        print(_job_line(job))
+    if not found:
+        print(f"{args.folder} holds no jobs.")
+
+
+def _run_jobs_clear(args: argparse.Namespace) -> None:
+    from .jobs import clear_jobs
+
+    days = None if args.older_than is None else timedelta(days=args.older_than)
+    for job in clear_jobs(args.folder, older_than=days):
+        print(f"removed: {_job_line(job)}")
+
+
+def _job_line(job: StoredJob) -> str:
+    used = datetime.fromtimestamp(job.used).isoformat(" ", "minutes")
+    return f"{job.key}  {job.chunks} chunks, {job.size / 1e6:.1f} MB, last used {used}"
+
+
 def _run_models_list(args: argparse.Namespace) -> None:
     from .model_commands import survey, survey_lines
 
@@ -357,6 +482,11 @@ def _options(args: argparse.Namespace) -> DubOptions:
         raise OptionError(f"A quality of {args.quality} is out of range: 0 (lossless) to 51, 17 by default.")
     return DubOptions(
         engine=args.engine,
+        preset=args.preset,
+        stages=_stages(args),
+        batch=args.batch,
+        work_dir=args.work_dir,
+        work_limit=int(args.work_limit * 1e9),
         face=_face_choice(args),
         longer=args.voice_longer,
         shorter=args.voice_shorter,
@@ -372,6 +502,49 @@ def _options(args: argparse.Namespace) -> DubOptions:
         quality=args.quality,
         check=not args.no_check,
     )
+
+
+def _stages(args: argparse.Namespace) -> Stages | None:
+    """The preset's stages as they were changed; None where they weren't."""
+    from .options import Stages
+
+    wished: dict[str, Any] = {
+        "expression_strength": args.expression_strength,
+        "restore_reference": args.restore_reference,
+        "noise_seed": args.noise_seed,
+        "restore": args.restore,
+        "restore_strength": args.restore_strength,
+        "colour_match": args.colour_match,
+        "neutralise": False if args.no_neutralise else None,
+        "enhance": False if args.no_enhance else None,
+        "one_shot": True if args.one_shot else None,
+        "keep_upper": False if args.whole_face else None,
+    }
+    if args.expression:
+        wished["expression"] = (
+            args.expression if args.expression in ("neutral", "smile") else Path(args.expression)
+        )
+    if args.expression_edit:
+        wished["expression_edits"] = _numbered(args.expression_edit, "--expression-edit")
+    if args.upper_face in ("sad", "angry", "surprise", "off"):
+        wished["upper_face"] = args.upper_face
+    elif args.upper_face:
+        wished["upper_face"] = "units"
+        wished["action_units"] = _numbered(args.upper_face.split(","), "--upper-face")
+    changes = {name: value for name, value in wished.items() if value is not None}
+    return Stages.of(args.preset, **changes) if changes else None
+
+
+def _numbered(words: Sequence[str], option: str) -> dict[int, float]:
+    """Read numbers by their numbers, such as 4=0.3."""
+    found = {}
+    for word in words:
+        number, _, amount = word.partition("=")
+        try:
+            found[int(number)] = float(amount)
+        except ValueError:
+            raise OptionError(f"{option} takes NUMBER=AMOUNT such as 4=0.3; {word!r} is none.") from None
+    return found
 
 
 def _rate(text: str) -> Fraction:

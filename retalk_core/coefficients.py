@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -180,7 +180,7 @@ def join(parts: Sequence[Coefficients]) -> Coefficients:
 
 
 def take(coefficients: Coefficients, rows: Sequence[int] | slice | Tensor) -> Coefficients:
-    """Some rows, in the order given."""
+    """Some rows, in the order given; no longer a clip's, they don't know about shots."""
     chosen = rows if isinstance(rows, slice) else torch.as_tensor(rows)
     return Coefficients(*(getattr(coefficients, part)[chosen] for part in WIDTHS))
 
@@ -190,10 +190,11 @@ def hold_absent(coefficients: Coefficients, present: Tensor, shot: Tensor) -> Co
 
     present: (T,) bool
     shot:    (T,) int
-    returns: T rows. In a shot without any face they stay as they are.
+    returns: T rows, which know their `present` and `shot`. In a shot without any face they stay as they are.
     """
     nearest = nearest_present(present, shot)
-    return take(coefficients, torch.where(nearest < 0, torch.arange(len(shot)), nearest))
+    held = take(coefficients, torch.where(nearest < 0, torch.arange(len(shot)), nearest))
+    return replace(held, present=present, shot=shot)
 
 
 # D-Net's view

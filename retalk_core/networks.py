@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -33,12 +34,38 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Resident = Literal["auto", "together", "one_by_one"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPU = torch.device("cpu")
+MEASURING = ("face3d", "retinaface", "s3fd")  # their answers are numbers, not pictures: always in fp32
 
 
 class NetworkProvider(Protocol):
     """Lends networks by their catalogue key; a host decides where they live and for how long."""
 
+    @property
+    def computing(self) -> str:
+        """How numbers are computed, as far as pictures depend on it: kind of device and precision."""
+        ...
+
     def borrow(self, key: str) -> AbstractContextManager[nn.Module]: ...
+
+    def expect(self, *keys: str) -> None:
+        """Be told which networks will be borrowed in turn."""
+        ...
+
+    def lacking(self, needs: Iterable[Need]) -> list[Need]:
+        """The needs that nothing here meets; of several keys in one need any will do."""
+        ...
+
+    def file(self, key: str) -> Path | None:
+        """The file for a place in the catalogue that holds plain data."""
+        ...
+
+    def identity(self, key: str) -> str:
+        """What tells a network's weights from any others, the same on every machine."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What computed how, for a report: device, precision, networks."""
+        ...
 
 
 class LocalNetworks:
@@ -116,7 +143,31 @@ class LocalNetworks:
 
     def missing(self, preset: str) -> list[Need]:
         """What a preset still needs; of several in one place any will do. Looks at each new file once."""
-        return [need for need in PRESETS[preset] if not any(self._is_there(key) for key in need)]
+        return self.lacking(PRESETS[preset])
+
+    def lacking(self, needs: Iterable[Need]) -> list[Need]:
+        """The needs that no file here meets; of several keys in one need any will do."""
+        return [need for need in needs if not any(self._is_there(key) for key in need)]
+
+    def file(self, key: str) -> Path | None:
+        """The file for a place in the catalogue, or None."""
+        found = self._model_files.find(key)
+        return found[0] if found else None
+
+    def identity(self, key: str) -> str:
+        """The hash of a network's file; of one that was lent, of its weights. Raises CheckpointError."""
+        if key not in self._lent:
+            return self._model_files.require(key)[1].sha256
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._lent[key].state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+    @property
+    def computing(self) -> str:
+        """The kind of device and the precision."""
+        return f"{self.precision} on {self.device.type}"
 
     def available(self, preset: str) -> bool:
         """Whether all that a preset needs is there."""
@@ -137,7 +188,7 @@ class LocalNetworks:
     def _computing(self, key: str) -> AbstractContextManager[object]:
         if key in BUNDLED:
             return full_precision(CPU)
-        if self.precision == "fp32":
+        if self.precision == "fp32" or key in MEASURING:
             return full_precision(self.device)
         return torch.autocast(self.device.type, DTYPES[self.precision])
 

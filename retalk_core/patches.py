@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 
@@ -55,3 +56,23 @@ class Patch:
 def paste_patch(frame: np.ndarray, patch: Patch) -> None:
     """Write a patch into a frame (H, W, 3), in place; pixels outside its support stay exact."""
     np.copyto(frame[patch.box.slices], patch.pixels, where=patch.support[..., None])
+
+
+def spare(patch: Patch, frame: np.ndarray, protect: np.ndarray, index: int) -> Patch | None:
+    """Take back what a patch does to protected pixels of its frame (H, W, 3).
+
+    protect: (H, W) or (T, H, W) in [0, 1], of any size: 1 where the frame stays as it is; soft in between
+    index:   of the frame in the clip, for a mask of several pictures; the last one serves those beyond
+    returns: None where nothing is left of the patch
+    """
+    picture = protect if protect.ndim == 2 else protect[min(index, len(protect) - 1)]
+    height, width = frame.shape[:2]
+    if picture.shape != (height, width):
+        picture = cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    kept = picture[patch.box.slices].astype(np.float32).clip(0, 1)
+    support = patch.support & (kept < 1)
+    if not support.any():
+        return None
+    under = frame[patch.box.slices].astype(np.float32)
+    mixed = patch.pixels + kept[..., None] * (under - patch.pixels)
+    return Patch(patch.box, np.rint(mixed).astype(frame.dtype), support)

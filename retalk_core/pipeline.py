@@ -1,40 +1,48 @@
 """From a clip and a voice to a clip whose lips follow that voice: analyse, then synthesise.
 
-Both passes stream. What is kept is small: the face's track, the mouth's drive, a bank of mouth pictures.
+Both passes stream. What is kept is small: the face's track, what the engine must know of it, a few pictures.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from .. import __version__
+from .batches import device_of
 from .charts import Scene, draw_chart, draw_sheet
 from .check import Checked, ResultWatch, check_result
+from .engine import LipsPlan, RetalkEngine
+from .engines import EngineChoice, choose_engine
+from .errors import OptionError
 from .faces import FaceNetworks, TrackedFace, track_faces
+from .jobs import Job
+from .likeness import Likeness, learn_likeness, wanted_expression
+from .memory import batch_size_for, free_memory
 from .mouth.drive import MouthDrive, mouth_drive, sample_drive
 from .mouth.engine import EmbeddedEngine, MouthPlan
 from .networks import FACE_NETWORKS, NetworkProvider
 from .options import DubOptions
-from .patches import paste_patch
+from .patches import Patch, paste_patch, spare
 from .report import Report, stretches
+from .resume import open_job, remembered_likeness, remembered_track
 from .sound import SoundSource, SoundStream, read_mono
-from .speech import SAMPLE_RATE
-from .timeline import Timeline, exact_tick, inside, plan_timeline
-from .types import Frame, Progress, silent
+from .speech import SAMPLE_RATE, log_mel
+from .strength import edit_strength
+from .timeline import Timeline, exact_tick, plan_timeline
+from .track_edits import part_of_track, tracked_face
+from .types import FaceTrack, Frame, Progress, silent
 from .video import Clip, prefetch
 from .video_writer import VideoWriter
-
-EASE = 0.12  # seconds in which an edit fades in and out beside frames that are left alone
-LONG_PAUSE = 0.5  # seconds without speech that show the original where pauses keep it
-LISTEN = 0.3  # seconds after the voice in which the mouth still closes
 
 StageProgress = Callable[[str], Progress]
 
@@ -44,10 +52,21 @@ def quiet(stage: str) -> Progress:
     return silent
 
 
+class Engine(Protocol):
+    """Edits a stream of frames."""
+
+    name: str
+
+    def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:
+        """Pair each output frame, in order, with the pixels to put into it (None: it stays as it is)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Analysis:
     """All that synthesis needs to know of a clip and a voice."""
 
+    choice: EngineChoice
     clip: Clip
     timeline: Timeline
     first: int  # the clip's frame that the track begins with
@@ -56,6 +75,12 @@ class Analysis:
     plan: MouthPlan
     loudness: np.ndarray  # (T,) 0..1 in each output frame
     reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
+    mel: Tensor | None  # (80, columns) log-mel spectrogram of what is said, where the engine listens to it
+    likeness: Likeness | None  # where the engine neutralises expressions
+
+    def frames_at(self, rows: Sequence[int]) -> Iterable[Frame]:
+        """Decode the frames of the given rows of the track, in rising order."""
+        return self.clip.frames([self.first + row for row in rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +90,22 @@ class Dubbed:
     report: Report
     chart: np.ndarray  # (h, w, 3) uint8 RGB: loudness, mouth, untouched stretches over time
     sheet: np.ndarray  # (h, w, 3) uint8 RGB: mouths before and after
+
+
+@dataclass(frozen=True, eq=False)
+class Notes:
+    """What is noted while the work goes on: seconds for each stage."""
+
+    spent: dict[str, float]
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time inside the block to a stage's."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - begun
 
 
 def dub(
@@ -80,25 +121,30 @@ def dub(
     clip:     a clip or a still picture, from `video.open_clip`
     voice:    a sound file, or samples
     output:   the file to write; its suffix names the container
-    networks: lends the face detector and the face mesh
+    networks: lends what finds faces, and the paper's networks where they are used
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
-    raises:   InputError, OptionError, NoFaceError; nothing is left at `output` then
+    raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
     """
     _refuse_early(clip, output, options)
-    spent: dict[str, float] = {}
-    with _borrow_faces(networks) as faces:
-        analysis = analyse(clip, voice, options, faces, progress, spent)
-        with _timed(spent, "dub"):
-            watch, edited = synthesise(analysis, voice, output, options, progress("dub"))
+    notes = Notes({})
+    choice = choose_engine(options, networks)
+    with _borrow_faces(networks) as faces, open_job(clip, voice, options, choice, networks) as job:
+        analysis = analyse(
+            clip, voice, options, faces, progress, notes, choice=choice, networks=networks, job=job
+        )
+        tell = progress("dub")
+        engine = make_engine(analysis, options, networks, tell, notes, job)
+        with notes.timed("dub"):
+            watch, edited = synthesise(analysis, engine, voice, output, options, tell)
         checked = None
         if options.check:
             try:
-                with _timed(spent, "check"):
+                with notes.timed("check"):
                     checked = check_result(output, watch, faces.mesh, analysis.loudness, progress("check"))
             except BaseException:  # stopped: as at any other time, nothing is left
                 output.unlink(missing_ok=True)
                 raise
-    return _conclude(analysis, output, watch, edited, checked, spent)
+    return _conclude(analysis, engine, networks, output, watch, edited, checked, notes)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
@@ -114,49 +160,146 @@ def analyse(
     options: DubOptions,
     faces: FaceNetworks,
     progress: StageProgress = quiet,
-    spent: dict[str, float] | None = None,
+    notes: Notes | None = None,
+    *,
+    choice: EngineChoice | None = None,
+    networks: NetworkProvider | None = None,
+    job: Job | None = None,
 ) -> Analysis:
-    """First pass: plan which frame is shown when, follow the face, listen to the voice."""
-    spent = {} if spent is None else spent
-    with _timed(spent, "listen"):
+    """First pass: plan which frame is shown when, follow the face, listen to the voice.
+
+    choice:   None for the embedded engine
+    networks: lends the 3DMM regressor to an engine that neutralises expressions
+    job:      remembers the face's track and coefficients, and gives them back
+    """
+    notes = notes or Notes({})
+    choice = choice or EngineChoice("embedded", EmbeddedEngine.note)
+    with notes.timed("listen"):
         samples = read_mono(voice, SAMPLE_RATE)
         timeline = _plan(clip, Fraction(len(samples), SAMPLE_RATE), options)
         begin = round(options.start * SAMPLE_RATE)
         spoken = samples[begin : begin + max(round(timeline.voice_end * SAMPLE_RATE), 1)]
-        drive = mouth_drive(spoken, phones=options.phones, progress=progress("listen"))
-    with _timed(spent, "track"):
-        first, last = min(timeline.source), max(timeline.source)
-        tracked = track_faces(
-            prefetch(clip.frames(range(first, last + 1))),
-            faces,
-            choice=options.face,
-            smoothing=options.smoothing,
-            frame_count=last + 1 - first,
-            progress=progress("track"),
+        phones = options.phones if choice.engine == "embedded" else False
+        drive = mouth_drive(spoken, phones=phones, progress=progress("listen"))
+        mel = log_mel(torch.from_numpy(spoken)) if choice.engine == "retalk" else None
+    first, last = min(timeline.source), max(timeline.source)
+    with notes.timed("track"):
+        tracked = remembered_track(
+            job, lambda: _follow(clip, range(first, last + 1), options, faces, progress("track"))
         )
+    likeness = None
+    if choice.stages is not None and choice.stages.neutralise:
+        assert networks is not None
+        with notes.timed("fit"):
+            likeness = _learn(clip, first, tracked, choice, options, networks, faces, progress, job)
     opening, width, loudness, speaking = sample_drive(drive, timeline.times)
     rows = np.array(timeline.source) - first
-    show, reasons = _edit_strength(tracked, rows, timeline, speaking, options)
+    show, reasons = edit_strength(tracked, rows, timeline, speaking, options)
     plan = MouthPlan(rows, opening, width, speaking, show)
-    return Analysis(clip, timeline, first, tracked, drive, plan, loudness, reasons)
+    return Analysis(choice, clip, timeline, first, tracked, drive, plan, loudness, reasons, mel, likeness)
+
+
+def _follow(
+    clip: Clip, shown: range, options: DubOptions, faces: FaceNetworks, progress: Progress
+) -> TrackedFace:
+    """The face in the clip's frames that are shown: as it was given, or found."""
+    if options.track is not None:
+        return _given_track(options.track, clip, shown)
+    return track_faces(
+        prefetch(clip.frames(shown)),
+        faces,
+        choice=options.face,
+        smoothing=options.smoothing,
+        frame_count=len(shown),
+        progress=progress,
+    )
+
+
+def _given_track(track: FaceTrack, clip: Clip, shown: range) -> TrackedFace:
+    """The part of a given track that is shown. Raises OptionError where it is another clip's."""
+    if len(track) != len(clip) or track.frame_size != clip.size:
+        sizes = [f"{width}x{height}" for height, width in (track.frame_size, clip.size)]
+        raise OptionError(
+            f"The face track is of {len(track)} frames of {sizes[0]}, but the clip has {len(clip)} of "
+            f"{sizes[1]}. Make the track from this clip."
+        )
+    return tracked_face(part_of_track(track, slice(shown.start, shown.stop)))
+
+
+def _learn(
+    clip: Clip,
+    first: int,
+    tracked: TrackedFace,
+    choice: EngineChoice,
+    options: DubOptions,
+    networks: NetworkProvider,
+    faces: FaceNetworks,
+    progress: StageProgress,
+    job: Job | None,
+) -> Likeness:
+    """What D-Net must be told of the clip."""
+    assert choice.stages is not None
+    frames = prefetch(clip.frames(range(first, first + len(tracked.track))))
+    with networks.borrow("face3d") as regressor:
+        wanted = wanted_expression(choice.stages, networks.file("expression"), regressor, faces)
+        return remembered_likeness(
+            job,
+            lambda: learn_likeness(
+                frames,
+                tracked.track,
+                regressor,
+                wanted,
+                batch_size=options.batch or batch_size_for("face3d", free_memory(device_of(regressor))),
+                progress=progress("fit"),
+            ),
+        )
+
+
+def make_engine(
+    analysis: Analysis,
+    options: DubOptions,
+    networks: NetworkProvider,
+    progress: Progress = silent,
+    notes: Notes | None = None,
+    job: Job | None = None,
+) -> Engine:
+    """The engine that was chosen, ready to edit the timeline's frames."""
+    track, plan, choice = analysis.tracked.track, analysis.plan, analysis.choice
+    if choice.stages is None:
+        return EmbeddedEngine(track, plan, analysis.frames_at, analysis.clip.bit_depth)
+    assert analysis.mel is not None
+    return RetalkEngine(
+        track,
+        LipsPlan(plan.rows, plan.show, analysis.timeline.times, analysis.mel),
+        analysis.likeness,
+        analysis.frames_at,
+        networks,
+        choice.stages,
+        restorer=choice.restorer,
+        batch=options.batch,
+        job=job,
+        timed=notes.timed if notes is not None else lambda stage: nullcontext(),
+        progress=progress,
+    )
 
 
 def synthesise(
-    analysis: Analysis, voice: SoundSource, output: Path, options: DubOptions, progress: Progress = silent
+    analysis: Analysis,
+    engine: Engine,
+    voice: SoundSource,
+    output: Path,
+    options: DubOptions,
+    progress: Progress = silent,
 ) -> tuple[ResultWatch, int]:
     """Second pass: edit and write frame by frame; returns what to check, and how many were edited."""
-    clip, timeline, track = analysis.clip, analysis.timeline, analysis.tracked.track
-
-    def frames_at(rows: Sequence[int]) -> Iterable[Frame]:
-        return clip.frames([analysis.first + row for row in rows])
-
-    engine = EmbeddedEngine(track, analysis.plan, frames_at, clip.bit_depth)
-    watch = ResultWatch(track, analysis.plan.rows, timeline.times)
+    clip, timeline = analysis.clip, analysis.timeline
+    watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
     edited = 0
-    with _writer(analysis, voice, output, options) as writer:
-        edits = engine.edits(prefetch(clip.frames(timeline.source)))
-        for i, (frame, patch) in enumerate(edits):
+    with _writer(analysis, engine, voice, output, options) as writer:
+        for i, (frame, patch) in enumerate(engine.edits(prefetch(clip.frames(timeline.source)))):
             pixels = frame.pixels
+            if patch is not None and options.protect is not None:
+                patch = spare(patch, pixels, options.protect, frame.index)
             if patch is not None:
                 pixels = pixels.copy()  # the clip may show this frame again
                 paste_patch(pixels, patch)
@@ -182,58 +325,9 @@ def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
     )
 
 
-def _edit_strength(
-    tracked: TrackedFace, rows: np.ndarray, timeline: Timeline, speaking: np.ndarray, options: DubOptions
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """How far the edit shows in each output frame (T,), and why it doesn't where it doesn't."""
-    times = np.array([float(time) for time in timeline.times])
-    durations = np.array([float(seconds) for seconds in timeline.durations])
-    spoken = times < float(timeline.voice_end) + LISTEN
-    wished = np.array([not options.edit_only or inside(options.edit_only, time) for time in timeline.times])
-    heard = np.ones(len(times), bool)
-    if options.pauses == "keep_original":
-        heard = ~_long_pauses(speaking, durations)
-    strength = tracked.track.weight.numpy()[rows] * tracked.track.present.numpy()[rows]
-    strength = strength * _eased(spoken & wished & heard, durations)
-    why = [
-        (wished, "outside the ranges to edit"),
-        (spoken, "the voice has ended"),
-        (heard, "the voice rests"),
-    ]
-    reasons = []
-    for i, row in enumerate(rows.tolist()):
-        own = next((text for allowed, text in why if not allowed[i]), "") or tracked.reasons[row]
-        reasons.append("" if strength[i] > 0 else own or "fading in or out")
-    return strength.astype(np.float32), tuple(reasons)
-
-
-def _long_pauses(speaking: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    pauses = np.zeros(len(speaking), bool)
-    for stretch in _stretches(~speaking):
-        if durations[stretch].sum() >= LONG_PAUSE:
-            pauses[stretch] = True
-    return pauses
-
-
-def _eased(allowed: np.ndarray, durations: np.ndarray) -> np.ndarray:
-    """1 where allowed, 0 elsewhere, rising and falling over EASE inside what is allowed."""
-    strength = np.zeros(len(allowed))
-    for stretch in _stretches(allowed):
-        since = np.cumsum(durations[stretch])
-        rise = since if stretch.start > 0 else np.full(len(since), np.inf)
-        left = since[-1] - since + durations[stretch]
-        fall = left if stretch.stop < len(allowed) else np.full(len(since), np.inf)
-        share = np.clip(np.minimum(rise, fall) / EASE, 0, 1)
-        strength[stretch] = share * share * (3 - 2 * share)
-    return strength
-
-
-def _stretches(flags: np.ndarray) -> Iterator[slice]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    yield from (slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))
-
-
-def _writer(analysis: Analysis, voice: SoundSource, output: Path, options: DubOptions) -> VideoWriter:
+def _writer(
+    analysis: Analysis, engine: Engine, voice: SoundSource, output: Path, options: DubOptions
+) -> VideoWriter:
     clip, timeline = analysis.clip, analysis.timeline
     heard = voice if options.soundtrack is None else options.soundtrack
     return VideoWriter(
@@ -249,26 +343,28 @@ def _writer(analysis: Analysis, voice: SoundSource, output: Path, options: DubOp
         pixel_aspect=clip.pixel_aspect,
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
-            f"ReTalk {__version__}, engine {EmbeddedEngine.name} ({EmbeddedEngine.note}).",
+            f"ReTalk {__version__}, engine {engine.name} ({analysis.choice.note}).",
         },
     )
 
 
 def _conclude(
     analysis: Analysis,
+    engine: Engine,
+    networks: NetworkProvider,
     output: Path,
     watch: ResultWatch,
     edited: int,
     checked: Checked | None,
-    spent: dict[str, float],
+    notes: Notes,
 ) -> Dubbed:
-    timeline, tracked = analysis.timeline, analysis.tracked
+    choice, timeline, tracked = analysis.choice, analysis.timeline, analysis.tracked
     shot = tracked.track.shot.numpy()[analysis.plan.rows]
     untouched = stretches(timeline.times, timeline.end, analysis.reasons, shot)
     report = Report(
         output=str(output),
-        engine=EmbeddedEngine.name,
-        engine_note=EmbeddedEngine.note,
+        engine=engine.name,
+        engine_note=choice.note,
         frame_size=analysis.clip.size,
         frames_in=len(analysis.clip.times),
         frames_out=len(timeline),
@@ -277,14 +373,18 @@ def _conclude(
         faces_seen=int(tracked.faces_seen.max()),
         untouched=untouched,
         warnings=_warnings(analysis),
-        seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
+        seconds={stage: round(seconds, 2) for stage, seconds in notes.spent.items()},
         measured=checked.measured if checked else None,
-        mouth_source=analysis.drive.source,
+        mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
+        preset=choice.preset or "",
+        networks=networks.describe() if choice.engine == "retalk" else {},
+        lacking=list(choice.lacking),
+        frames_resumed=getattr(engine, "resumed", 0),
     )
     scene = Scene(
         times=np.array([float(time) for time in timeline.times]),
         loudness=analysis.loudness,
-        wanted=analysis.plan.opening,
+        wanted=analysis.plan.opening if choice.engine == "embedded" else None,
         seen=checked.opening if checked else None,
         cuts=np.flatnonzero(np.diff(shot)) + 1,
         untouched=untouched,
@@ -314,12 +414,3 @@ def _borrow_faces(networks: NetworkProvider) -> Iterator[FaceNetworks]:
     with ExitStack() as stack:
         borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
         yield FaceNetworks(*borrowed)
-
-
-@contextmanager
-def _timed(spent: dict[str, float], stage: str) -> Iterator[None]:
-    begun = time.perf_counter()
-    try:
-        yield
-    finally:
-        spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - begun

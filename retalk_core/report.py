@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,6 +61,23 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)  # of work, for each stage
     measured: Measured | None = None
     mouth_source: str = ""  # what the mouth's movement was made from
+    preset: str = ""  # of the engine retalk
+    networks: dict[str, Any] = field(default_factory=dict)  # device, precision, files and their hashes
+    lacking: list[str] = field(default_factory=list)  # files without which a better engine wasn't possible
+    frames_resumed: int = 0  # taken over from an earlier run
+
+    def _computing_lines(self) -> list[str]:
+        """Which files computed where, and what was missing."""
+        lines = []
+        if self.lacking:
+            lines.append(f"not found: {', '.join(self.lacking)}; `retalk models list` says where they belong")
+        if self.networks:
+            files = self.networks.get("networks", {}).values()
+            named = ", ".join(f"{each['file']} (sha256 {each['sha256'][:12]})" for each in files)
+            lines.append(f"computed in {self.networks['precision']} on {self.networks['device']}; {named}")
+        if self.frames_resumed:
+            lines.append(f"resumed: {self.frames_resumed} frames were there from an earlier run")
+        return lines
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
@@ -71,6 +89,7 @@ class Report:
             f"{name}: {self.frames_out} frames, {timecode(self.seconds_out)}; "
             f"{self.frames_edited} edited, {self.frames_out - self.frames_edited} left as they were",
             f"engine: {self.engine} ({self.engine_note}); mouth from {self.mouth_source}",
+            *self._computing_lines(),
             f"faces seen: {self.faces_seen}",
         ]
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]

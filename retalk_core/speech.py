@@ -59,12 +59,22 @@ def mel_windows(waveform: Tensor, times: Sequence[Fraction]) -> MelWindows:
 
     A window starts where its frame does and looks 0.2 s ahead; beyond the speech there is silence.
     """
+    return MelWindows(cut_windows(log_mel(waveform), times), tuple(times))
+
+
+def cut_windows(mel: Tensor, times: Sequence[Fraction]) -> Tensor:
+    """Cut windows (T, 1, 80, 16) out of a log-mel spectrogram (80, columns), one for each of T times.
+
+    All windows of a long clip would take many times the spectrogram's memory: cut them when they are needed.
+    """
     starts = [math.floor(COLUMNS_PER_SECOND * time) for time in times]  # exact: times are fractions
     if min(starts, default=0) < 0:
         raise ValueError(f"A frame can't come before the sound begins: {min(times)} s.")
-    mel = _pad_silence(log_mel(waveform), columns=max(starts, default=0) + WINDOW)  # (80, columns)
-    windows = mel.unfold(1, WINDOW, 1)[:, starts]  # (80, T, 16)
-    return MelWindows(windows.movedim(1, 0).unsqueeze(1).contiguous(), tuple(times))
+    first = min(starts, default=0)
+    part = mel[:, first : max(starts, default=0) + WINDOW]
+    part = _pad_silence(part, columns=max(starts, default=0) + WINDOW - first)
+    windows = part.unfold(1, WINDOW, 1)[:, [start - first for start in starts]]  # (80, T, 16)
+    return windows.movedim(1, 0).unsqueeze(1).contiguous()
 
 
 def _emphasised(waveform: Tensor, start: int, stop: int) -> Tensor:

@@ -77,6 +77,8 @@ class Coefficients:
     lighting: Tensor  # (T, 27) spherical harmonics, 9 for each of R, G, B
     translation: Tensor  # (T, 3) camera space
     alignment: Tensor  # (T, 5) the crop that put the face in front of the regressor: W, H, s, tx, ty
+    present: Tensor | None = None  # (T,) bool; None: every row shows the face
+    shot: Tensor | None = None  # (T,) int; None: all rows are one shot
 
     def __len__(self) -> int:
         return len(self.expression)

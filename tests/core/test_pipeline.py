@@ -513,10 +513,11 @@ def test_networks_are_borrowed_and_given_back(
 
     lender = Lender()
     voice = SoundArray(babble(0.2)[None], RATE)
-    dub(open_clip(small_clip), voice, tmp_path / "out.mp4", QUICK, lender)
+    options = replace(QUICK, engine="embedded")
+    dub(open_clip(small_clip), voice, tmp_path / "out.mp4", options, lender)
     assert sorted(lender.lent) == sorted(FACE_NETWORKS) and lender.out == []
     with pytest.raises((InputError, OptionError)):
-        dub(open_clip(small_clip), Path("no such voice.wav"), tmp_path / "out.mp4", QUICK, lender)
+        dub(open_clip(small_clip), Path("no such voice.wav"), tmp_path / "out.mp4", options, lender)
     assert lender.out == []
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ OFFICIAL = {
     "retinaface_r50": ("RetinaFace-R50.pth", "", "module."),
     "s3fd": ("s3fd-619a316812.pth", "", ""),
 }
+# The networks that a dub borrows.
+PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen")
 # A regex searched in the tensor's name, what to do, and a number; the first match wins, before the rules
 # of `_value`. gain: spread over sqrt(inputs); raw: spread; near: mean; fir: blur kernel.
 OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
@@ -98,6 +100,14 @@ def recipe_weights(name: str, seed: int, folder: Path, low_res_of: str = "") -> 
     unfinished = path.with_suffix(".part")
     torch.save({container: wrapped} if container else wrapped, unfinished)
     return unfinished.replace(path)
+
+
+def recipe_folder(folder: Path, names: Iterable[str] = PIPELINE, seed: int = 0) -> Path:
+    """Put networks' files side by side, as a user has them."""
+    for name in names:
+        path = recipe_weights(name, seed, folder / "made")
+        (folder / path.name).hardlink_to(path)
+    return folder
 
 
 def recipe_tensors(name: str, seed: int, only: str = "") -> dict[str, Tensor]:
