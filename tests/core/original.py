@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from retalk_nodes.retalk_core import framing
 from retalk_nodes.retalk_core.blend import pyramid_blend
+from retalk_nodes.retalk_core.framing import FFHQ_POINTS, GPEN_POINTS, fit_similarity
 from retalk_nodes.retalk_core.lips import pair_faces
 from retalk_nodes.retalk_core.speech import WINDOW
 from scipy.ndimage import gaussian_filter1d
@@ -26,26 +28,6 @@ PORTRAIT = 256  # pixels, the side of D-Net's pictures
 FACE = 384  # of L-Net's, before they are shrunk
 RESTORED = 512  # of GPEN's and GFPGAN's
 SMALL_FACE = 100  # pixels; smaller faces are blurred once they are enhanced
-
-# Eyes, nose tip and corners of the mouth in pictures of 512 pixels.
-FFHQ_POINTS = np.array(
-    [
-        (192.98138, 239.94708),
-        (318.90277, 240.1936),
-        (256.63416, 314.01935),
-        (201.26117, 371.41043),
-        (313.08905, 371.15118),
-    ]
-)
-GPEN_POINTS = np.array(
-    [
-        (202.04068428, 242.88396346),
-        (309.43024555, 242.28998092),
-        (256.07679966, 303.95917038),
-        (211.95977493, 366.82819474),
-        (300.89112491, 366.33630952),
-    ]
-)
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:
@@ -78,22 +60,14 @@ def oriented_quads(
 
     Corners: left top, left bottom, right bottom, right top, of an upright face.
     """
-    left, right = landmarks[:, 36:42].mean(axis=1), landmarks[:, 42:48].mean(axis=1)
-    eyes, across = (left + right) / 2, right - left
-    down = landmarks[:, [48, 54]].mean(axis=1) - eyes
-    centre = eyes + 0.1 * down
-    x = across + down[:, ::-1] * (1, -1)
-    x *= scale * np.maximum(2.0 * _length(across), 1.8 * _length(down)) / _length(x)
+    centre, x = framing._oriented_square(landmarks)
+    x = scale * x
     if centre_sigma:
         centre = gaussian_filter1d(centre, centre_sigma, axis=0)
     if axis_sigma:
         x = gaussian_filter1d(x, axis_sigma, axis=0)
     y = x[:, ::-1] * (-1, 1)
     return np.stack([centre - x - y, centre - x + y, centre + x + y, centre + x - y], axis=1)
-
-
-def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def ffhq_box(landmarks: np.ndarray, width: int, height: int) -> tuple[Box, Box, np.ndarray]:
@@ -309,13 +283,10 @@ def blend_at_512(over: Picture, under: Picture, mask: np.ndarray, levels: int) -
 # GPEN's way around a face: enhance it and put it back; also, without GPEN, the final blend
 
 
-def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The matrix (2, 3) that turns, scales and shifts points (n, 2) onto others, by least squares."""
-    places, aims = (each.astype(np.float32).astype(float) @ (1, 1j) for each in (points, targets))
-    centred = places - places.mean()
-    turn = (centred.conj() * (aims - aims.mean())).sum() / (np.abs(centred) ** 2).sum()
-    shift = aims.mean() - turn * places.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+def to_aligned(five: np.ndarray) -> np.ndarray:
+    """The matrix (2, 3) from a frame to GPEN's picture of the face with five points (5, 2), in float32."""
+    points, template = (each.astype(np.float32).astype(float) for each in (five, GPEN_POINTS))
+    return fit_similarity(points[None], template)[0]
 
 
 def warped(
@@ -356,7 +327,7 @@ def _places(matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, ..
 
 def aligned_face(frame: Picture, five: np.ndarray) -> Picture:
     """The face with five points (5, 2), as GPEN takes it."""
-    return warped(frame, similarity(five, GPEN_POINTS), RESTORED, RESTORED)
+    return warped(frame, to_aligned(five), RESTORED, RESTORED)
 
 
 def from_aligned(five: np.ndarray) -> np.ndarray:
@@ -364,7 +335,7 @@ def from_aligned(five: np.ndarray) -> np.ndarray:
 
     The original fits once more, the other way round and with the scale inverted: which is the inverse.
     """
-    return cv2.invertAffineTransform(similarity(five, GPEN_POINTS))
+    return cv2.invertAffineTransform(to_aligned(five))
 
 
 def sharp_mask(parsed: np.ndarray) -> np.ndarray:
