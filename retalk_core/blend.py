@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -69,7 +70,7 @@ def blend_picture(
     layer: np.ndarray,
     mask: np.ndarray,
     *,
-    levels: int | None = None,
+    levels: float | None = None,
     colour_match: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`laplacian_blend` of one picture.
@@ -83,9 +84,9 @@ def blend_picture(
         return result, support
     depth = _depth(support)
     thickness = float(depth.max())
-    if levels is None:
-        levels = int(np.clip(np.log2(max(thickness / 2, 1)), 1, MOST_LEVELS))
-    region = _padded_box(support, margin=2**levels)
+    if levels is None:  # no whole number, or the seam of a face that slowly comes nearer would jump
+        levels = float(np.clip(np.log2(max(thickness / 2.8, 1)), 1, MOST_LEVELS))
+    region = _padded_box(support, margin=2 ** math.ceil(levels))
     reach = max(min(2.0 ** (levels - 1), thickness / 2), 1.0)
     ramp = np.clip(depth[region] / reach, 0, 1)
     inner = mask[region] * np.clip(2 * ramp - 1, 0, 1)
@@ -118,16 +119,21 @@ def _gain(base: np.ndarray, layer: np.ndarray, band: np.ndarray, strength: float
     return (1 + strength * (np.clip(gain, *GAIN_RANGE) - 1)).astype(np.float32)
 
 
-def pyramid_blend(over: np.ndarray, under: np.ndarray, mask: np.ndarray, levels: int) -> np.ndarray:
-    """Blend float32 pictures (H, W, C) of any size under a mask (H, W), whose rim the pyramid crosses."""
-    if levels == 1:
-        return under + mask[..., None] * (over - under)
+def pyramid_blend(over: np.ndarray, under: np.ndarray, mask: np.ndarray, levels: float) -> np.ndarray:
+    """Blend float32 pictures (H, W, C) of any size under a mask (H, W), whose rim the pyramid crosses.
+
+    levels: at least 1; between two whole numbers lies a mixture of both results
+    """
+    flat = under + mask[..., None] * (over - under) if levels < 2 else None
+    if flat is not None and levels <= 1:
+        return flat
     small_over, small_under = _halved(over), _halved(under)
     below = pyramid_blend(small_over, small_under, cv2.pyrDown(mask), levels - 1)
     detail_over = over - _doubled(small_over, over.shape)
     detail_under = under - _doubled(small_under, over.shape)
     detail = detail_under + mask[..., None] * (detail_over - detail_under)
-    return _doubled(below, over.shape) + detail
+    blended = _doubled(below, over.shape) + detail
+    return blended if flat is None else flat + np.float32(levels - 1) * (blended - flat)
 
 
 def _halved(picture: np.ndarray) -> np.ndarray:

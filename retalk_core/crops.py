@@ -93,9 +93,7 @@ def cut_crop(pixels: np.ndarray, affine: np.ndarray | Tensor, side: int) -> np.n
     more of the frame along a side are those averaged first.
     """
     to_frame = _inverse(affine)
-    step = (
-        np.linalg.norm(to_frame[:, :2], axis=1) / side
-    )  # pixels of the frame for one of the crop, in x and y
+    step = np.linalg.norm(to_frame[:, :2], axis=1) / side  # from pixel to pixel, in the frame's x and y
     factor = np.floor(np.maximum(step * (1 + 1e-6), 1)).astype(int)
     part, corner = _reduced(pixels, _apply(to_frame, UNIT_CORNERS), factor)
     to_part = np.column_stack([to_frame[:, :2] / side, to_frame[:, 2] - corner]) / factor[:, None]
@@ -114,9 +112,10 @@ def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tupl
     high = high.clip(low + 1, size).astype(int)
     part = pixels[low[1] : high[1], low[0] : high[0], :3].astype(np.float32)
     if (factor > 1).any():
-        blocks = -(-(high - low) // factor)
+        blocks = -(-(high - low) // factor)  # the last may be cut by the frame's edge
         right, bottom = blocks * factor - (high - low)
-        part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        if right or bottom:
+            part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
         part = cv2.resize(part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA)
     return part, low
 
@@ -306,9 +305,7 @@ def _reach(
 
 def _softened(image: np.ndarray, to_crop: np.ndarray) -> np.ndarray:
     """A crop without the detail that the frame's pixels are too coarse for."""
-    step = (
-        np.linalg.norm(to_crop[:, :2], axis=1) * image.shape[1::-1]
-    )  # pixels of the crop for one of the frame
+    step = np.linalg.norm(to_crop[:, :2], axis=1) * image.shape[1::-1]  # of the frame's pixels, in the crop
     sigma = PREFILTER * np.sqrt(np.maximum(step**2 - 1, 0))
     if sigma.max() < 0.2:
         return image

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
-from ..blend import blend_picture
+from ..blend import MOST_LEVELS, blend_picture
 from ..patches import Box, Patch, box_around
 from .face import Face, Texture
 from .interior import darken_line, fill_interior
@@ -31,14 +33,11 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     """
     given = face.mesh[:, :2]
     eye_distance = float(np.linalg.norm(given[EYE_CORNERS[0]] - given[EYE_CORNERS[1]]))
-    levels = int(np.clip(np.log2(max(BLEND_WIDTH * eye_distance, 1)) + 1, 1, 6))
-    around = box_around(face.target[list(PATCH_OUTLINE)], frame.shape[:2], margin=2**levels + 2)
+    levels = float(np.clip(np.log2(max(BLEND_WIDTH * eye_distance, 1)) + 0.5, 1, MOST_LEVELS))
+    around = box_around(face.target[list(PATCH_OUTLINE)], frame.shape[:2], margin=2 ** math.ceil(levels) + 2)
     patch = _warp_face(frame, face, around)
 
-    inner = tuple(
-        slice(s.start - c, s.stop - c)
-        for s, c in zip(around.slices, (patch.box.top, patch.box.left), strict=True)
-    )
+    inner = around.slices_in(patch.box)
     white = np.float32(np.iinfo(frame.dtype).max)
     warped = patch.pixels[inner].astype(np.float32) / white
     mask = _patch_mask(face.target, around, eye_distance) * np.float32(face.show)

@@ -95,6 +95,24 @@ def test_no_seam_is_as_steep_as_the_step_between_the_pictures() -> None:
     assert row.diff().abs().max() < 0.25 * 0.6
 
 
+def test_a_slowly_growing_mask_changes_the_picture_slowly() -> None:
+    """A face that comes nearer must not show a seam that widens at a blow when the pyramid gets a level."""
+    base, layer = torch.zeros(1, 300, 300, 1), torch.ones(1, 300, 300, 1)
+    radii = np.arange(50.0, 140.0, 0.5)
+    images = torch.cat([laplacian_blend(base, layer, disc(300, 300, radius)).images for radius in radii])
+    assert images.diff(dim=0).abs().max() < 0.12
+
+
+@pytest.mark.parametrize("levels", [1, 2, 4])
+def test_between_whole_numbers_of_levels_lies_their_mixture(levels: int) -> None:
+    base, layer, mask = (each.numpy() for each in (noise(40, 56, 3), noise(40, 56, 3, seed=1), noise(40, 56)))
+    less, more, between = (
+        pyramid_blend(layer, base, mask, count) for count in (levels, levels + 1, levels + 0.25)
+    )
+    np.testing.assert_allclose(between, less + 0.25 * (more - less), atol=1e-6)
+    assert np.abs(more - less).max() > 1e-4
+
+
 def test_the_frames_own_edge_is_no_seam() -> None:
     base, layer = torch.full((1, 64, 64, 3), 0.2), torch.full((1, 64, 64, 3), 0.8)
     mask = torch.zeros(1, 64, 64)

@@ -15,7 +15,7 @@ from retalk_nodes.retalk_core.mouth.shape import (
     place_mouth,
     wanted_drivers,
 )
-from retalk_nodes.retalk_core.patches import Box, Patch, paste_patch
+from retalk_nodes.retalk_core.patches import Patch, paste_patch
 from retalk_nodes.retalk_core.types import FaceTrack, Frame
 from scenes import deepened, portrait
 
@@ -77,13 +77,6 @@ def test_pixels_outside_the_support_stay_to_the_bit(
     np.testing.assert_array_equal(result[~support], frame[~support])
     assert (result != frame).any(axis=2).sum() > 200
     assert support.mean() < 0.4
-
-
-def test_only_what_a_patch_supports_is_pasted() -> None:
-    frame = np.zeros((6, 8, 3), np.uint8)
-    support = np.array([[True, False], [False, True]])
-    paste_patch(frame, Patch(Box(3, 2, 5, 4), np.full((2, 2, 3), 9, np.uint8), support))
-    assert np.argwhere(frame.any(axis=2)).tolist() == [[2, 3], [3, 4]]
 
 
 def test_the_edit_stays_below_the_eyes(track: FaceTrack, shapes: ShotShapes) -> None:

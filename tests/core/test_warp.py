@@ -208,29 +208,6 @@ def test_a_closing_lip_slides_over_the_teeth_and_doesnt_squeeze_them() -> None:
     np.testing.assert_array_equal(target[468:], shut[[low for _, low in LIP_PAIRS]])
 
 
-# Boxes
-
-
-@pytest.mark.parametrize(
-    ("points", "expected"),
-    [
-        ([(10.2, 20.7), (30.1, 40.9)], Box(8, 18, 33, 43)),
-        ([(-50, -50), (500, 500)], Box(0, 0, 100, 80)),
-        ([(-50, -50), (-40, -40)], Box(0, 0, 1, 1)),
-        ([(500, 500), (600, 600)], Box(99, 79, 100, 80)),
-    ],
-)
-def test_a_box_lies_in_the_frame_and_holds_a_pixel(points: list[tuple[float, float]], expected: Box) -> None:
-    assert vars(box_around(np.array(points), (80, 100))) == vars(expected)
-
-
-def test_a_box_knows_its_size_and_place() -> None:
-    box = Box(3, 5, 10, 20)
-    assert box.size == (15, 7)
-    assert box.corner.tolist() == [3, 5]
-    assert np.zeros((30, 30))[box.slices].shape == (15, 7)
-
-
 def test_triangles_only_name_points_that_exist() -> None:
     assert lower_face().min() >= 0 and lower_face().max() < 468 + len(FACE_OVAL)
     assert mouth_patch().min() >= 0 and mouth_patch().max() < 468 + len(LIP_PAIRS)
