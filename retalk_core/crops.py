@@ -110,7 +110,7 @@ def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tupl
     high = np.ceil((around.max(axis=0) + 1) / factor + 1) * factor
     low = low.clip(0, (size - 1) // factor * factor).astype(int)
     high = high.clip(low + 1, size).astype(int)
-    part = pixels[low[1] : high[1], low[0] : high[0], :3].astype(np.float32)
+    part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     if (factor > 1).any():
         blocks = -(-(high - low) // factor)  # the last may be cut by the frame's edge
         right, bottom = blocks * factor - (high - low)
