@@ -37,6 +37,7 @@ def clip_of_pictures(pictures: Tensor, rate: Fraction, bit_depth: int = 8) -> Cl
     count, height, width = pictures.shape[:3]
     return _PictureClip(
         path=Path("pictures"),
+        first=0,
         size=(height, width),
         times=tuple(i / rate for i in range(count)),
         end=count / rate,
@@ -66,9 +67,10 @@ def part_of(clip: Clip, start: Fraction, duration: Fraction | None = None) -> Cl
         )
     zero = clip.times[first]
     until = clip.times[last] if last < len(clip) else clip.end
-    changes = {"times": tuple(time - zero for time in clip.times[first:last]), "end": until - zero}
+    times = tuple(time - zero for time in clip.times[first:last])
+    changes = {"first": clip.first + first, "times": times, "end": until - zero}
     # `damaged` counts the whole clip's frames, as the report does
-    return _DerivedClip(**{**_facts(clip), **changes}, _base=clip, _first=first)
+    return _DerivedClip(**{**_facts(clip), **changes}, _base=clip, _skipped=first)
 
 
 def watched(clip: Clip, look: Callable[[], None]) -> Clip:
@@ -96,14 +98,14 @@ class _PictureClip(Clip):
 @dataclass(frozen=True, eq=False)
 class _DerivedClip(Clip):
     _base: Clip = field(repr=False)
-    _first: int = 0  # the base's frame that is this one's first
+    _skipped: int = 0  # of the base's frames
     _look: Callable[[], None] = field(default=_nothing, repr=False)
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         asked = range(len(self)) if indices is None else indices
-        for frame in self._base.frames(self._first + index for index in asked):
+        for frame in self._base.frames(self._skipped + index for index in asked):
             self._look()
-            index = frame.index - self._first
+            index = frame.index - self._skipped
             yield Frame(index, self.times[index], frame.pixels)
 
 

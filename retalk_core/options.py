@@ -13,6 +13,7 @@ import numpy as np
 from ..models.catalog import Need
 from .errors import OptionError
 from .faces import FaceChoice
+from .sound import SoundSource
 from .timeline import LongerVoice, ShorterVoice
 from .types import FaceTrack
 from .video_writer import Codec
@@ -99,7 +100,7 @@ class DubOptions:
     start: Fraction = Fraction(0)  # seconds, of picture and voice
     duration: Fraction | None = None  # seconds; None: all of it
     edit_only: tuple[tuple[Fraction, Fraction], ...] = ()  # seconds of the output; empty: everywhere
-    soundtrack: Path | None = None  # what the file shall sound like; None: the voice
+    soundtrack: SoundSource | None = None  # what the file shall sound like; None: the voice
     constant_rate: Fraction | None = None  # frames per second; None keeps the clip's own timing
     smoothing: Smoothing = "savgol"  # of landmarks over time
     phones: bool | None = None  # recognise speech sounds; None: where pocketsphinx is installed

@@ -78,6 +78,11 @@ class Analysis:
     mel: Tensor | None  # (80, columns) log-mel spectrogram of what is said, where the engine listens to it
     likeness: Likeness | None  # where the engine neutralises expressions
 
+    @property
+    def shot(self) -> np.ndarray:
+        """The shot (T,) that each output frame belongs to."""
+        return self.tracked.track.shot.numpy()[self.plan.rows]
+
     def frames_at(self, rows: Sequence[int]) -> Iterable[Frame]:
         """Decode the frames of the given rows of the track, in rising order."""
         return self.clip.frames([self.first + row for row in rows])
@@ -115,6 +120,7 @@ def dub(
     options: DubOptions,
     networks: NetworkProvider,
     progress: StageProgress = quiet,
+    show: Callable[[np.ndarray], None] | None = None,
 ) -> Dubbed:
     """Give the clip's speaker a new voice.
 
@@ -123,19 +129,20 @@ def dub(
     output:   the file to write; its suffix names the container
     networks: lends what finds faces, and the paper's networks where they are used
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
+    show:     is handed each finished frame (H, W, 3), to look at only
     raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
     """
     _refuse_early(clip, output, options)
     notes = Notes({})
     choice = choose_engine(options, networks)
-    with _borrow_faces(networks) as faces, open_job(clip, voice, options, choice, networks) as job:
+    with borrow_faces(networks) as faces, open_job(clip, voice, options, choice, networks) as job:
         analysis = analyse(
             clip, voice, options, faces, progress, notes, choice=choice, networks=networks, job=job
         )
         tell = progress("dub")
         engine = make_engine(analysis, options, networks, tell, notes, job)
         with notes.timed("dub"):
-            watch, edited = synthesise(analysis, engine, voice, output, options, tell)
+            watch, edited = synthesise(analysis, engine, voice, output, options, tell, show)
         checked = None
         if options.check:
             try:
@@ -290,16 +297,15 @@ def synthesise(
     output: Path,
     options: DubOptions,
     progress: Progress = silent,
+    show: Callable[[np.ndarray], None] | None = None,
 ) -> tuple[ResultWatch, int]:
     """Second pass: edit and write frame by frame; returns what to check, and how many were edited."""
-    clip, timeline = analysis.clip, analysis.timeline
+    timeline = analysis.timeline
     watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
     edited = 0
     with _writer(analysis, engine, voice, output, options) as writer:
-        for i, (frame, patch) in enumerate(engine.edits(prefetch(clip.frames(timeline.source)))):
+        for i, (frame, patch) in enumerate(edited_frames(analysis, engine, options)):
             pixels = frame.pixels
-            if patch is not None and options.protect is not None:
-                patch = spare(patch, pixels, options.protect, frame.index)
             if patch is not None:
                 pixels = pixels.copy()  # the clip may show this frame again
                 paste_patch(pixels, patch)
@@ -307,7 +313,20 @@ def synthesise(
             watch.see(i, frame.pixels, pixels, patch)
             writer.write(pixels, timeline.times[i], timeline.durations[i])
             progress(i + 1, len(timeline))
+            if show is not None:
+                show(pixels)
     return watch, edited
+
+
+def edited_frames(
+    analysis: Analysis, engine: Engine, options: DubOptions
+) -> Iterator[tuple[Frame, Patch | None]]:
+    """Each output frame, in order, with what is put into it (None: nothing), protected pixels left out."""
+    frames = prefetch(analysis.clip.frames(analysis.timeline.source))
+    for frame, patch in engine.edits(frames):
+        if patch is not None and options.protect is not None:
+            patch = spare(patch, frame.pixels, options.protect, frame.index)
+        yield frame, patch
 
 
 def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
@@ -344,6 +363,10 @@ def _writer(
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
             f"ReTalk {__version__}, engine {engine.name} ({analysis.choice.note}).",
+            # Metadata comes before the pictures, so this is the report without what they cost and showed.
+            "retalk": make_report(
+                analysis, engine, output.name, edited=int((analysis.plan.show > 0).sum())
+            ).to_json(),
         },
     )
 
@@ -358,11 +381,37 @@ def _conclude(
     checked: Checked | None,
     notes: Notes,
 ) -> Dubbed:
+    timeline = analysis.timeline
+    report = make_report(analysis, engine, str(output), edited, notes, networks)
+    report.measured = checked.measured if checked else None
+    scene = Scene(
+        times=np.array([float(time) for time in timeline.times]),
+        loudness=analysis.loudness,
+        wanted=analysis.plan.opening if analysis.choice.engine == "embedded" else None,
+        seen=checked.opening if checked else None,
+        cuts=np.flatnonzero(np.diff(analysis.shot)) + 1,
+        untouched=report.untouched,
+    )
+    return Dubbed(report, draw_chart(scene), draw_sheet(watch.mouths))
+
+
+def make_report(
+    analysis: Analysis,
+    engine: Engine,
+    output: str,
+    edited: int,
+    notes: Notes | None = None,
+    networks: NetworkProvider | None = None,
+) -> Report:
+    """What there is to say, but for what only the finished file can show.
+
+    output: the file's path, or what else the result is called
+    edited: how many frames were edited, or are about to be
+    """
     choice, timeline, tracked = analysis.choice, analysis.timeline, analysis.tracked
-    shot = tracked.track.shot.numpy()[analysis.plan.rows]
-    untouched = stretches(timeline.times, timeline.end, analysis.reasons, shot)
-    report = Report(
-        output=str(output),
+    spent = notes.spent if notes is not None else {}
+    return Report(
+        output=output,
         engine=engine.name,
         engine_note=choice.note,
         frame_size=analysis.clip.size,
@@ -371,25 +420,15 @@ def _conclude(
         frames_edited=edited,
         seconds_out=float(timeline.end),
         faces_seen=int(tracked.faces_seen.max()),
-        untouched=untouched,
+        untouched=stretches(timeline.times, timeline.end, analysis.reasons, analysis.shot),
         warnings=_warnings(analysis),
-        seconds={stage: round(seconds, 2) for stage, seconds in notes.spent.items()},
-        measured=checked.measured if checked else None,
+        seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
         mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
         preset=choice.preset or "",
-        networks=networks.describe() if choice.engine == "retalk" else {},
+        networks=networks.describe() if networks is not None and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
         frames_resumed=getattr(engine, "resumed", 0),
     )
-    scene = Scene(
-        times=np.array([float(time) for time in timeline.times]),
-        loudness=analysis.loudness,
-        wanted=analysis.plan.opening if choice.engine == "embedded" else None,
-        seen=checked.opening if checked else None,
-        cuts=np.flatnonzero(np.diff(shot)) + 1,
-        untouched=untouched,
-    )
-    return Dubbed(report, draw_chart(scene), draw_sheet(watch.mouths))
 
 
 def _warnings(analysis: Analysis) -> list[str]:
@@ -410,7 +449,8 @@ def _warnings(analysis: Analysis) -> list[str]:
 
 
 @contextmanager
-def _borrow_faces(networks: NetworkProvider) -> Iterator[FaceNetworks]:
+def borrow_faces(networks: NetworkProvider) -> Iterator[FaceNetworks]:
+    """The networks that find and follow faces."""
     with ExitStack() as stack:
         borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
         yield FaceNetworks(*borrowed)

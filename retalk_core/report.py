@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .model_files import command
 from .timeline import timecode
 
 
@@ -70,7 +71,8 @@ class Report:
         """Which files computed where, and what was missing."""
         lines = []
         if self.lacking:
-            lines.append(f"not found: {', '.join(self.lacking)}; `retalk models list` says where they belong")
+            where = command("models", "list")
+            lines.append(f"not found: {', '.join(self.lacking)}; `{where}` says where they belong")
         if self.networks:
             files = self.networks.get("networks", {}).values()
             named = ", ".join(f"{each['file']} (sha256 {each['sha256'][:12]})" for each in files)

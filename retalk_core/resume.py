@@ -39,7 +39,7 @@ def open_job(
         return
     wanted = {each.name: getattr(options, each.name) for each in fields(options) if each.name not in LATER}
     parts = {
-        "clip": (clip.path, clip.size, clip.times, clip.end),
+        "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
         "voice": voice if isinstance(voice, SoundArray) else Path(voice),
         "options": wanted,
         "stages": choice.stages,

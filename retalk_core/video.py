@@ -61,6 +61,7 @@ class Clip(ABC):
     """A clip, or a still picture, whose frames can be streamed as often as needed."""
 
     path: Path  # of the file; only a name where the pictures are in memory
+    first: int  # the file's frame that is this clip's first
     size: tuple[int, int]  # height, width of the upright picture
     times: tuple[Fraction, ...]  # seconds since the first frame
     end: Fraction  # seconds; when the last frame stops showing
@@ -119,6 +120,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     times, end, rate = clock(table, tick, [] if is_still else declared)
     return _FileClip(
         path=path,
+        first=0,
         size=turn.stored((first.height, first.width)),
         times=times,
         end=end,

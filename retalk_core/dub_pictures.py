@@ -1,0 +1,90 @@
+"""Dub pictures that are in memory: the same two passes as `pipeline.dub`, without a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .clips import clip_of_pictures, watched
+from .engines import choose_engine
+from .networks import NetworkProvider
+from .options import DubOptions
+from .patches import Patch
+from .pipeline import (
+    Notes,
+    StageProgress,
+    analyse,
+    borrow_faces,
+    edited_frames,
+    make_engine,
+    make_report,
+    quiet,
+)
+from .report import Report
+from .sound import SoundSource
+
+
+@dataclass(frozen=True, eq=False)
+class DubbedPictures:
+    """Finished pictures."""
+
+    images: Tensor  # (T, H, W, 3) in [0, 1]
+    support: (
+        Tensor  # (T, H, W) 1 where pixels may have changed; 0 where they equal the given ones bit for bit
+    )
+    seconds: Fraction  # that they are shown for
+    report: Report
+
+
+def dub_pictures(
+    pictures: Tensor,
+    rate: Fraction,
+    voice: SoundSource,
+    options: DubOptions,
+    networks: NetworkProvider,
+    progress: StageProgress = quiet,
+    look: Callable[[], None] | None = None,
+) -> DubbedPictures:
+    """Give the speaker in some pictures a new voice.
+
+    pictures: (T, H, W, 3) float32 RGB in [0, 1]
+    rate:     frames per second
+    look:     is called before each picture is looked at, and may raise to stop the work
+    raises:   as `pipeline.dub` does
+
+    Pictures are edited in 16 bit. What options say about files doesn't matter here.
+    """
+    clip = clip_of_pictures(pictures, rate, bit_depth=16)
+    if look is not None:
+        clip = watched(clip, look)
+    notes, choice, edited = Notes({}), choose_engine(options, networks), 0
+    with borrow_faces(networks) as faces:
+        analysis = analyse(clip, voice, options, faces, progress, notes, choice=choice, networks=networks)
+        tell = progress("dub")
+        engine = make_engine(analysis, options, networks, tell, notes)
+        timeline = analysis.timeline
+        images = torch.empty(len(timeline), *pictures.shape[1:])
+        support = torch.zeros(len(timeline), *pictures.shape[1:3])
+        with notes.timed("dub"):
+            for i, (frame, patch) in enumerate(edited_frames(analysis, engine, options)):
+                images[i] = pictures[frame.index]
+                if patch is not None:
+                    _place(images[i], support[i], patch)
+                    edited += 1
+                tell(i + 1, len(timeline))
+    report = make_report(analysis, engine, "frames", edited, notes, networks)
+    return DubbedPictures(images, support, timeline.end, report)
+
+
+def _place(image: Tensor, support: Tensor, patch: Patch) -> None:
+    """Put a patch into a picture (H, W, 3), in place, and mark where."""
+    there = torch.from_numpy(patch.support)
+    new = torch.from_numpy(patch.pixels.astype(np.float32) / 65535)
+    part = image[patch.box.slices]
+    part.copy_(torch.where(there[..., None], new, part))
+    support[patch.box.slices].copy_(there.float())
