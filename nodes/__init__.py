@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
+from .dub import DubFrames, DubOptionsNode, DubVideo, LipSyncPreview
 from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import CropFaces, DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack, ReframeFaces
 from .lips import EnhanceIdentity, LipSync
@@ -25,10 +26,11 @@ from .restore import ParseFace, RestoreFace
 from .speech import AudioToMel, FitLength
 
 NODES: tuple[type[io.ComfyNode], ...] = (
+    *(DubVideo, DubFrames, DubOptionsNode),
     *(LoadModels, LoadDNet, LoadLNet, LoadENet, LoadFace3D, LoadRestorer, LoadParser, LoadGanimation),
     CheckModels,
     *(FitLength, DetectFaces, EditTrack, PreviewTrack, FaceTrackFromLandmarks, CropFaces, ReframeFaces),
-    *(Fit3DMM, Expression, NeutraliseExpression, AudioToMel, LipSync, EnhanceIdentity),
+    *(Fit3DMM, Expression, NeutraliseExpression, AudioToMel, LipSync, EnhanceIdentity, LipSyncPreview),
     *(EditUpperFace, ParseFace, RestoreFace, LaplacianBlend, PasteBack),
 )
 

@@ -6,7 +6,7 @@ import functools
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -214,11 +214,12 @@ def _computing(hosted: HostedNetwork, precision: str) -> Iterator[None]:
     import torch
 
     from ..models.layers import full_precision
-    from ..retalk_core.networks import DTYPES
+    from ..retalk_core.networks import DTYPES, MEASURING
 
     device = hosted.patcher.load_device
     chosen = precision_on(device, precision)
-    exact = full_precision(device) if chosen == "fp32" else torch.autocast(device.type, DTYPES[chosen])
+    precise = chosen == "fp32" or hosted.key in MEASURING
+    exact = full_precision(device) if precise else torch.autocast(device.type, DTYPES[chosen])
     with exact, stoppable(hosted.patcher.model):
         yield
 
@@ -281,15 +282,26 @@ class HostNetworks:
     def expect(self, *keys: str) -> None:
         """Say which networks a job will borrow; ComfyUI decides by itself what stays where."""
 
-    def missing(self, preset: str) -> list[Need]:
-        """What a preset still needs; of several in one place any will do."""
-        from ..models.catalog import PRESETS
+    def lacking(self, needs: Iterable[Need]) -> list[Need]:
+        """The needs that no file here meets; of several keys in one need any will do."""
+        return [need for need in needs if not any(self.file(key) for key in need)]
 
-        return [need for need in PRESETS[preset] if not any(self._is_there(key) for key in need)]
+    def file(self, key: str) -> Path | None:
+        """The file for a place in the catalogue, or None."""
+        found = model_files().find(key)
+        return self._files.get(key) or (found[0] if found else None)
 
-    def available(self, preset: str) -> bool:
-        """Whether all that a preset needs is there."""
-        return not self.missing(preset)
+    def identity(self, key: str) -> str:
+        """The hash of a network's file. Raises CheckpointError."""
+        files = model_files()
+        path = self._files.get(key)
+        return (files.look_at(path) if path else files.require(key)[1]).sha256
+
+    @property
+    def computing(self) -> str:
+        """The kind of device and the precision."""
+        device = manager.get_torch_device()
+        return f"{precision_on(device, self._precision)} on {device.type}"
 
     def describe(self) -> dict[str, Any]:
         """What computed how, for a report: device, precision, and of every file used so far name and hash."""
@@ -302,9 +314,6 @@ class HostNetworks:
                 for key, hosted in self._hosted.items()
             },
         }
-
-    def _is_there(self, key: str) -> bool:
-        return key in self._files or model_files().find(key) is not None
 
     def _fetch(self, key: str) -> HostedNetwork:
         if key not in self._hosted:
@@ -410,6 +419,13 @@ def _state(path: Path) -> object:
     except OSError:  # it went just now
         return str(path)
     return str(path), state.st_size, state.st_mtime_ns
+
+
+def jobs_folder() -> Path:
+    """Where finished parts of a dub are kept: not among the temporary files, which a restart removes."""
+    folder = Path(folder_paths.get_user_directory()) / "retalk" / "jobs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def temporary_file(suffix: str) -> Path:

@@ -142,7 +142,7 @@ def audio(samples: np.ndarray | Tensor, rate: int) -> dict[str, Any]:
     return {"waveform": torch.as_tensor(samples)[None], "sample_rate": rate}
 
 
-def cut_sound(given: SoundArray, start: Fraction, seconds: Fraction) -> SoundArray:
+def cut_sound(given: SoundArray, start: Fraction, seconds: Fraction | float) -> SoundArray:
     """The part of a sound from `start` on; shares memory with it. Where it is shorter, silence follows."""
     from ..retalk_core.sound import SoundArray
 

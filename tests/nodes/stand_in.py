@@ -80,6 +80,16 @@ class NodeOutput:
         self.args, self.ui = args, ui
 
 
+class Shown:
+    """What a node shows on its face."""
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401
+        self.values = values
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.values
+
+
 class ComfyNode:
     @classmethod
     def define_schema(cls) -> Schema:
@@ -184,9 +194,9 @@ def install(base: Path) -> Manager:
         **{name: Socket(name.upper()) for name in ("Image", "Mask", "Audio", "Video")},
     )
     ui = SimpleNamespace(
-        PreviewText=lambda text: {"text": (text,)},
+        PreviewText=lambda text: Shown(text=(text,)),
         SavedResult=lambda *where: where,
-        PreviewVideo=lambda files: {"images": files, "animated": (True,)},
+        PreviewVideo=lambda files: Shown(images=files, animated=(True,)),
     )
     manager = Manager()
     models = base / "models"

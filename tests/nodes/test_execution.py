@@ -339,7 +339,7 @@ def test_loaders_say_what_to_do_without_a_file(nodes: Nodes) -> None:
     assert models.validate_inputs(dnet="auto", lnet=None) is True
     assert "gone.pth is in none" in models.validate_inputs(dnet="auto", lnet="gone.pth")
     (networks,) = run(nodes, "ReTalkLoadModels")
-    assert not networks.available("fast")
+    assert networks.file("lnet") is None
 
 
 def test_the_list_of_models_says_what_is_missing(nodes: Nodes) -> None:

@@ -1,0 +1,693 @@
+"""The whole dub in one node: from file to file, or on a batch of frames; and its further options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from comfy_api.latest import Input, io, ui
+from torch import Tensor
+
+from . import host, media, sockets
+from .expression import parse_numbers
+from .schema import ADVANCED, node_schema
+from .speech import LONGER, LONGER_TIP, SHORTER, SHORTER_TIP
+
+if TYPE_CHECKING:
+    from ..retalk_core.options import DubOptions
+    from ..retalk_core.report import Report
+    from ..retalk_core.sound import SoundArray
+    from ..retalk_core.types import FaceTrack
+
+ENGINES = {  # what the widget offers, and the core's word for it
+    "auto": "auto",
+    "retalk": "retalk",
+    "embedded preview": "embedded",
+}
+PRESETS = ("paper", "fast", "original")
+FACES = {  # the index from the left; -1: the largest
+    "largest": -1,
+    "1st from the left": 0,
+    "2nd from the left": 1,
+    "3rd from the left": 2,
+    "4th from the left": 3,
+}
+PAUSES = ("close", "keep_original")
+SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of the progress bar
+SUFFIXES = {"h264": ".mp4", "prores": ".mov", "ffv1": ".mkv"}
+GIGABYTE = 10**9
+AS_PRESET = "as preset"
+
+
+@dataclass(frozen=True)
+class MoreOptions:
+    """What Dub Options hands on: everything that isn't on the face of the dub nodes."""
+
+    dub: Mapping[str, Any] = field(default_factory=dict)  # of the core's DubOptions
+    stages: Mapping[str, Any] = field(default_factory=dict)  # of the core's Stages, where the user chose
+    precision: str = "auto"
+    resume_bytes: int = 0  # that finished parts may take; 0 keeps none
+
+
+def face_inputs() -> list[Any]:
+    """The widgets on the face of the dub nodes."""
+    return [
+        io.Combo.Input(
+            "engine",
+            options=list(ENGINES),
+            default="auto",
+            tooltip="auto: the best that the files here allow · retalk: the paper's networks, an error if a "
+            "file is missing · embedded preview: needs no checkpoint, moves the clip's own mouth pictures; "
+            "quick and rough. The report says what ran.",
+        ),
+        io.Combo.Input(
+            "preset",
+            options=list(PRESETS),
+            default="paper",
+            tooltip="Of the paper's networks. paper: neutralise, sync, enhance, restore the mouth · fast: "
+            "without restoring · original: the reference is restored too, as the released program does.",
+        ),
+        io.Combo.Input(
+            "face",
+            options=list(FACES),
+            default="largest",
+            tooltip="Whose face, where several are in view; decided anew after each cut. For finer choices "
+            "connect a face track from Detect Faces.",
+        ),
+        io.Combo.Input("voice_longer", options=list(LONGER), default="bounce", tooltip=LONGER_TIP),
+        io.Combo.Input("voice_shorter", options=list(SHORTER), default="keep_clip", tooltip=SHORTER_TIP),
+        io.Combo.Input(
+            "pauses",
+            options=list(PAUSES),
+            default="close",
+            tooltip="While the voice rests. close: the mouth comes to rest · keep_original: pauses of half a "
+            "second or more show the untouched frames.",
+        ),
+        io.Float.Input(
+            "start",
+            default=0.0,
+            min=0.0,
+            max=1_000_000.0,
+            step=0.01,
+            tooltip="Seconds left out at the beginning of picture and voice.",
+        ),
+        io.Float.Input(
+            "duration",
+            default=0.0,
+            min=0.0,
+            max=1_000_000.0,
+            step=0.01,
+            tooltip="Seconds of picture and voice that are used. 0: all.",
+        ),
+    ]
+
+
+def optional_inputs() -> list[Any]:
+    """The sockets that the dub nodes can do without."""
+    return [
+        io.Audio.Input(
+            "soundtrack",
+            optional=True,
+            tooltip="What the result shall sound like, such as the voice with music. Without it: the voice.",
+        ),
+        sockets.FaceTrack.Input(
+            "face_track",
+            optional=True,
+            tooltip="A track of this clip, all of its frames, from Detect Faces or Edit Track. Without it "
+            "the face is tracked here.",
+        ),
+        sockets.Models.Input(
+            "models", optional=True, tooltip="From Load ReTalk Models. Without it: the best files there are."
+        ),
+        sockets.DubOptions.Input(
+            "options", optional=True, tooltip="From Dub Options: encoder, stages, precision and more."
+        ),
+        io.Mask.Input(
+            "protect",
+            optional=True,
+            tooltip="White where the frames must stay as they are, such as a hand before the mouth. One, or "
+            "one for each frame, of any size.",
+        ),
+    ]
+
+
+class DubVideo(io.ComfyNode):
+    """Dub a video from file to file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkDubVideo",
+            "Dub Video",
+            "dub",
+            "Gives a video a new voice, and its speaker's lips follow. It is streamed from its file to a new "
+            "one, so that an hour takes no more memory than a minute. Works without any checkpoint, as a "
+            "preview.",
+            aliases=[
+                "lipsync",
+                "lip sync",
+                "dubbing",
+                "talking head",
+                "video retalking",
+                "wav2lip",
+                "revoice",
+            ],
+            shows_text=True,
+            inputs=[
+                io.Video.Input("video", tooltip="The clip. Trims, rotation and later edits are honoured."),
+                io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
+                *face_inputs(),
+                *optional_inputs(),
+            ],
+            outputs=[
+                io.Video.Output(
+                    display_name="video", tooltip="The dubbed clip, a file in ComfyUI's temporary folder."
+                ),
+                io.Audio.Output(display_name="audio", tooltip="What it sounds like."),
+                io.Image.Output(
+                    display_name="chart",
+                    tooltip="Over time: loudness, the mouth as wanted and as found, cuts, untouched "
+                    "stretches.",
+                ),
+                io.Image.Output(display_name="sheet", tooltip="Mouths before and after."),
+                io.String.Output(
+                    display_name="report", tooltip="What ran, what was left alone and why, what was measured."
+                ),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, engine: str | None = None, **_: object) -> object:
+        return None if engine == "embedded preview" else host.state_of_files()
+
+    @classmethod
+    @host.in_words
+    def execute(
+        cls,
+        video: Input.Video,
+        voice: media.Audio,
+        engine: str,
+        preset: str,
+        face: str,
+        voice_longer: str,
+        voice_shorter: str,
+        pauses: str,
+        start: float,
+        duration: float,
+        soundtrack: media.Audio | None = None,
+        face_track: FaceTrack | None = None,
+        models: host.HostNetworks | None = None,
+        options: MoreOptions | None = None,
+        protect: Tensor | None = None,
+    ) -> io.NodeOutput:
+        from ..retalk_core.pipeline import dub
+
+        more, bar = options or MoreOptions(), host.Bar(SHARES)
+        heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
+        spoken = media.sound(voice)
+        wanted = dub_options(
+            on_face=(engine, preset, face, voice_longer, voice_shorter, pauses, start, duration),
+            more=more,
+            soundtrack=heard,
+            face_track=face_track,
+            protect=protect,
+        )
+        path = host.temporary_file(SUFFIXES[wanted.codec])
+        networks = (models or host.HostNetworks()).with_precision(more.precision)
+        with media.clip_of(video) as clip:
+            dubbed = dub(clip, spoken, path, wanted, networks, bar, show=bar.picture)
+        report = _told(dubbed.report, more)
+        sound = media.cut_sound(heard or spoken, wanted.start, dubbed.report.seconds_out)
+        return io.NodeOutput(
+            media.video(path),
+            media.audio(sound.samples, sound.rate),
+            media.picture(dubbed.chart),
+            media.picture(dubbed.sheet),
+            report,
+            ui=_shown(report, path),
+        )
+
+
+def _told(report: Report, more: MoreOptions) -> str:
+    """The report as text, with a line on what is kept for resuming."""
+    text = report.to_text()
+    if more.resume_bytes and report.engine != "embedded":
+        from ..retalk_core.jobs import list_jobs
+
+        jobs = list_jobs(host.jobs_folder())
+        kept = sum(job.size for job in jobs) / GIGABYTE
+        text += f"\nkept for resuming: {kept:.2f} GB of {len(jobs)} dubs in {host.jobs_folder()}"
+    return text
+
+
+def _shown(report: str, path: Path) -> dict[str, Any]:
+    """The report as text on the node, and the clip where browsers can play it."""
+    shown = dict(ui.PreviewText(report).as_dict())
+    return {**shown, **media.video_preview(path).as_dict()} if path.suffix == ".mp4" else shown
+
+
+def dub_options(
+    on_face: tuple[str, str, str, str, str, str, float, float],
+    more: MoreOptions,
+    soundtrack: SoundArray | None,
+    face_track: FaceTrack | None,
+    protect: Tensor | None,
+) -> DubOptions:
+    """The core's options from what is on a dub node, on Dub Options and on the sockets."""
+    from ..retalk_core.faces import FaceChoice
+    from ..retalk_core.options import DubOptions, Stages
+
+    engine, preset, face, longer, shorter, pauses, start, duration = on_face
+    stages = Stages.of(preset, **more.stages)  # type: ignore[arg-type]  # refused there if unknown
+    index = FACES[face]
+    chosen: dict[str, Any] = {
+        "engine": ENGINES[engine],
+        "preset": preset,
+        "stages": None if stages == Stages.of(preset) else stages,  # type: ignore[arg-type]
+        "face": FaceChoice() if index < 0 else FaceChoice("index", index),
+        "track": face_track,
+        "protect": None if protect is None else media.masks(protect).numpy(),
+        "longer": longer,
+        "shorter": shorter,
+        "pauses": pauses,
+        "start": media.exact_seconds(start),
+        "duration": media.exact_seconds(duration) if duration else None,
+        "soundtrack": soundtrack,
+    }
+    if more.resume_bytes:
+        chosen |= {"work_dir": host.jobs_folder(), "work_limit": more.resume_bytes}
+    return DubOptions(**{**more.dub, **chosen})
+
+
+class DubFrames(io.ComfyNode):
+    """Dub a batch of frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkDubFrames",
+            "Dub Frames",
+            "dub",
+            "Gives a batch of frames a new voice, and the speaker's lips follow: Dub Video for IMAGEs, for "
+            "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",
+            aliases=["lipsync", "lip sync", "dub images", "video retalking", "wav2lip"],
+            shows_text=True,
+            inputs=[
+                io.Image.Input(
+                    "images", tooltip="The clip's frames. One picture alone is shown all the time."
+                ),
+                io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
+                *face_inputs(),
+                io.Float.Input(
+                    "fps",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Frames per second, from the node that loaded the frames. Needed unless "
+                    "video_info is connected.",
+                ),
+                sockets.VideoInfo.Input(
+                    "video_info",
+                    optional=True,
+                    tooltip="From VideoHelperSuite's Load Video: it knows the frame rate. Its meta batches "
+                    "are not supported.",
+                ),
+                *optional_inputs(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The dubbed frames, as many as are shown."),
+                io.Audio.Output(display_name="audio", tooltip="What they sound like."),
+                io.Float.Output(display_name="fps", tooltip="Frames per second of the result."),
+                io.Mask.Output(
+                    display_name="support", tooltip="1 where pixels may have changed; 0 where they are exact."
+                ),
+                io.String.Output(display_name="report", tooltip="What ran, and what was left alone and why."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, engine: str | None = None, **_: object) -> object:
+        return None if engine == "embedded preview" else host.state_of_files()
+
+    @classmethod
+    @host.in_words
+    def execute(
+        cls,
+        images: Tensor,
+        voice: media.Audio,
+        engine: str,
+        preset: str,
+        face: str,
+        voice_longer: str,
+        voice_shorter: str,
+        pauses: str,
+        start: float,
+        duration: float,
+        fps: float | None = None,
+        video_info: Mapping[str, Any] | None = None,
+        soundtrack: media.Audio | None = None,
+        face_track: FaceTrack | None = None,
+        models: host.HostNetworks | None = None,
+        options: MoreOptions | None = None,
+        protect: Tensor | None = None,
+    ) -> io.NodeOutput:
+        from ..retalk_core.dub_pictures import dub_pictures
+
+        more, bar = options or MoreOptions(), host.Bar(SHARES)
+        heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
+        spoken = media.sound(voice)
+        wanted = dub_options(
+            on_face=(engine, preset, face, voice_longer, voice_shorter, pauses, start, duration),
+            more=more,
+            soundtrack=heard,
+            face_track=face_track,
+            protect=protect,
+        )
+        networks = (models or host.HostNetworks()).with_precision(more.precision)
+        rate = media.exact_rate(_rate_of(fps, video_info))
+        dubbed = dub_pictures(
+            media.pictures(images, "images"), rate, spoken, wanted, networks, bar, host.stop_if_asked
+        )
+        report = dubbed.report.to_text()
+        sound = media.cut_sound(heard or spoken, wanted.start, dubbed.seconds)
+        return io.NodeOutput(
+            media.image(dubbed.images),
+            media.audio(sound.samples, sound.rate),
+            float(len(dubbed.images) / dubbed.seconds),
+            dubbed.support,
+            report,
+            ui=ui.PreviewText(report),
+        )
+
+
+def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None) -> float:
+    """The frame rate out of the one input that is connected."""
+    from ..retalk_core.errors import OptionError
+
+    if (fps is None) == (video_info is None):
+        which = "Neither" if fps is None else "Both"
+        raise OptionError(f"{which} of fps and video_info are connected: connect one of them.")
+    return float(fps if fps is not None else (video_info or {})["loaded_fps"])
+
+
+class LipSyncPreview(io.ComfyNode):
+    """Move the lips without any checkpoint."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkLipSyncPreview",
+            "Lip Sync (preview, no checkpoint)",
+            "lips",
+            "Moves the lips to a voice without any checkpoint: the clip's own mouth pictures, warped to what "
+            "is said. Quick and rough, a preview for those who have no weights yet.",
+            aliases=["lipsync", "lip sync", "no model", "embedded", "quick"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames, as many as shall be shown: from Fit Length."),
+                sockets.FaceTrack.Input("face_track", tooltip="Of these frames, from Detect Faces."),
+                io.Audio.Input("voice", tooltip="What shall be said, from Fit Length."),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    tooltip="Frames per second of the images, from Fit Length.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The frames with moved lips."),
+                io.Mask.Output(
+                    display_name="support", tooltip="1 where pixels may have changed; 0 where they are exact."
+                ),
+            ],
+        )
+
+    @classmethod
+    @host.in_words
+    def execute(cls, images: Tensor, face_track: FaceTrack, voice: media.Audio, fps: float) -> io.NodeOutput:
+        from ..retalk_core.dub_pictures import dub_pictures
+        from ..retalk_core.options import DubOptions
+
+        media.same_count(images=images, face_track=face_track)
+        dubbed = dub_pictures(
+            media.pictures(images, "images"),
+            media.exact_rate(fps),
+            media.sound(voice),
+            DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
+            host.HostNetworks(),
+            host.Bar(SHARES),
+            host.stop_if_asked,
+        )
+        return io.NodeOutput(media.image(dubbed.images), dubbed.support)
+
+
+class DubOptionsNode(io.ComfyNode):
+    """Everything of a dub that is not on the dub nodes' face."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkDubOptions",
+            "Dub Options",
+            "dub",
+            "Further options for Dub Video and Dub Frames: how the result is written, how the networks "
+            "compute, which stages run.",
+            aliases=["settings", "encoder", "codec", "prores", "resume", "precision"],
+            inputs=[*_file_inputs(), *_work_inputs(), *_stage_inputs()],
+            outputs=[
+                sockets.DubOptions.Output(display_name="options", tooltip="For Dub Video and Dub Frames.")
+            ],
+        )
+
+    @classmethod
+    @host.in_words
+    def execute(cls, **given: Any) -> io.NodeOutput:  # noqa: ANN401 - one for each input
+        from ..retalk_core.timeline import parse_ranges
+
+        rate = given["frame_rate"]
+        dub = {
+            "codec": given["encoder"],
+            "quality": given["quality"],
+            "constant_rate": media.exact_rate(rate) if rate else None,
+            "smoothing": "savgol" if given["smooth"] else "none",
+            "phones": {"auto": None, "on": True, "off": False}[given["speech_sounds"]],
+            "edit_only": parse_ranges(given["edit_only"]),
+            "check": given["check"],
+            "batch": given["batch_size"] or None,
+        }
+        resume = round(given["resume_gb"] * GIGABYTE) if given["resume"] else 0
+        return io.NodeOutput(MoreOptions(dub, _stages(given), given["precision"], resume))
+
+
+def _stages(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages that were chosen, without those that are as the preset has them."""
+    seed = given["noise_seed"]
+    stages = {
+        "neutralise": given["neutralise"],
+        "expression": given["expression"],
+        "expression_strength": given["expression_strength"],
+        "expression_edits": parse_numbers(given["expression_edits"]),
+        "one_shot": given["one_shot"],
+        "enhance": given["enhance"],
+        "noise_seed": None if seed < 0 else seed,
+        "keep_upper": given["keep_upper"],
+        "upper_face": "units" if given["upper_face"] == "action units" else given["upper_face"],
+        "action_units": parse_numbers(given["action_units"]),
+        "restore_strength": given["restore_strength"],
+        "colour_match": given["colour_match"],
+    }
+    if given["restore_reference"] != AS_PRESET:
+        stages["restore_reference"] = given["restore_reference"] == "on"
+    if given["restore_mouth"] != AS_PRESET:
+        stages["restore"] = given["restore_mouth"]
+    return stages
+
+
+def _file_inputs() -> list[Any]:
+    """How the result is written."""
+    return [
+        io.Combo.Input(
+            "encoder",
+            options=list(SUFFIXES),
+            default="h264",
+            tooltip="h264: MP4 that plays everywhere · prores: MOV for editing · ffv1: lossless MKV. For Dub "
+            "Video.",
+        ),
+        io.Int.Input(
+            "quality",
+            default=17,
+            min=0,
+            max=51,
+            tooltip="Of h264: its constant rate factor. Lower is better and larger; 17 shows no loss.",
+        ),
+        io.Float.Input(
+            "frame_rate",
+            default=0.0,
+            min=0.0,
+            max=1000.0,
+            step=0.001,
+            tooltip="A constant frame rate for the result. 0: every frame keeps its time.",
+        ),
+        io.String.Input(
+            "edit_only",
+            default="",
+            placeholder="0:01.5-0:03, 10-12",
+            tooltip="Edit these parts of the result only, in seconds or minutes:seconds; every other frame "
+            "stays as it is. Empty: everywhere.",
+        ),
+        io.Boolean.Input(
+            "check",
+            default=True,
+            tooltip="Look at the finished file again and report what it shows. Takes a tenth of the time.",
+        ),
+    ]
+
+
+def _work_inputs() -> list[Any]:
+    """How the work is done."""
+    return [
+        io.Boolean.Input(
+            "smooth", default=True, tooltip="Calm the face's landmarks over time, shot by shot."
+        ),
+        io.Combo.Input(
+            "speech_sounds",
+            options=["auto", "on", "off"],
+            default="auto",
+            tooltip="For the embedded preview: recognise speech sounds with pocketsphinx, where it is "
+            "installed.",
+        ),
+        io.Combo.Input(
+            "precision",
+            options=["auto", "fp32", "bf16", "fp16"],
+            default="auto",
+            tooltip="Of the networks. auto: half precision where the device is made for it; ComfyUI's own "
+            "switches are obeyed.",
+        ),
+        io.Int.Input(
+            "batch_size",
+            default=0,
+            min=0,
+            max=256,
+            tooltip="Pictures that a network sees at a time. 0: as memory allows.",
+        ),
+        io.Boolean.Input(
+            "resume",
+            default=True,
+            tooltip="Keep finished parts in ComfyUI's user folder, so that a dub that was stopped goes on "
+            "where it was. For Dub Video with the paper's networks.",
+        ),
+        io.Float.Input(
+            "resume_gb",
+            default=10.0,
+            min=0.1,
+            max=10_000.0,
+            step=0.1,
+            tooltip="Gigabytes that such parts may take; the oldest go first.",
+        ),
+    ]
+
+
+def _stage_inputs() -> list[Any]:
+    """The paper's stages; each is a node on the canvas too."""
+    return [
+        io.Boolean.Input(
+            "neutralise",
+            default=True,
+            tooltip="D-Net gives the reference a calm expression. Off: the frame itself is the reference.",
+            **ADVANCED,
+        ),
+        io.Combo.Input(
+            "expression",
+            options=["neutral", "smile"],
+            default="neutral",
+            tooltip="The expression that D-Net gives the reference. A smile needs expression.mat.",
+        ),
+        io.Float.Input(
+            "expression_strength",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="How far from each frame's own expression (0) to the wanted one (1).",
+            **ADVANCED,
+        ),
+        io.String.Input(
+            "expression_edits",
+            default="",
+            placeholder="3:0.5, 10:-0.2",
+            tooltip="Added to single coefficients of the expression: number from 0 to 63, colon, change.",
+            **ADVANCED,
+        ),
+        io.Boolean.Input(
+            "one_shot",
+            default=False,
+            tooltip="Each shot's first face lends its looks to the whole shot.",
+            **ADVANCED,
+        ),
+        io.Combo.Input(
+            "restore_reference",
+            options=[AS_PRESET, "on", "off"],
+            default=AS_PRESET,
+            tooltip="GPEN sharpens the reference, as the preset 'original' has it.",
+            **ADVANCED,
+        ),
+        io.Boolean.Input(
+            "enhance",
+            default=True,
+            tooltip="E-Net redraws L-Net's small face sharply. Off: its 96 pixels as they are.",
+            **ADVANCED,
+        ),
+        io.Int.Input(
+            "noise_seed",
+            default=-1,
+            min=-1,
+            max=2**31 - 1,
+            tooltip="Of the fine noise that E-Net can add to skin. -1: no noise.",
+            **ADVANCED,
+        ),
+        io.Boolean.Input(
+            "keep_upper",
+            default=True,
+            tooltip="The upper face stays the frame's own. Off: E-Net's whole picture, as the original does.",
+            **ADVANCED,
+        ),
+        io.Combo.Input(
+            "upper_face",
+            options=["off", "surprise", "angry", "sad", "action units"],
+            default="off",
+            tooltip="GANimation moves brows and eyes.",
+        ),
+        io.String.Input(
+            "action_units",
+            default="",
+            placeholder="4:0.3, 5:0.2",
+            tooltip="For 'action units': number of the unit, colon, intensity of about 0 to 1.",
+            **ADVANCED,
+        ),
+        io.Combo.Input(
+            "restore_mouth",
+            options=[AS_PRESET, "auto", "gfpgan", "gpen", "off"],
+            default=AS_PRESET,
+            tooltip="What restores the mouth's detail. auto: GFPGAN, or else GPEN.",
+        ),
+        io.Float.Input(
+            "restore_strength",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="How far from the drawn mouth to the restored one.",
+            **ADVANCED,
+        ),
+        io.Float.Input(
+            "colour_match",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="How far the drawn face's colour follows the frame's.",
+            **ADVANCED,
+        ),
+    ]

@@ -1,0 +1,218 @@
+"""The nodes that dub: from file to file, on frames, with further options."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+from retalk_nodes.nodes import dub as dub_nodes
+from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
+from retalk_nodes.retalk_core.options import DubOptions, Stages
+from retalk_nodes.retalk_core.video import open_clip
+from scenes import talking
+from stand_in import Manager, VideoFromFile
+from test_execution import Nodes, run, voice
+from torch import Tensor
+
+
+@pytest.fixture(scope="module")
+def frames() -> Tensor:
+    """Ten frames of a talking portrait, 160 pixels square, as 8-bit video gives them."""
+    return torch.from_numpy(np.stack(talking(10))).float() / 255
+
+
+def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, base: Path) -> None:
+    video, audio, chart, sheet, report = run(
+        nodes, "ReTalkDubVideo", video=VideoFromFile(str(talking_clip)), voice=voice(0.6)
+    )
+    made = open_clip(video.file)
+    assert Path(video.file).parent == base / "temp" and made.has_sound
+    assert len(made) == 18 and made.size == (160, 160)
+    assert audio["waveform"].shape == (1, 1, 11_520) and audio["sample_rate"] == 16_000  # silence follows
+    assert chart.shape[0] == sheet.shape[0] == 1
+    assert "engine: embedded" in report and "not found: 3DMM regressor" in report
+    with av.open(video.file) as container:
+        said = container.metadata
+    assert "voice was replaced" in said["comment"] and "embedded" in said["comment"]
+    kept = json.loads(said["retalk"])
+    assert kept["frames_out"] == 18 and kept["output"] == Path(video.file).name
+
+
+def test_the_report_and_the_clip_show_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
+    node = nodes["ReTalkDubVideo"]
+    given = {each.id: each.default for each in node.GET_SCHEMA().inputs[2:10]}
+    shown = node.execute(
+        video=VideoFromFile(str(talking_clip)), voice=voice(0.2), **{**given, "duration": 0.2}
+    ).ui
+    assert "5 frames" in shown["text"][0] and shown["images"][0][0].endswith(".mp4")
+
+
+def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
+    sockets = {"IMAGE", "AUDIO", "VIDEO", "MASK", "VHS_VIDEOINFO"}
+    for name in ("ReTalkDubVideo", "ReTalkDubFrames"):
+        inputs = nodes[name].GET_SCHEMA().inputs
+        widgets = [
+            each
+            for each in inputs
+            if each.io_type not in sockets
+            and not each.io_type.startswith("RETALK_")
+            and not getattr(each, "force_input", False)
+        ]
+        assert len(widgets) == 8
+
+
+def test_frames_are_dubbed_and_exact_outside(nodes: Nodes, frames: Tensor) -> None:
+    images, audio, fps, support, report = run(
+        nodes, "ReTalkDubFrames", images=frames, voice=voice(0.4), fps=25.0
+    )
+    assert images.shape == frames.shape and fps == 25 and audio["waveform"].shape[2] == 6400
+    assert 0 < support.mean() < 0.3 and torch.equal(images[support == 0], frames[support == 0])
+    assert not torch.equal(images, frames) and "frames: 10 frames" in report
+
+
+def test_dub_frames_equals_the_nodes_one_by_one(nodes: Nodes, frames: Tensor) -> None:
+    dubbed = run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.4), fps=25.0)
+    images, sound, _, fps = run(nodes, "ReTalkFitLength", images=frames, voice=voice(0.4), fps=25.0)
+    track = run(nodes, "ReTalkDetectFaces", clip=images, fps=fps)[0]
+    moved, _ = run(nodes, "ReTalkLipSyncPreview", images=images, face_track=track, voice=sound, fps=fps)
+    assert torch.equal(moved, dubbed[0]) and not torch.equal(moved, frames)
+
+
+def test_a_given_track_and_what_is_protected_are_kept_to(nodes: Nodes, frames: Tensor) -> None:
+    track = run(nodes, "ReTalkDetectFaces", clip=frames)[0]
+    (skipped,) = run(nodes, "ReTalkEditTrack", face_track=track, ranges="0-0.2")
+    left = torch.zeros(40, 40)
+    left[:, :20] = 1
+    images, *_ = run(
+        nodes,
+        "ReTalkDubFrames",
+        images=frames,
+        voice=voice(0.4),
+        fps=25.0,
+        face_track=skipped,
+        protect=left,
+    )
+    assert torch.equal(images[:5], frames[:5]) and torch.equal(images[:, :, :78], frames[:, :, :78])
+    assert not torch.equal(images[5:, :, 80:], frames[5:, :, 80:])
+    with pytest.raises(OptionError, match="track is of 10 frames of 160x160, but the clip has 6"):
+        run(nodes, "ReTalkDubFrames", images=frames[:6], voice=voice(0.2), fps=25.0, face_track=track)
+
+
+def test_the_frame_rate_is_never_guessed(nodes: Nodes, frames: Tensor) -> None:
+    info = {"loaded_fps": 12.5, "source_fps": 25.0}
+    assert run(nodes, "ReTalkDubFrames", images=frames[:4], voice=voice(0.2), video_info=info)[2] == 12.5
+    with pytest.raises(OptionError, match="Neither of fps and video_info"):
+        run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2))
+    with pytest.raises(OptionError, match="Both of fps and video_info"):
+        run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2), fps=25.0, video_info=info)
+
+
+def test_a_soundtrack_is_heard_in_place_of_the_voice(nodes: Nodes, frames: Tensor) -> None:
+    music = {"waveform": torch.full((1, 2, 44_100), 0.5), "sample_rate": 44_100}
+    audio = run(
+        nodes, "ReTalkDubFrames", images=frames, voice=voice(0.4), fps=25.0, soundtrack=music, start=0.2
+    )[1]
+    assert audio["sample_rate"] == 44_100 and audio["waveform"].shape == (1, 2, 8820)
+
+
+def test_a_missing_file_is_an_error_where_the_engine_is_named(nodes: Nodes, frames: Tensor) -> None:
+    with pytest.raises(CheckpointError, match="engine retalk with the preset fast needs files"):
+        run(
+            nodes,
+            "ReTalkDubFrames",
+            images=frames,
+            voice=voice(0.2),
+            fps=25.0,
+            engine="retalk",
+            preset="fast",
+        )
+
+
+def test_new_files_make_the_node_run_again(nodes: Nodes, base: Path) -> None:
+    node = nodes["ReTalkDubVideo"]
+    before = node.fingerprint_inputs(engine="auto", preset="paper")
+    assert node.fingerprint_inputs(engine="auto", preset="paper") == before
+    file = base / "models" / "retalk" / "LNet.pth"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"something")
+    try:
+        assert node.fingerprint_inputs(engine="auto", preset="paper") != before
+        assert node.fingerprint_inputs(engine="embedded preview", preset="paper") is None
+    finally:
+        file.unlink()
+
+
+def test_a_dub_ends_when_the_user_stops_it(nodes: Nodes, talking_clip: Path, manager: Manager) -> None:
+    manager.stopped = True
+    with pytest.raises(Manager.Interrupted):
+        run(nodes, "ReTalkDubVideo", video=VideoFromFile(str(talking_clip)), voice=voice(0.6))
+
+
+# Options
+
+
+def options(nodes: Nodes, **changed: object) -> dub_nodes.MoreOptions:
+    found: dub_nodes.MoreOptions = run(nodes, "ReTalkDubOptions", **changed)[0]
+    return found
+
+
+def built(more: dub_nodes.MoreOptions, preset: str = "paper") -> DubOptions:
+    on_face: Any = ("auto", preset, "largest", "bounce", "keep_clip", "close", 0.0, 0.0)
+    return dub_nodes.dub_options(on_face, more, None, None, None)
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper", "original"])
+def test_the_options_as_they_come_change_nothing(nodes: Nodes, preset: str) -> None:
+    plain, more = built(dub_nodes.MoreOptions(), preset), built(options(nodes), preset)
+    differing = {
+        each.name
+        for each in fields(DubOptions)
+        if each.name != "face" and getattr(plain, each.name) != getattr(more, each.name)
+    }
+    assert differing == {"quality", "work_dir", "work_limit"}  # 17 is what None means
+    assert more.stages is None
+
+
+def test_options_reach_the_dub(nodes: Nodes) -> None:
+    more = built(
+        options(
+            nodes,
+            encoder="prores",
+            frame_rate=29.97,
+            edit_only="0-1",
+            smooth=False,
+            resume=False,
+            batch_size=3,
+            upper_face="action units",
+            action_units="4:0.3",
+            restore_mouth="off",
+            noise_seed=7,
+        )
+    )
+    assert (more.codec, more.constant_rate, more.smoothing) == ("prores", Fraction(30000, 1001), "none")
+    assert more.edit_only == ((Fraction(0), Fraction(1)),) and more.work_dir is None and more.batch == 3
+    assert more.stages == Stages.of(
+        "paper", upper_face="units", action_units={4: 0.3}, restore="off", noise_seed=7
+    )
+
+
+def test_another_encoder_writes_another_file(nodes: Nodes, talking_clip: Path) -> None:
+    video = run(
+        nodes,
+        "ReTalkDubVideo",
+        video=VideoFromFile(str(talking_clip)),
+        voice=voice(0.2),
+        voice_shorter="end_with_voice",
+        options=options(nodes, encoder="ffv1", check=False),
+    )[0]
+    made = open_clip(video.file)
+    assert video.file.endswith(".mkv") and len(made) == 5
+    source, result = (next(iter(open_clip(path).frames([0]))).pixels for path in (talking_clip, video.file))
+    assert np.array_equal(source[:40], result[:40])  # lossless, and far from the mouth
