@@ -32,6 +32,7 @@ from .types import FaceTrack, Frame, Progress, silent
 CHUNK = 16  # output frames that go through the stages together; resuming counts in them
 CHUNK_BYTES = 100_000_000  # of those frames; of larger pictures fewer go together
 RESTORER_FRAMING = {"gfpgan": "ffhq", "gpen": "gpen"}
+PARSED_SIDE = 512  # of the faces that are parsed; the parser may look at fewer pixels
 UPPER_SIDES = (
     384,
     512,
@@ -253,10 +254,21 @@ class RetalkEngine:
         strength = self._stages.restore_strength
         with self._using(self._restorer, "restore") as (network, batch):
             restored = restore_faces(network, drawn, strength=strength, batch_size=batch, progress=self._beat)
+        return restored, self._parse_mouths(part, restored, framing)
+
+    def _parse_mouths(self, part: Part, restored: Tensor, framing: str) -> Tensor:
+        """Where the mouths are in restored faces, (n, 512, 512).
+
+        The parser is shown what the original program shows it: the face from forehead to chin.
+        """
+        aligned, close = (take_rows(self._crops[each], part.rows) for each in (framing, "face"))
+        faces, _ = reframe(restored, aligned, close, side=PARSED_SIDE)
         with self._using("parser", "parse") as (parser, batch):
             assert isinstance(parser, FaceParser)
-            mouths = parse_regions(parser, restored, batch_size=batch, progress=self._beat)
-        return restored, mouths
+            found = parse_regions(parser, faces, batch_size=batch, progress=self._beat)
+        pictures = found[..., None].expand(-1, -1, -1, 3)
+        black = torch.zeros(len(found), SIDES[framing], SIDES[framing], 3)
+        return reframe(pictures, close, aligned, side=SIDES[framing], base=black)[0][..., 0]
 
     # Crops and regions
 

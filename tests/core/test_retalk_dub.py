@@ -1,0 +1,316 @@
+"""Whole dubs with the paper's engine: which engine runs, what stays exact, what is resumed, what is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import recipe
+import torch
+from retalk_nodes.retalk_core.cli import main
+from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
+from retalk_nodes.retalk_core.faces import load_face_networks, track_faces
+from retalk_nodes.retalk_core.model_files import ModelFiles
+from retalk_nodes.retalk_core.networks import LocalNetworks
+from retalk_nodes.retalk_core.options import DubOptions, Stages
+from retalk_nodes.retalk_core.pipeline import Dubbed, StageProgress, dub, quiet
+from retalk_nodes.retalk_core.sound import SoundArray
+from retalk_nodes.retalk_core.types import Progress
+from retalk_nodes.retalk_core.video import open_clip
+from scenes import (
+    FPS,
+    RATE,
+    babble,
+    leftovers,
+    pixels_of,
+    portrait,
+    scenery,
+    stamps_of,
+    talking,
+    write_clip,
+)
+from standins import LNetStandIn, StandIn, stand_ins
+from torch import Tensor, nn
+
+LOSSLESS = DubOptions(engine="retalk", codec="ffv1", check=False)
+
+
+def lending(networks: dict[str, nn.Module]) -> LocalNetworks:
+    """Only what is lent: files on this machine don't count."""
+    return LocalNetworks(
+        ModelFiles([Path("no such folder")]),
+        device="cpu",
+        precision="fp32",
+        resident="together",
+        lent=networks,
+    )
+
+
+def made(
+    clip: Path,
+    output: Path,
+    options: DubOptions = LOSSLESS,
+    networks: dict[str, nn.Module] | None = None,
+    voice: np.ndarray | None = None,
+    progress: StageProgress = quiet,
+) -> Dubbed:
+    samples = babble(0.72) if voice is None else voice
+    lent = lending(stand_ins(lnet=LNetStandIn(0.05)) if networks is None else networks)
+    return dub(open_clip(clip), SoundArray(samples[None], RATE), output, options, lent, progress)
+
+
+# Exact where nothing is edited, in time
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper", "original"])
+def test_frames_and_times_stay_and_so_does_all_outside_the_face(
+    talking_clip: Path, tmp_path: Path, preset: str
+) -> None:
+    output = tmp_path / "out.mkv"
+    dubbed = made(talking_clip, output, replace(LOSSLESS, preset=preset))  # type: ignore[arg-type]
+    assert dubbed.report.frames_out == dubbed.report.frames_edited == 18
+    assert stamps_of(output) == [Fraction(i, FPS) for i in range(18)]
+    for before, after in zip(pixels_of(talking_clip), pixels_of(output), strict=True):
+        rows, columns = np.nonzero((before != after).any(axis=2))
+        assert len(rows) > 300
+        assert rows.min() > 70 and columns.min() > 25 and columns.max() < 135  # eyes at 66, face 50 to 112
+
+
+def test_a_protected_part_stays_as_it_is(talking_clip: Path, tmp_path: Path) -> None:
+    mask = np.zeros((80, 80), np.float32)  # half the clip's size
+    mask[:, 40:] = 1
+    made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, protect=mask))
+    for before, after in zip(pixels_of(talking_clip), pixels_of(tmp_path / "out.mkv"), strict=True):
+        np.testing.assert_array_equal(before[:, 81:], after[:, 81:])
+        assert (before[:, :79] != after[:, :79]).any()
+
+
+def test_gaps_cuts_two_faces_and_empty_stretches_are_reported(tmp_path: Path) -> None:
+    one = talking(9, 160)
+    other = [np.ascontiguousarray(picture[:, ::-1]) for picture in talking(8, 160)]
+    pair = np.hstack(
+        [portrait(160), cv2.resize(portrait(160), (120, 120))[:, :120][[*range(120), *[119] * 40]]]
+    )
+    wide = [
+        np.hstack([picture, np.full((160, 120, 3), 90, np.uint8)]) for picture in one + scenery(12) + other
+    ]
+    clip = write_clip(tmp_path / "clip.mkv", [*wide, *[np.ascontiguousarray(pair)] * 8])
+    dubbed = made(clip, tmp_path / "out.mkv", voice=babble(37 / FPS))
+    report = dubbed.report
+    assert report.frames_out == 37
+    assert report.faces_seen == 2
+    assert [stretch.reason for stretch in report.untouched] == ["no face"]
+    assert report.untouched[0].start == pytest.approx(9 / FPS) and report.untouched[0].frames == 12
+    for i, (before, after) in enumerate(zip(pixels_of(clip), pixels_of(tmp_path / "out.mkv"), strict=True)):
+        assert np.array_equal(before, after) == (9 <= i < 21)
+
+
+def test_a_still_picture_speaks(tmp_path: Path) -> None:
+    picture = tmp_path / "face.png"
+    cv2.imwrite(str(picture), portrait(160)[..., ::-1])
+    networks = stand_ins(lnet=LNetStandIn(0.05))
+    dubbed = made(picture, tmp_path / "out.mkv", networks=networks, voice=babble(0.5))
+    assert dubbed.report.frames_out == 13
+    assert networks["dnet"].pictures == networks["face3d"].pictures == 1
+
+
+def test_a_given_track_is_used(talking_clip: Path, tmp_path: Path) -> None:
+    track = track_faces(open_clip(talking_clip).frames(), load_face_networks()).track
+    weight = track.weight.clone()
+    weight[5:9] = 0
+    dubbed = made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, track=replace(track, weight=weight)))
+    assert dubbed.report.frames_edited == 14
+    short = replace(LOSSLESS, track=replace(track, times=track.times[:7]))
+    with pytest.raises(OptionError, match=r"7 frames of 160x160, but the clip has 18"):
+        made(talking_clip, tmp_path / "out.mkv", short)
+
+
+# Which engine
+
+
+def test_auto_takes_the_best_engine_that_the_files_allow(talking_clip: Path, tmp_path: Path) -> None:
+    options = replace(LOSSLESS, engine="auto", phones=False, duration=Fraction(2, FPS))
+    ran = []
+    for missing in ((), ("gfpgan", "gpen"), ("dnet", "gfpgan", "parser")):
+        networks = {key: network for key, network in stand_ins().items() if key not in missing}
+        report = made(talking_clip, tmp_path / "out.mkv", options, networks).report
+        ran.append((report.engine, report.preset, report.lacking))
+    assert ran == [
+        ("retalk", "paper", []),
+        ("retalk", "fast", ["GFPGAN or GPEN-BFR-512"]),
+        ("embedded", "", ["D-Net", "Face parser"]),
+    ]
+
+
+def test_gpen_restores_where_gfpgan_is_missing(talking_clip: Path, tmp_path: Path) -> None:
+    networks = {key: network for key, network in stand_ins().items() if key != "gfpgan"}
+    report = made(talking_clip, tmp_path / "out.mkv", networks=networks).report
+    assert "restore mouth (GPEN-BFR-512)" in report.engine_note
+    assert networks["gpen"].pictures == 18
+
+
+def test_what_was_asked_for_and_is_missing_is_named(talking_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as raised:
+        made(talking_clip, tmp_path / "out.mkv", networks={"lnet": LNetStandIn()})
+    text = str(raised.value)
+    assert (
+        "preset paper needs files that were not found: 3DMM regressor, D-Net, E-Net, GFPGAN or GPEN" in text
+    )
+    assert "models download --preset paper" in text
+    assert leftovers(tmp_path) == []
+
+
+def test_a_smile_needs_its_file(talking_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"smile is in expression\.mat, which was not found"):
+        made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, stages=Stages(expression="smile")))
+
+
+def test_the_expression_of_a_picture_is_taken_on(talking_clip: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "face.png"
+    cv2.imwrite(str(picture), portrait(200)[..., ::-1])
+    windows: list[Tensor] = []
+    for expression in ("neutral", picture):
+        networks = stand_ins()
+        stages = Stages(expression=expression, restore="off")  # type: ignore[arg-type]
+        made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, stages=stages), networks)
+        windows.append(networks["dnet"].inputs[1])
+    assert torch.equal(windows[0][:, 64:], windows[1][:, 64:])  # the same poses
+    assert not torch.equal(windows[0][:, :64], windows[1][:, :64])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"expression_strength": 1.2}, "expression_strength is 1.2, but must be from 0 to 1"),
+        ({"restore": "magic"}, "restore is 'magic', but must be one of auto, gfpgan, gpen, off"),
+        ({"expression": "grim"}, "expression is 'grim', but must be neutral, smile or a picture"),
+        ({"upper_face": "bored"}, "upper_face is 'bored', but must be one of off, sad"),
+    ],
+)
+def test_stages_that_do_not_exist_are_refused(changes: dict[str, object], words: str) -> None:
+    with pytest.raises(OptionError, match=words.replace("(", r"\(")):
+        Stages.of("paper", **changes)
+
+
+def test_each_preset_says_what_it_needs() -> None:
+    fast = (("face3d",), ("dnet",), ("lnet",), ("enet",))
+    assert Stages.of("fast").needs == fast
+    assert Stages.of("paper").needs == (*fast, ("gfpgan", "gpen"), ("parser",))
+    assert Stages.of("original").needs == (*fast, ("gpen",), ("gfpgan", "gpen"), ("parser",))
+    assert Stages(neutralise=False, enhance=False, restore="off").needs == (("lnet",),)
+
+
+# Resuming
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stopping(after: int) -> StageProgress:
+    """Stops the work once so many frames are dubbed."""
+
+    def stage(name: str) -> Progress:
+        def tell(done: int, total: int | None) -> None:
+            if name == "dub" and done >= after:
+                raise StoppedError
+
+        return tell
+
+    return stage
+
+
+@pytest.fixture(scope="module")
+def longer_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clip(tmp_path_factory.mktemp("clips") / "longer.mkv", talking(40))
+
+
+def test_a_stopped_dub_goes_on_where_it_stopped(longer_clip: Path, tmp_path: Path) -> None:
+    options = replace(LOSSLESS, work_dir=tmp_path / "work")
+    voice = babble(40 / FPS)
+    output = tmp_path / "out.mkv"
+    options = replace(options, stages=Stages(restore="off"))
+    with pytest.raises(StoppedError):
+        made(longer_clip, output, options, voice=voice, progress=stopping(32))
+    assert not output.exists()
+
+    networks = stand_ins(lnet=LNetStandIn(0.05))
+    report = made(longer_clip, output, options, networks, voice).report
+    assert report.frames_resumed == 32
+    assert networks["lnet"].pictures == 8
+    assert networks["face3d"].pictures == 0  # the first pass was kept as well
+    made(longer_clip, tmp_path / "whole.mkv", replace(options, work_dir=None), voice=voice)
+    for one, other in zip(pixels_of(output), pixels_of(tmp_path / "whole.mkv"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("change", ["voice", "stages", "weights", "clip"])
+def test_nothing_is_taken_from_another_dub(
+    small_clip: Path, talking_clip: Path, tmp_path: Path, change: str
+) -> None:
+    options = replace(LOSSLESS, work_dir=tmp_path / "work")
+    voice = babble(0.12)
+    made(small_clip, tmp_path / "out.mkv", options, voice=voice)
+    networks = stand_ins(lnet=LNetStandIn(0.05))
+    if change == "weights":
+        assert isinstance(networks["enet"], StandIn)
+        networks["enet"].weight += 1
+    if change == "stages":
+        options = replace(options, stages=Stages.of("paper", colour_match=0.0))
+    report = made(
+        talking_clip if change == "clip" else small_clip,
+        tmp_path / "out.mkv",
+        options,
+        networks,
+        voice * 0.9 if change == "voice" else voice,
+    ).report
+    assert report.frames_resumed == 0
+
+
+def test_another_codec_takes_over_what_is_there(small_clip: Path, tmp_path: Path) -> None:
+    options = replace(LOSSLESS, work_dir=tmp_path / "work")
+    voice = babble(0.12)
+    made(small_clip, tmp_path / "out.mkv", options, voice=voice)
+    report = made(small_clip, tmp_path / "out.mp4", replace(options, codec="h264"), voice=voice).report
+    assert report.frames_resumed == 6
+    assert "resumed: 6 frames were there from an earlier run" in report.to_text()
+
+
+# The command, with networks of the real kind
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every file that a dub may need, with weights made by a recipe."""
+    return recipe.recipe_folder(tmp_path_factory.mktemp("weights"))
+
+
+def test_the_command_runs_every_network(
+    talking_clip: Path, voice_file: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.mkv"
+    words = ["dub", str(talking_clip), str(voice_file), "-o", str(output), "--models", str(weights), "-q"]
+    words += ["--engine", "retalk", "--preset", "original", "--codec", "ffv1", "--upper-face", "4=0.3,12=0.5"]
+    words += ["--duration", "0.04", "--noise-seed", "3", "--precision", "fp32", "--no-check", "--json"]
+    assert main([*words, "--work-dir", str(tmp_path / "work")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames_edited"] == 1 and report["preset"] == "original"
+    assert set(report["networks"]["networks"]) == {
+        *("face3d", "dnet", "lnet", "enet", "gpen", "gfpgan", "parser", "ganimation")
+    }
+    assert all(len(each["sha256"]) == 64 for each in report["networks"]["networks"].values())
+    assert report["networks"]["precision"] == "fp32"
+    before, after = pixels_of(talking_clip)[0], pixels_of(output)[0]
+    assert (before != after).any(axis=2).sum() > 300
+
+    assert main(["jobs", "list", str(tmp_path / "work")]) == 0
+    assert " 1 chunks" in capsys.readouterr().out
+    assert main(["jobs", "clear", str(tmp_path / "work")]) == 0
+    assert "removed: " in capsys.readouterr().out
+    assert main(["jobs", "list", str(tmp_path / "work")]) == 0
+    assert "holds no jobs" in capsys.readouterr().out
