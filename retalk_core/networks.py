@@ -18,7 +18,7 @@ from ..models.landmarks import load_face_mesh
 from ..models.layers import full_precision
 from .batches import device_of, lacks_memory
 from .errors import CheckpointError, OptionError
-from .memory import SHARE, free_memory, working_memory
+from .memory import SHARE, free_memory, return_freed, working_memory
 from .model_files import Found, ModelFiles
 
 BUNDLED: dict[str, Callable[[], nn.Module]] = {
@@ -268,7 +268,10 @@ class LocalNetworks:
                 f"{catalog[key].title} has changed while it was in use: the work began with {before[0]} of "
                 f"sha256 {before[1].sha256}, and now there is {path} of {found.sha256}. Start again."
             )
-        return catalog[key].load(path)
+        return_freed()  # a network that was dropped, perhaps
+        network = catalog[key].load(path)
+        return_freed()  # reading the file took as much memory again
+        return network
 
 
 # Devices

@@ -121,6 +121,21 @@ def test_devices_that_do_not_say_are_reckoned_low(monkeypatch: pytest.MonkeyPatc
     assert free_memory(torch.device("meta")) == UNKNOWN
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what a process holds")
+def test_freed_memory_is_returned() -> None:
+    parts = [bytes(100_000) for _ in range(1000)]  # small enough for the C library to keep them
+    for part in range(0, len(parts), 2):
+        parts[part] = b""
+    before = _held()
+    memory.return_freed()
+    assert _held() < before - 20 * MB
+
+
+def _held() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
 # Batches
 
 
