@@ -19,6 +19,7 @@ from .layers import (
     JumpBlock,
     LayerNorm2d,
     UpBlock,
+    convolve_to_few,
     full_precision,
 )
 
@@ -138,7 +139,8 @@ class FlowEstimator(nn.Module):
 
     def forward(self, picture: Tensor, style: Tensor) -> Tensor:
         """Picture (B, 3, 256, 256) RGB in [-1, 1] and style (B, 256, 1) to a flow (B, 2, 64, 64) in cells."""
-        return self.head(F.leaky_relu(self.norm(self.features(picture, style)), SLOPE))
+        x = F.leaky_relu(self.norm(self.features(picture, style)), SLOPE)
+        return convolve_to_few(x, self.head.weight, self.head.bias)
 
     def features(self, picture: Tensor, style: Tensor) -> Tensor:
         """The hourglass alone, (B, 256, 64, 64)."""

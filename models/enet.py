@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint import Layout
-from .layers import convolve_repeated
+from .layers import convolve_repeated, repeating_filters
 
 SIDE = 384  # of the picture, in pixels
 MOUTH_SIDE = 96  # of L-Net's
@@ -142,7 +142,7 @@ class DoublingConvolution(StyledConvolution):
             return self.finish(F.conv2d(x, weight, self.bias.flatten()), noise)
         # Pixels repeated and then blurred with 1, 2, 1 are pixels doubled bilinearly, and a blur may as
         # well follow the convolution, where there are fewer channels.
-        return self.finish(blur(convolve_repeated(x, weight), self.bias.flatten()), noise)
+        return self.finish(blur(convolve_repeated(x, repeating_filters(weight)), self.bias.flatten()), noise)
 
 
 class Stage(nn.Module):

@@ -50,10 +50,20 @@ class AdaIN(nn.Module):
         """Map (B, C, H, W) to the same shape; the style holds `features` numbers a picture, in any shape."""
         hidden = F.relu(self.hidden(style.flatten(1)))
         scale, shift = 1 + self.scale(hidden), self.shift(hidden)  # (B, C) each
-        # With the batch folded into the channels, norm, scale and shift are one pass over the memory.
-        folded = x.contiguous().view(1, -1, *x.shape[2:])
-        normed = F.group_norm(folded, folded.shape[1], scale.flatten(), shift.flatten(), EPSILON)
-        return normed.view(x.shape)
+        if x.is_contiguous():
+            # With the batch folded into the channels, norm, scale and shift are one pass over the memory.
+            folded = x.view(1, -1, *x.shape[2:])
+            normed = F.group_norm(folded, folded.shape[1], scale.flatten(), shift.flatten(), EPSILON)
+            return normed.view(x.shape)
+        # So they are with channels last as the batch norm of a single picture, as if in training.
+        return torch.cat([_norm_one(*each) for each in zip(x.split(1), scale, shift, strict=True)])
+
+
+def _norm_one(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Normalise a picture (1, C, H, W)."""
+    # The mean is a plain sum there, so it shouldn't be large.
+    centred = x - x[..., :1, :1]
+    return F.batch_norm(centred, None, None, scale, shift, training=True, momentum=0.0, eps=EPSILON)
 
 
 class ConvolutionBlock(nn.Module):
@@ -94,11 +104,23 @@ class DownBlock(ConvolutionBlock):
 class UpBlock(ConvolutionBlock):
     """Doubles height and width by repeating pixels, before everything else."""
 
+    filters: Tensor  # of the convolution, made for repeated pixels
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels)
+        self.register_buffer("filters", torch.empty(4 * out_channels, channels, 2, 2), persistent=False)
+        _settle_filters(self, None)
+        self.register_load_state_dict_post_hook(_settle_filters)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
         padded = F.pad(x, (1, 1, 1, 1))  # repeated, that is one row more than the convolution's padding
-        doubled = convolve_repeated(padded, self.convolution.weight, self.convolution.bias)
+        doubled = convolve_repeated(padded, self.filters, self.convolution.bias)
         return F.leaky_relu(self.norm(doubled[:, :, 1:-1, 1:-1]), SLOPE, inplace=True)
+
+
+def _settle_filters(block: UpBlock, _: object) -> None:
+    block.filters = repeating_filters(block.convolution.weight.detach())
 
 
 class FinalBlock(nn.Module):
@@ -110,14 +132,73 @@ class FinalBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, H, W), unbounded."""
-        return self.convolution(x)
+        return convolve_to_few(x, self.convolution.weight, self.convolution.bias)
 
 
-def convolve_repeated(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Convolve (B, channels, H, W) with wide filters (out, channels, K, K) and zeros around.
+
+    Convolutions compute 16 filters or more at a time, and there are two or three. So each column of a
+    filter is one by itself, K by 1, and what they give is added up, shifted: a third of the time.
+    """
+    if x.device.type != "cpu":
+        return F.conv2d(x, weight, bias, padding="same")
+    width, margin = x.shape[3], weight.shape[3] // 2
+    columns = weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)  # (K out, channels, K, 1)
+    padded = F.pad(x, (margin, margin, margin, margin)).contiguous(memory_format=torch.channels_last)
+    parts = F.conv2d(padded, columns).unflatten(1, (weight.shape[3], -1))
+    total = parts[:, 0, ..., :width] + bias.view(-1, 1, 1)
+    for shift in range(1, weight.shape[3]):
+        total += parts[:, shift, ..., shift : shift + width]
+    return total.contiguous()
+
+
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Convolve with 1 by 1.
+
+    With one thread torch leaves that to BLAS, which does half as much as oneDNN on some processors. A
+    dilation means nothing to a single tap, but has torch choose the latter.
+    """
+    return F.conv2d(x, weight, bias, dilation=2)
+
+
+def convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Convolve (B, channels, H, W) without padding.
+
+    Where a small picture meets many filters, a convolution on a CPU spends its time on bringing the
+    filters into an order of its own. A product takes them as they lie, if their channels lie last.
+    """
+    batch, _, height, width = x.shape
+    out_channels, _, rows, columns = weight.shape
+    height, width = height - rows + 1, width - columns + 1
+    if batch * height * width >= out_channels or not _multiplies_well(x, weight):
+        return F.conv2d(x, weight)
+    windows = x.unfold(2, rows, 1).unfold(3, columns, 1).permute(0, 2, 3, 4, 5, 1)
+    flat = weight.permute(0, 2, 3, 1).reshape(out_channels, -1)
+    product = torch.ops.mkldnn._linear_pointwise(
+        windows.reshape(-1, flat.shape[1]), flat, None, "none", [], ""
+    )
+    return product.view(batch, height, width, out_channels).permute(0, 3, 1, 2)
+
+
+def _multiplies_well(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN's product is there for two tensors, and channels lie last in both."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype == computed_in(x) == torch.float32
+        and not (x.requires_grad or weight.requires_grad)
+        and x.is_contiguous(memory_format=torch.channels_last)
+        and weight.is_contiguous(memory_format=torch.channels_last)
+        and torch.backends.mkldnn.is_available()
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
+
+
+def convolve_repeated(x: Tensor, filters: Tensor, bias: Tensor | None = None) -> Tensor:
     """Repeat every pixel twice each way, then convolve with 3 by 3 and no padding.
 
     x:       (B, channels, H, W)
-    weight:  (out, channels, 3, 3)
+    filters: (4 out, channels, 2, 2), from `repeating_filters`
     bias:    (out,)
     returns: (B, out, 2H - 2, 2W - 2)
 
@@ -125,10 +206,14 @@ def convolve_repeated(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> 
     the four results between four given pixels come from one convolution of 2 by 2 with four times the
     filters: 4/9 of the work, and the repeated pixels never exist.
     """
-    filters = _pair_filters(_pair_filters(weight, dim=-1), dim=-2)  # (2, 2, out, channels, 2, 2)
-    filters = filters.permute(2, 0, 1, 3, 4, 5).flatten(0, 2)  # ordered as pixel_shuffle wants them
     repeated = None if bias is None else bias.repeat_interleave(4)
     return F.pixel_shuffle(F.conv2d(x, filters, repeated), 2)
+
+
+def repeating_filters(weight: Tensor) -> Tensor:
+    """Filters (out, channels, 3, 3) as `convolve_repeated` takes them."""
+    filters = _pair_filters(_pair_filters(weight, dim=-1), dim=-2)  # (2, 2, out, channels, 2, 2)
+    return filters.permute(2, 0, 1, 3, 4, 5).flatten(0, 2)  # ordered as pixel_shuffle wants them
 
 
 def _pair_filters(weight: Tensor, dim: int) -> Tensor:
@@ -143,3 +228,9 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
         return torch.autocast(device.type, enabled=False)
     except (RuntimeError, AssertionError):  # a device that has no autocast has none to switch off
         return nullcontext()
+
+
+def computed_in(x: Tensor) -> torch.dtype:
+    """The type that products with a tensor have here, be it by autocast or by its own."""
+    one = x.new_ones(1, 1)
+    return (one @ one).dtype

@@ -12,13 +12,25 @@ from torch import Tensor, nn
 
 from .checkpoint import Layout
 from .layers import RENAMES as BLOCK_RENAMES
-from .layers import AdaIN, DownBlock, FinalBlock, FirstBlock, JumpBlock, UpBlock, full_precision
+from .layers import (
+    AdaIN,
+    DownBlock,
+    FinalBlock,
+    FirstBlock,
+    JumpBlock,
+    UpBlock,
+    computed_in,
+    convolve,
+    full_precision,
+    pointwise,
+)
 
 SIDE = 96  # of the picture, in pixels
 SPEECH = 512  # numbers that describe a window of speech
 HEADS = 4  # of the attention
 HEAD_WIDTH = 64
 RESIDUALS = 9  # on each of the decoder's levels
+SMALL = 24  # pixels of a side, up to which a Fourier transform in products takes no longer on a CPU
 FFC_SLOPE = 0.01  # of the leaky ReLUs in the decoder's residual blocks; elsewhere it is 0.1
 
 LAYOUT = Layout(
@@ -189,21 +201,47 @@ class PictureEncoder(nn.Module):
 class FourierUnit(nn.Module):
     """Mixes the channels of a picture's spectrum, so that every pixel sees all others. Computes in fp32."""
 
+    mixing: Tensor  # what `mix` and `norm` do together, for a spectrum whose real parts come first
+    shift: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.mix = nn.Conv2d(2 * channels, 2 * channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(2 * channels)
+        self.register_buffer("mixing", torch.empty_like(self.mix.weight), persistent=False)
+        self.register_buffer("shift", torch.empty(2 * channels), persistent=False)
+        _settle_waves(self, None)
+        self.register_load_state_dict_post_hook(_settle_waves)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
         with full_precision(x.device):
-            forward, back = transforms(x.device)
-            parts = F.relu_(self.norm(self.mix(forward(x.float()))))
+            small = x.device.type == "cpu" and max(x.shape[2:]) <= SMALL
+            forward, back = MATRICES if small else transforms(x.device)
+            parts = F.relu_(pointwise(forward(x.float()), self.mixing.float(), self.shift.float()))
             return back(parts, x.shape[3])
+
+
+def _settle_waves(unit: FourierUnit, _: object) -> None:
+    """The checkpoint has a channel's real and imaginary part next to each other."""
+    weight, shift = _with_norm(unit.mix.weight, unit.norm)
+    halves = weight.unflatten(1, (-1, 2)).unflatten(0, (-1, 2)).transpose(0, 1).transpose(2, 3)
+    unit.mixing = halves.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    unit.shift = shift.unflatten(0, (-1, 2)).mT.flatten()
+
+
+def _with_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """The weight and the bias of a convolution without bias and the batch norm behind it."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
+    return weight.detach() * scale.view(-1, 1, 1, 1), norm.bias.detach() - norm.running_mean * scale
 
 
 class SpectralTransform(nn.Module):
     """Sees the whole picture: pixels and spectrum through the same narrow door."""
+
+    narrowing: Tensor  # what `condense` and `norm` do together
+    shift: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -211,11 +249,21 @@ class SpectralTransform(nn.Module):
         self.norm = nn.BatchNorm2d(channels // 2)
         self.waves = FourierUnit(channels // 2)
         self.expand = nn.Conv2d(channels // 2, channels, 1, bias=False)
+        self.register_buffer("narrowing", torch.empty_like(self.condense.weight), persistent=False)
+        self.register_buffer("shift", torch.empty(channels // 2), persistent=False)
+        _settle_door(self, None)
+        self.register_load_state_dict_post_hook(_settle_door)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        narrow = F.relu_(self.norm(self.condense(x)))
-        return self.expand(narrow + self.waves(narrow))
+        narrow = F.relu_(pointwise(x, self.narrowing, self.shift))
+        return pointwise(narrow + self.waves(narrow), self.expand.weight)
+
+
+def _settle_door(transform: SpectralTransform, _: object) -> None:
+    weight, shift = _with_norm(transform.condense.weight, transform.norm)
+    transform.narrowing = weight.contiguous(memory_format=torch.channels_last)
+    transform.shift = shift
 
 
 class FastFourierConvolution(nn.Module):
@@ -230,14 +278,24 @@ class FastFourierConvolution(nn.Module):
         self.global_to_global = SpectralTransform(wide)
         self.local_norm = AdaIN(local, SPEECH)
         self.global_norm = AdaIN(wide, SPEECH)
+        self.register_load_state_dict_post_hook(_settle_convolutions)
 
     def forward(self, near: Tensor, far: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
         """Map local (B, C / 4, H, W) and global features (B, 3C / 4, H, W) to the same shapes."""
         padded, padded_far = (F.pad(x, (1, 1, 1, 1), mode="reflect") for x in (near, far))
-        near = self.local_to_local(padded).add_(self.global_to_local(padded_far))
-        far = self.global_to_global(far).add_(self.local_to_global(padded))
+        near = convolve(padded, self.local_to_local.weight).add_(
+            convolve(padded_far, self.global_to_local.weight)
+        )
+        far = self.global_to_global(far).add_(convolve(padded, self.local_to_global.weight))
         near, far = self.local_norm(near, speech), self.global_norm(far, speech)
         return F.leaky_relu_(near, FFC_SLOPE), F.leaky_relu_(far, FFC_SLOPE)
+
+
+def _settle_convolutions(layer: FastFourierConvolution, _: object) -> None:
+    """Lay channels last in memory, as the features have them on a CPU."""
+    convolutions = (layer.local_to_local, layer.local_to_global, layer.global_to_local)
+    for each in (*convolutions, layer.global_to_global.expand):
+        each.weight.data = each.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 class Residual(nn.Module):
@@ -266,10 +324,16 @@ class DecoderLevel(nn.Module):
     def forward(self, x: Tensor, skip: Tensor, speech: Tensor) -> Tensor:
         """Map (B, channels, H, W) and (B, out_channels, 2H, 2W) to the latter's shape."""
         local = x.shape[1] // 4
-        near, far = x[:, :local].contiguous(), x[:, local:].contiguous()
+        order = features_order(x.device)
+        near, far = (part.contiguous(memory_format=order) for part in (x[:, :local], x[:, local:]))
         for residual in self.residuals:
             near, far = residual(near, far, speech)
         return self.jump(skip) + self.up(torch.cat([near, far], dim=1))
+
+
+def features_order(device: torch.device) -> torch.memory_format:
+    """How a decoder level's residuals have their features in memory: on a CPU with channels last."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
 class LNet(nn.Module):
@@ -292,7 +356,7 @@ class LNet(nn.Module):
         Under autocast to fp16 the Fourier units, the sums of the residuals and the last convolution stay
         in fp32. Under autocast to bf16 everything does: 54 layers in 8 bits leave 34 dB of the picture.
         """
-        if _computed_in(mel) == torch.bfloat16:
+        if computed_in(mel) == torch.bfloat16:
             with full_precision(mel.device):
                 return self._draw(mel.float(), face.float())
         return self._draw(mel, face)
@@ -306,70 +370,77 @@ class LNet(nn.Module):
             return torch.sigmoid(self.final(x.float()))
 
 
-def _computed_in(x: Tensor) -> torch.dtype:
-    """The type that products with a tensor have here, be it by autocast or by its own."""
-    one = x.new_ones(1, 1)
-    return (one @ one).dtype
-
-
-# Fourier transforms over rows and columns, orthonormal. A spectrum is (B, 2C, H, W / 2 + 1): channel 2c
-# holds the real part of c, channel 2c + 1 the imaginary one.
+# Fourier transforms over rows and columns, orthonormal. A spectrum is (B, 2C, H, W / 2 + 1): the real parts
+# of all channels, then the imaginary ones.
 
 
 def fast_spectrum(x: Tensor) -> Tensor:
     """Transform (B, C, H, W) to its spectrum."""
     waves = torch.fft.rfft2(x, norm="ortho")
-    return torch.stack([waves.real, waves.imag], dim=2).flatten(1, 2)
+    return torch.cat([waves.real, waves.imag], dim=1)
 
 
 def fast_picture(parts: Tensor, width: int) -> Tensor:
     """Transform a spectrum back to (B, C, H, width)."""
-    real, imaginary = parts.unflatten(1, (-1, 2)).unbind(2)
-    waves = torch.complex(real, imaginary)
+    waves = torch.complex(*parts.chunk(2, dim=1))
     return torch.fft.irfft2(waves, s=(parts.shape[2], width), norm="ortho")
 
 
 def matrix_spectrum(x: Tensor) -> Tensor:
     """The same as `fast_spectrum` in products with real matrices, for devices without complex numbers."""
-    columns = x @ _cosines_and_sines(x.shape[3], x.device)  # (B, C, H, real and imaginary W / 2 + 1)
-    parts = columns.unflatten(3, (2, -1)).transpose(2, 3).flatten(2, 3)  # (B, C, 2H, W / 2 + 1)
-    turned = _turn(x.shape[2], x.device) @ parts
-    return turned.unflatten(2, (2, -1)).flatten(1, 2)
+    batch, channels, height, width = x.shape
+    pixels = x.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
+    columns = _complex_columns(height, x.device) @ pixels  # (B, 2H, WC), an imaginary row after each real
+    parts = _half_of_rows(width, x.device) @ columns.view(batch * height, 2 * width, channels)
+    return parts.view(batch, height, -1, 2 * channels).permute(0, 3, 1, 2)
 
 
 def matrix_picture(parts: Tensor, width: int) -> Tensor:
     """The same as `fast_picture` in products with real matrices."""
-    height = parts.shape[2]
-    turned = _turn(height, parts.device).mT @ parts.unflatten(1, (-1, 2)).flatten(2, 3)
-    columns = (
-        turned.unflatten(2, (2, -1)).transpose(2, 3).flatten(3)
-    )  # (B, C, H, real and imaginary W / 2 + 1)
-    # Only half of the columns are kept; all but the first and, of an even width, the last stand for two.
-    twice = torch.full((columns.shape[3] // 2,), 2.0, device=parts.device)
-    twice[0] = 1.0
+    batch, channels, height, half = parts.shape
+    channels //= 2
+    rows = parts.permute(0, 2, 3, 1).reshape(batch * height, 2 * half, channels)
+    columns = _whole_rows(width, parts.device) @ rows  # (BH, 2W, C), all imaginary ones last
+    pixels = _complex_columns(height, parts.device).mT @ columns.view(batch, 2 * height, width * channels)
+    return pixels.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+@cache
+def _complex_columns(height: int, device: torch.device) -> Tensor:
+    """From real columns to their spectrum, (2 height, height): an imaginary row after each real one."""
+    cosine, sine = _waves(height)
+    return torch.stack([cosine, -sine], dim=1).flatten(0, 1).float().to(device)
+
+
+@cache
+def _half_of_rows(width: int, device: torch.device) -> Tensor:
+    """From complex rows to half of their spectrum, (2 (width / 2 + 1), 2 width).
+
+    Of the rows all real parts come first; of their spectrum each imaginary part follows the real one.
+    """
+    return _row_waves(width).flatten(0, 1).float().to(device)
+
+
+@cache
+def _whole_rows(width: int, device: torch.device) -> Tensor:
+    """From half of a spectrum back to complex rows, (2 width, 2 (width / 2 + 1))."""
+    waves = 2 * _row_waves(width)  # each but the first and, of an even width, the last stands for two
+    waves[0] /= 2
     if width % 2 == 0:
-        twice[-1] = 1.0
-    return columns @ (_cosines_and_sines(width, parts.device) * twice.repeat(2)).mT
+        waves[-1] /= 2
+    return waves.flatten(0, 1).mT.contiguous().float().to(device)
 
 
-@cache
-def _cosines_and_sines(width: int, device: torch.device) -> Tensor:
-    """From real rows to half of their spectrum, (width, 2 (width / 2 + 1)): all cosines first."""
-    angles = _angles(width)[:, : width // 2 + 1]
-    return (torch.cat([angles.cos(), -angles.sin()], dim=1) / width**0.5).float().to(device)
+def _row_waves(width: int) -> Tensor:
+    cosine, sine = (wave[: width // 2 + 1] for wave in _waves(width))
+    return torch.stack([torch.cat([cosine, sine], dim=1), torch.cat([-sine, cosine], dim=1)], dim=1)
 
 
-@cache
-def _turn(height: int, device: torch.device) -> Tensor:
-    """A complex transform of columns, (2 height, 2 height), real parts above imaginary ones; orthogonal."""
-    cosine, sine = _angles(height).cos(), _angles(height).sin()
-    matrix = torch.cat([torch.cat([cosine, sine], dim=1), torch.cat([-sine, cosine], dim=1)])
-    return (matrix / height**0.5).float().to(device)
-
-
-def _angles(size: int) -> Tensor:
+def _waves(size: int) -> tuple[Tensor, Tensor]:
+    """Orthonormal cosines and sines (size, size) in fp64."""
     steps = torch.arange(size, dtype=torch.float64)
-    return 2 * math.pi / size * (torch.outer(steps, steps) % size)
+    angles = 2 * math.pi / size * (torch.outer(steps, steps) % size)
+    return angles.cos() / size**0.5, angles.sin() / size**0.5
 
 
 Transforms = tuple[Callable[[Tensor], Tensor], Callable[[Tensor, int], Tensor]]

@@ -12,7 +12,13 @@ import recipe
 import torch
 from recordings import Recording, load_recording
 from retalk_nodes.models import checkpoint, lnet
-from retalk_nodes.models.layers import convolve_repeated
+from retalk_nodes.models.layers import (
+    convolve,
+    convolve_repeated,
+    convolve_to_few,
+    pointwise,
+    repeating_filters,
+)
 from retalk_nodes.models.lnet import FAST, LAYOUT, MATRICES, LNet
 from torch import Tensor
 from torch.nn import functional as F
@@ -85,6 +91,17 @@ def test_network_repeats_the_recorded_output_with_matrices_for_fft(
     recorded.assert_matches(run(network, *recorded.inputs.values()))
 
 
+def test_network_repeats_the_recorded_output_with_fft_and_pictures_in_order(
+    network: LNet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU does."""
+    monkeypatch.setattr(lnet, "SMALL", 0)
+    monkeypatch.setattr(lnet, "features_order", lambda _: torch.contiguous_format)
+    recorded = load_recording("lnet", whole=False)
+
+    recorded.assert_matches(run(network, *recorded.inputs.values()))
+
+
 def test_network_agrees_with_the_plain_formulas_for_other_weights(tmp_path: Path) -> None:
     path = recipe.recipe_weights("lnet", 1, tmp_path)
     mel, face = inputs(1)
@@ -139,11 +156,27 @@ def test_a_device_without_complex_numbers_gets_matrices() -> None:
     assert lnet.transforms(torch.device("cpu")) is FAST
 
 
+@pytest.mark.parametrize("outputs", [4, 40], ids=["fewer filters than pixels", "more"])
+def test_all_convolutions_give_the_same(outputs: int) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 5, 6, 5), torch.randn(outputs, 5, 3, 3)
+    wide, bias = torch.randn(2, 5, 7, 7), torch.randn(2)
+    last = [tensor.contiguous(memory_format=torch.channels_last) for tensor in (x, weight)]
+
+    torch.testing.assert_close(convolve(*last), F.conv2d(x, weight), rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        pointwise(x, weight[:, :, :1, :1]), F.conv2d(x, weight[:, :, :1, :1]), rtol=0, atol=1e-4
+    )
+    torch.testing.assert_close(
+        convolve_to_few(x, wide, bias), F.conv2d(x, wide, bias, padding=3), rtol=0, atol=1e-4
+    )
+
+
 def test_repeated_pixels_need_not_exist() -> None:
     torch.manual_seed(0)
     x, weight, bias = torch.randn(2, 5, 7, 6), torch.randn(4, 5, 3, 3), torch.randn(4)
 
-    doubled = convolve_repeated(x, weight, bias)
+    doubled = convolve_repeated(x, repeating_filters(weight), bias)
 
     expected = F.conv2d(F.interpolate(x, scale_factor=2.0, mode="nearest"), weight, bias)
     torch.testing.assert_close(doubled, expected, rtol=0, atol=1e-4)
