@@ -21,6 +21,8 @@ from .layers import (
     UpBlock,
     convolve_to_few,
     full_precision,
+    lay_channels_last,
+    order_for,
 )
 
 STYLE = 256  # numbers that describe a window of coefficients
@@ -188,7 +190,11 @@ class StyledResidual(nn.Module):
 
 
 class Editor(nn.Module):
-    """Repairs what the warp tore: an hourglass over the given and the warped picture."""
+    """Repairs what the warp tore: an hourglass over the given and the warped picture.
+
+    On a CPU its features have their channels last; the flow's don't, because such convolutions sum up with
+    more rounding, and the flow's rounding moves pixels.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -198,10 +204,12 @@ class Editor(nn.Module):
             EditorDecoderLevel(*widths) for widths in ((256, 256), (256, 128), (128, 64))
         )
         self.final = FinalBlock(64)
+        self.register_load_state_dict_post_hook(lay_channels_last)
 
     def forward(self, picture: Tensor, warped: Tensor, style: Tensor) -> Tensor:
         """Pictures (B, 3, 256, 256) RGB in [-1, 1] and style (B, 256, 1) to a picture like them."""
-        features = [self.first(torch.cat([picture, warped], dim=1))]
+        both = torch.cat([picture, warped], dim=1)
+        features = [self.first(both.contiguous(memory_format=order_for(both.device)))]
         for down in self.down:
             features.append(down(features[-1]))
         x = features.pop()  # (B, 256, 32, 32)

@@ -32,9 +32,15 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        # One group of all channels is that very norm, in a quarter of layer_norm's time. Contiguous: with
-        # channels last torch takes the variance as a difference of large squares on a CPU.
-        return F.group_norm(x.contiguous(), 1, self.weight.flatten(), self.bias.flatten(), EPSILON)
+        if not lies_channels_last(x):
+            # One group of all channels is that very norm, in a quarter of layer_norm's time.
+            return F.group_norm(x.contiguous(), 1, self.weight.flatten(), self.bias.flatten(), EPSILON)
+        # With channels last torch takes the variance as a difference of large squares on a CPU. So it is
+        # shown a single channel.
+        batch, channels, height, width = x.shape
+        flat = x.permute(0, 2, 3, 1).reshape(batch, 1, -1)
+        normed = F.group_norm(flat, 1, eps=EPSILON).view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return torch.addcmul(self.bias, normed, self.weight, out=normed)
 
 
 class AdaIN(nn.Module):
@@ -50,12 +56,12 @@ class AdaIN(nn.Module):
         """Map (B, C, H, W) to the same shape; the style holds `features` numbers a picture, in any shape."""
         hidden = F.relu(self.hidden(style.flatten(1)))
         scale, shift = 1 + self.scale(hidden), self.shift(hidden)  # (B, C) each
-        if x.is_contiguous():
+        if not lies_channels_last(x):
             # With the batch folded into the channels, norm, scale and shift are one pass over the memory.
-            folded = x.view(1, -1, *x.shape[2:])
+            folded = x.contiguous().view(1, -1, *x.shape[2:])
             normed = F.group_norm(folded, folded.shape[1], scale.flatten(), shift.flatten(), EPSILON)
             return normed.view(x.shape)
-        # So they are with channels last as the batch norm of a single picture, as if in training.
+        # With channels last, so they are as the batch norm of a single picture, as if in training.
         return torch.cat([_norm_one(*each) for each in zip(x.split(1), scale, shift, strict=True)])
 
 
@@ -120,7 +126,8 @@ class UpBlock(ConvolutionBlock):
 
 
 def _settle_filters(block: UpBlock, _: object) -> None:
-    block.filters = repeating_filters(block.convolution.weight.detach())
+    filters = repeating_filters(block.convolution.weight.detach())
+    block.filters = filters.contiguous(memory_format=torch.channels_last)
 
 
 class FinalBlock(nn.Module):
@@ -135,7 +142,7 @@ class FinalBlock(nn.Module):
         return convolve_to_few(x, self.convolution.weight, self.convolution.bias)
 
 
-def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Convolve (B, channels, H, W) with wide filters (out, channels, K, K) and zeros around.
 
     Convolutions compute 16 filters or more at a time, and there are two or three. So each column of a
@@ -147,10 +154,10 @@ def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     columns = weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)  # (K out, channels, K, 1)
     padded = F.pad(x, (margin, margin, margin, margin)).contiguous(memory_format=torch.channels_last)
     parts = F.conv2d(padded, columns).unflatten(1, (weight.shape[3], -1))
-    total = parts[:, 0, ..., :width] + bias.view(-1, 1, 1)
+    total = parts[:, 0, ..., :width].contiguous().float()
     for shift in range(1, weight.shape[3]):
         total += parts[:, shift, ..., shift : shift + width]
-    return total.contiguous()
+    return total if bias is None else total.add_(bias.view(-1, 1, 1))
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -234,3 +241,20 @@ def computed_in(x: Tensor) -> torch.dtype:
     """The type that products with a tensor have here, be it by autocast or by its own."""
     one = x.new_ones(1, 1)
     return (one @ one).dtype
+
+
+def lies_channels_last(x: Tensor) -> bool:
+    """Whether features (B, C, H, W) on a CPU have a pixel's channels side by side, as its kernels like it."""
+    return x.device.type == "cpu" and x.stride(1) == 1 and x.shape[1] > 1
+
+
+def order_for(device: torch.device) -> torch.memory_format:
+    """How pictures enter a network on this device."""
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+def lay_channels_last(network: nn.Module, _: object) -> None:
+    """Order the weights of a network's convolutions like that too: a hook for when they are loaded."""
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last)

@@ -22,6 +22,8 @@ from .layers import (
     computed_in,
     convolve,
     full_precision,
+    lay_channels_last,
+    order_for,
     pointwise,
 )
 
@@ -278,7 +280,6 @@ class FastFourierConvolution(nn.Module):
         self.global_to_global = SpectralTransform(wide)
         self.local_norm = AdaIN(local, SPEECH)
         self.global_norm = AdaIN(wide, SPEECH)
-        self.register_load_state_dict_post_hook(_settle_convolutions)
 
     def forward(self, near: Tensor, far: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
         """Map local (B, C / 4, H, W) and global features (B, 3C / 4, H, W) to the same shapes."""
@@ -289,13 +290,6 @@ class FastFourierConvolution(nn.Module):
         far = self.global_to_global(far).add_(convolve(padded, self.local_to_global.weight))
         near, far = self.local_norm(near, speech), self.global_norm(far, speech)
         return F.leaky_relu_(near, FFC_SLOPE), F.leaky_relu_(far, FFC_SLOPE)
-
-
-def _settle_convolutions(layer: FastFourierConvolution, _: object) -> None:
-    """Lay channels last in memory, as the features have them on a CPU."""
-    convolutions = (layer.local_to_local, layer.local_to_global, layer.global_to_local)
-    for each in (*convolutions, layer.global_to_global.expand):
-        each.weight.data = each.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 class Residual(nn.Module):
@@ -324,16 +318,11 @@ class DecoderLevel(nn.Module):
     def forward(self, x: Tensor, skip: Tensor, speech: Tensor) -> Tensor:
         """Map (B, channels, H, W) and (B, out_channels, 2H, 2W) to the latter's shape."""
         local = x.shape[1] // 4
-        order = features_order(x.device)
+        order = order_for(x.device)
         near, far = (part.contiguous(memory_format=order) for part in (x[:, :local], x[:, local:]))
         for residual in self.residuals:
             near, far = residual(near, far, speech)
         return self.jump(skip) + self.up(torch.cat([near, far], dim=1))
-
-
-def features_order(device: torch.device) -> torch.memory_format:
-    """How a decoder level's residuals have their features in memory: on a CPU with channels last."""
-    return torch.channels_last if device.type == "cpu" else torch.contiguous_format
 
 
 class LNet(nn.Module):
@@ -345,6 +334,7 @@ class LNet(nn.Module):
         self.encoder = PictureEncoder()
         self.decoder = nn.ModuleList(DecoderLevel(*widths) for widths in ((1024, 256), (256, 128), (128, 64)))
         self.final = FinalBlock(64)
+        self.register_load_state_dict_post_hook(lay_channels_last)
 
     def forward(self, mel: Tensor, face: Tensor) -> Tensor:
         """Draw faces.
@@ -363,7 +353,7 @@ class LNet(nn.Module):
 
     def _draw(self, mel: Tensor, face: Tensor) -> Tensor:
         speech = self.speech(mel)
-        x, skips = self.encoder(face)
+        x, skips = self.encoder(face.contiguous(memory_format=order_for(face.device)))
         for level in self.decoder:
             x = level(x.float(), skips.pop(), speech)
         with full_precision(face.device):

@@ -96,7 +96,7 @@ def test_network_repeats_the_recorded_output_with_fft_and_pictures_in_order(
 ) -> None:
     """What a GPU does."""
     monkeypatch.setattr(lnet, "SMALL", 0)
-    monkeypatch.setattr(lnet, "features_order", lambda _: torch.contiguous_format)
+    monkeypatch.setattr(lnet, "order_for", lambda _: torch.contiguous_format)
     recorded = load_recording("lnet", whole=False)
 
     recorded.assert_matches(run(network, *recorded.inputs.values()))
