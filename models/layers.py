@@ -40,7 +40,7 @@ class LayerNorm2d(nn.Module):
         batch, channels, height, width = x.shape
         flat = x.permute(0, 2, 3, 1).reshape(batch, 1, -1)
         normed = F.group_norm(flat, 1, eps=EPSILON).view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return torch.addcmul(self.bias, normed, self.weight, out=normed)
+        return normed.mul_(self.weight).add_(self.bias)
 
 
 class AdaIN(nn.Module):
