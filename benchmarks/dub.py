@@ -53,7 +53,7 @@ def main() -> None:
             for times in (1, 10) if size == SIZES[0] else (1,):
                 clip = folder / f"{size[1]}x{size[0]}_{times}.mp4"
                 voice = folder / f"voice_{times}.wav"
-                seconds = _write_clip(clip, args.clip, size, times)
+                seconds = write_clip(clip, args.clip, size, times)
                 _write_voice(voice, args.voice, seconds)
                 peaks.append(_report(clip, voice, folder))
     print(f"\npeak memory, 10 times longer: {peaks[1] / peaks[0]:.3f} times")
@@ -78,7 +78,7 @@ def _report(clip: Path, voice: Path, folder: Path) -> float:
     return peak
 
 
-def _write_clip(path: Path, given: Path | None, size: tuple[int, int], times: int) -> Fraction:
+def write_clip(path: Path, given: Path | None, size: tuple[int, int], times: int) -> Fraction:
     frames = SHORT * RATE
     height, width = size
     source = None if given is None else [frame.pixels for frame in open_clip(given).frames(range(frames))]
