@@ -84,7 +84,7 @@ class LaplacianBlend(io.ComfyNode):
 class PasteBack(io.ComfyNode):
     """Put face crops back into their frames."""
 
-    REGIONS = ("lower half", "whole crop")
+    REGIONS = ("lower face", "whole face", "whole crop")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -102,9 +102,11 @@ class PasteBack(io.ComfyNode):
                 io.Combo.Input(
                     "region",
                     options=list(cls.REGIONS),
-                    default="lower half",
-                    tooltip="What of the crop shows where no mask is connected. The lower half has a soft "
-                    "seam across the cheeks, so that eyes and brows stay the frame's own.",
+                    default="lower face",
+                    tooltip="What of the crop shows where no mask is connected. lower face: inside the "
+                    "face's outline, below a soft seam across the cheeks, so that eyes, brows and all beside "
+                    "the face stay the frame's own; for the framing 'face' · whole face: inside the outline "
+                    "· whole crop: all of it, soft at its borders.",
                 ),
                 io.Int.Input("levels", default=0, min=0, max=6, tooltip=LEVELS_TIP),
                 io.Float.Input("colour_match", default=1.0, min=0.0, max=1.0, step=0.05, tooltip=COLOUR_TIP),
@@ -145,10 +147,14 @@ class PasteBack(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.crops import paste_back
         from ..retalk_core.lips import seam_mask
+        from ..retalk_core.masks import face_masks
 
         count = media.same_count(frames=frames, faces=faces, face_crops=face_crops)
         crops = media.pictures(faces, "faces").expand(count, -1, -1, -1)
-        where = seam_mask(crops.shape[1], keep_upper=region == "lower half")[None]
+        side = crops.shape[1]
+        where = seam_mask(side, keep_upper=False)[None]
+        if region != "whole crop":
+            where = face_masks(face_crops, side, keep_upper=region == "lower face")
         if mask is not None:
             where = media.masks(mask, crops.shape[1:3])
         kept = None if protect is None else media.masks(protect)

@@ -47,6 +47,7 @@ def take_rows(crops: FaceCrops, rows: Sequence[int] | np.ndarray) -> FaceCrops:
         frame_to_crop=crops.frame_to_crop[chosen],
         present=crops.present[chosen],
         weight=crops.weight[chosen],
+        outline=None if crops.outline is None else crops.outline[chosen],
     )
 
 

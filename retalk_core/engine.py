@@ -18,7 +18,8 @@ from .crops import SIDES, cut_crop, frame_faces, reframe, take_rows
 from .expression import EMOTIONS, action_units, edit_upper_face, neutralise_expression
 from .jobs import Job
 from .likeness import Likeness
-from .lips import enhance_identity, seam_mask, sync_lips
+from .lips import enhance_identity, sync_lips
+from .masks import face_masks
 from .memory import batch_size_for, free_memory
 from .networks import NetworkProvider
 from .options import Stages
@@ -153,8 +154,10 @@ class RetalkEngine:
         regions = [self._open(frame, row) for frame, row in zip(part.frames, part.rows, strict=True)]
         if self._stages.upper_face != "off":
             upper = self._edit_upper(part)
-            self._paste(part, regions, upper, "face", seam_mask(upper.shape[1], keep_upper=False))
-        self._paste(part, regions, redrawn, "face", self._seam(redrawn.shape[1]))
+            self._paste(part, regions, upper, "face", self._faces_of(part, upper, keep_upper=False))
+        # An edited upper face is not covered by the redrawn one.
+        keep_upper = self._stages.keep_upper or self._stages.upper_face != "off"
+        self._paste(part, regions, redrawn, "face", self._faces_of(part, redrawn, keep_upper))
         if self._stages.restore != "off":
             framing = RESTORER_FRAMING[self._restorer]
             restored, mouths = self._restore(part, regions, framing)
@@ -287,10 +290,9 @@ class RetalkEngine:
         return open_region(frame.pixels, [self._crops[framing].frame_to_crop[row] for framing in framings])
 
     def _paste(
-        self, part: Part, regions: Sequence[Region], crops: Tensor, framing: str, mask: Tensor
+        self, part: Part, regions: Sequence[Region], crops: Tensor, framing: str, masks: Tensor
     ) -> None:
-        """Blend crops (n, S, S, 3) into the regions under a mask (S, S), or one for each (n, S, S)."""
-        masks = mask.expand(len(crops), *mask.shape[-2:])
+        """Blend crops (n, S, S, 3) into the regions under masks (n, S, S)."""
         affines = self._crops[framing].frame_to_crop[part.rows]
         with self._timed("crop and paste"):
             for i, region in enumerate(regions):
@@ -299,9 +301,9 @@ class RetalkEngine:
                     crops[i], affines[i], masks[i], weight=weight, colour_match=self._stages.colour_match
                 )
 
-    def _seam(self, side: int) -> Tensor:
-        """Where a redrawn face (side, side) shows; an edited upper face is not covered by it."""
-        return seam_mask(side, keep_upper=self._stages.keep_upper or self._stages.upper_face != "off")
+    def _faces_of(self, part: Part, crops: Tensor, keep_upper: bool) -> Tensor:
+        """Where redrawn faces (n, S, S, 3) show, (n, S, S)."""
+        return face_masks(take_rows(self._crops["face"], part.rows), crops.shape[1], keep_upper=keep_upper)
 
     @contextmanager
     def _using(self, key: str, stage: str) -> Iterator[tuple[nn.Module, int]]:

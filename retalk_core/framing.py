@@ -66,9 +66,10 @@ def frame_faces(track: FaceTrack, framing: str) -> FaceCrops:
         nearest = nearest_present(torch.from_numpy(seen), track.shot).numpy()
         framed = _FRAMINGS[framing](track, seen)
         affines[nearest >= 0] = framed[nearest[nearest >= 0]]
-    return FaceCrops(
-        torch.from_numpy(affines.astype(np.float32)), framing, track.present, track.weight, track.frame_size
-    )
+    frame_to_crop = torch.from_numpy(affines.astype(np.float32))
+    oval = track.mesh[:, list(FACE_OVAL), :2].float()
+    outline = oval @ frame_to_crop[:, :, :2].mT + frame_to_crop[:, None, :, 2]
+    return FaceCrops(frame_to_crop, framing, track.present, track.weight, track.frame_size, outline)
 
 
 def _frame_portraits(track: FaceTrack, seen: np.ndarray) -> np.ndarray:
