@@ -78,7 +78,7 @@ class LaplacianBlend(io.ComfyNode):
             images.append(blended.images)
             support.append(blended.support)
             progress(i + 1, count)
-        return io.NodeOutput(media.image(torch.cat(images)), torch.cat(support))
+        return io.NodeOutput(media.image(torch.cat(images)), media.mask(torch.cat(support)))
 
 
 class PasteBack(io.ComfyNode):
@@ -169,4 +169,4 @@ class PasteBack(io.ComfyNode):
             colour_match=colour_match,
             progress=host.Bar()(),
         )
-        return io.NodeOutput(media.image(pasted.images), pasted.support)
+        return io.NodeOutput(media.image(pasted.images), media.mask(pasted.support))

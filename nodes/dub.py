@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import Input, io, ui
@@ -36,6 +35,13 @@ FACES = {  # the index from the left; -1: the largest
 }
 PAUSES = ("close", "keep_original")
 SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of the progress bar
+STAGES = {
+    "listen": "listening to the voice",
+    "track": "finding the face",
+    "fit": "reading its expression",
+    "dub": "dubbing",
+    "check": "looking at the result",
+}
 SUFFIXES = {"h264": ".mp4", "prores": ".mov", "ffv1": ".mkv"}
 GIGABYTE = 10**9
 AS_PRESET = "as preset"
@@ -204,7 +210,7 @@ class DubVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.pipeline import dub
 
-        more, bar = options or MoreOptions(), host.Bar(SHARES)
+        more, bar = options or MoreOptions(), _bar(cls)
         heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
         spoken = media.sound(voice)
         wanted = dub_options(
@@ -217,8 +223,11 @@ class DubVideo(io.ComfyNode):
         path = host.temporary_file(SUFFIXES[wanted.codec])
         networks = (models or host.HostNetworks()).with_precision(more.precision)
         with media.clip_of(video) as clip:
+            if protect is not None:
+                media.same_count(video=clip, protect=media.masks(protect))
             dubbed = dub(clip, spoken, path, wanted, networks, bar, show=bar.picture)
         report = _told(dubbed.report, more)
+        host.say(cls, report)
         sound = media.cut_sound(heard or spoken, wanted.start, dubbed.report.seconds_out)
         return io.NodeOutput(
             media.video(path),
@@ -226,12 +235,18 @@ class DubVideo(io.ComfyNode):
             media.picture(dubbed.chart),
             media.picture(dubbed.sheet),
             report,
-            ui=_shown(report, path),
+            ui=ui.PreviewText(report),
         )
+
+
+def _bar(node: type[io.ComfyNode]) -> host.Bar:
+    """A bar for a dub; the stage that begins shows on the node."""
+    return host.Bar(SHARES, lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
 
 
 def _told(report: Report, more: MoreOptions) -> str:
     """The report as text, with a line on what is kept for resuming."""
+    report.output = "video"  # the temporary file's name says nothing
     text = report.to_text()
     if more.resume_bytes and report.engine != "embedded":
         from ..retalk_core.jobs import list_jobs
@@ -240,12 +255,6 @@ def _told(report: Report, more: MoreOptions) -> str:
         kept = sum(job.size for job in jobs) / GIGABYTE
         text += f"\nkept for resuming: {kept:.2f} GB of {len(jobs)} dubs in {host.jobs_folder()}"
     return text
-
-
-def _shown(report: str, path: Path) -> dict[str, Any]:
-    """The report as text on the node, and the clip where browsers can play it."""
-    shown = dict(ui.PreviewText(report).as_dict())
-    return {**shown, **media.video_preview(path).as_dict()} if path.suffix == ".mp4" else shown
 
 
 def dub_options(
@@ -354,7 +363,7 @@ class DubFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.dub_pictures import dub_pictures
 
-        more, bar = options or MoreOptions(), host.Bar(SHARES)
+        more, bar = options or MoreOptions(), _bar(cls)
         heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
         spoken = media.sound(voice)
         wanted = dub_options(
@@ -366,16 +375,19 @@ class DubFrames(io.ComfyNode):
         )
         networks = (models or host.HostNetworks()).with_precision(more.precision)
         rate = media.exact_rate(_rate_of(fps, video_info))
+        if protect is not None:
+            media.same_count(images=images, protect=media.masks(protect))
         dubbed = dub_pictures(
             media.pictures(images, "images"), rate, spoken, wanted, networks, bar, host.stop_if_asked
         )
         report = dubbed.report.to_text()
+        host.say(cls, report)
         sound = media.cut_sound(heard or spoken, wanted.start, dubbed.seconds)
         return io.NodeOutput(
             media.image(dubbed.images),
             media.audio(sound.samples, sound.rate),
             float(len(dubbed.images) / dubbed.seconds),
-            dubbed.support,
+            media.mask(dubbed.support),
             report,
             ui=ui.PreviewText(report),
         )
@@ -440,7 +452,7 @@ class LipSyncPreview(io.ComfyNode):
             host.Bar(SHARES),
             host.stop_if_asked,
         )
-        return io.NodeOutput(media.image(dubbed.images), dubbed.support)
+        return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))
 
 
 class DubOptionsNode(io.ComfyNode):

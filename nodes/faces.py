@@ -113,12 +113,17 @@ class DetectFaces(io.ComfyNode):
 
         choice = face_choice(RULES[face], index, (x, y), mask)
         with media.clip_of(clip, fps) as source:
+            if mask is not None:
+                media.same_count(clip=source, mask=media.masks(mask))
             tracked = follow(source, choice, smooth)
             rows = range(len(source))
             sheet = overlay_sheet(source, tracked, rows)
             report = "\n".join(track_lines(describe_track(source, tracked, rows)))
+        host.say(cls, report)
         masks = face_masks(tracked.track, together=not isinstance(clip, Tensor))
-        return io.NodeOutput(tracked.track, masks, media.picture(sheet), report, ui=ui.PreviewText(report))
+        return io.NodeOutput(
+            tracked.track, media.mask(masks), media.picture(sheet), report, ui=ui.PreviewText(report)
+        )
 
 
 def face_choice(rule: str, index: int, point: tuple[int, int], mask: Tensor | None) -> FaceChoice:
@@ -423,4 +428,4 @@ class ReframeFaces(io.ComfyNode):
         reframed, covered = reframe(
             media.pictures(faces, "faces"), crops_from, crops_to, side=size or None, base=below
         )
-        return io.NodeOutput(media.image(reframed), covered)
+        return io.NodeOutput(media.image(reframed), media.mask(covered))

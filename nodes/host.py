@@ -17,6 +17,7 @@ import comfy.model_management as manager
 import comfy.model_patcher
 import comfy.utils
 import folder_paths
+from comfy_api.latest import io
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,20 +112,38 @@ def stoppable(network: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
+def say(node: type[io.ComfyNode], text: str) -> None:
+    """Show text on the face of a node that runs, where the editor is open. The node's schema shows text."""
+    server = sys.modules.get("server")
+    instance: Any = getattr(getattr(server, "PromptServer", None), "instance", None)
+    node_id = getattr(getattr(node, "hidden", None), "unique_id", None)
+    if node_id is not None and hasattr(instance, "send_progress_text"):
+        instance.send_progress_text(text, node_id, instance.client_id)
+
+
 class Bar:
     """The progress bar of the running node. Stages share it; telling it anything ends a stopped run."""
 
-    def __init__(self, shares: Mapping[str, float] | None = None) -> None:
-        """shares: of the stages, in their order, adding up to 1; None: there is only one, ''"""
+    def __init__(
+        self, shares: Mapping[str, float] | None = None, begins: Callable[[str], None] | None = None
+    ) -> None:
+        """Begin at 0.
+
+        shares: of the stages, in their order, adding up to 1; None: there is only one, ''
+        begins: is told each stage that begins
+        """
         self._bar = comfy.utils.ProgressBar(STEPS)
         self._shares = shares or {"": 1.0}
         self._shown = 0
         self._last_picture = 0.0
+        self._begins = begins
 
     def __call__(self, stage: str = "") -> Progress:
         """What is told how far a stage is. A stage without a share only lets the run be stopped."""
         names = list(self._shares)
         share = self._shares.get(stage, 0.0)
+        if self._begins is not None:
+            self._begins(stage)
         before = sum(self._shares[name] for name in names[: names.index(stage)]) if share else 0.0
 
         def tell(done: int, total: int | None) -> None:

@@ -227,4 +227,5 @@ class CheckModels(io.ComfyNode):
         from ..retalk_core.model_commands import survey_lines
 
         report = "\n".join(survey_lines(host.model_files()))
+        host.say(cls, report)
         return io.NodeOutput(report, ui=ui.PreviewText(report))

@@ -48,6 +48,11 @@ def image(found: Tensor) -> Tensor:
     return found.to(manager.intermediate_device(), intermediate() if intermediate else torch.float32)
 
 
+def mask(found: Tensor) -> Tensor:
+    """(T, H, W) as a MASK, where ComfyUI wants it."""
+    return found.to(manager.intermediate_device())
+
+
 def picture(pixels: np.ndarray) -> Tensor:
     """One RGB picture (H, W, 3) uint8 as an IMAGE."""
     return image(torch.from_numpy(pixels.astype(np.float32) / 255)[None])

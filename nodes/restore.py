@@ -62,7 +62,7 @@ class ParseFace(io.ComfyNode):
         from ..retalk_core.restore import parse_regions
 
         with host.running(parser) as (network, progress):
-            mask = parse_regions(
+            marked = parse_regions(
                 network,
                 media.pictures(faces, "faces"),
                 cls.REGIONS[region],
@@ -70,7 +70,7 @@ class ParseFace(io.ComfyNode):
                 batch_size=host.batch_size(parser, batch_size),
                 progress=progress,
             )
-        return io.NodeOutput(mask)
+        return io.NodeOutput(media.mask(marked))
 
 
 class RestoreFace(io.ComfyNode):

@@ -46,5 +46,6 @@ def node_schema(
         inputs=list(inputs),
         outputs=list(outputs),
         is_output_node=ends,
+        hidden=[io.Hidden.unique_id] if shows_text else None,
         **known(io.Schema, search_aliases=list(aliases), has_intermediate_output=shows_text and not ends),
     )

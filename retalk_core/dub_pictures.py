@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -60,6 +60,8 @@ def dub_pictures(
     Pictures are edited in 16 bit. What options say about files doesn't matter here.
     """
     clip = clip_of_pictures(pictures, rate, bit_depth=16)
+    if clip.is_still and options.constant_rate is None:
+        options = replace(options, constant_rate=rate)  # a still has no rate of its own
     if look is not None:
         clip = watched(clip, look)
     notes, choice, edited = Notes({}), choose_engine(options, networks), 0

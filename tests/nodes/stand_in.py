@@ -73,6 +73,7 @@ class Schema:
     outputs: list[Any] = field(default_factory=list)
     description: str = ""
     is_output_node: bool = False
+    hidden: list[Any] | None = None
 
 
 class NodeOutput:
@@ -183,6 +184,7 @@ def install(base: Path) -> Manager:
         Schema=Schema,
         ComfyNode=ComfyNode,
         NodeOutput=NodeOutput,
+        Hidden=SimpleNamespace(unique_id="UNIQUE_ID"),
         Custom=Socket,
         MultiType=MultiType,
         Int=IntSocket("INT"),

@@ -15,6 +15,7 @@ from scenes import babble, portrait, scenery, talking, write_clip, write_voice
 
 pytestmark = pytest.mark.comfy
 FOUND = checkouts() or [None]
+PLACES = ("face3d", "dnet", "lnet", "enet", "gfpgan", "gpen", "parser", "ganimation", "expression")
 FACE = {"engine": "embedded preview", "preset": "paper", "face": "largest", "voice_longer": "bounce"}
 FACE |= {"voice_shorter": "keep_clip", "pauses": "close"}
 
@@ -91,17 +92,24 @@ def test_a_mistake_shows_on_the_node_that_has_it(comfy: ComfyServer) -> None:
     ):
         (error,) = messages(comfy.run(prompt), "execution_error")
         assert error["node_id"] == "3" and words in error["exception_message"]
-    answer = comfy.post(
-        "/prompt",
-        {
-            "prompt": {
-                "1": {"class_type": "ReTalkLoadDNet", "inputs": {"file": "DNet.pt"}},
-                "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
-            }
-        },
-    )
-    (problem,) = answer["node_errors"]["1"]["errors"]
-    assert "D-Net was not found" in problem["details"]
+
+
+@pytest.mark.parametrize(
+    ("node", "inputs", "words"),
+    [
+        ("ReTalkLoadDNet", {"file": "DNet.pt"}, "D-Net was not found"),
+        ("ReTalkLoadModels", {**dict.fromkeys(PLACES, "auto"), "lnet": "gone.pth"}, "gone.pth is in none"),
+    ],
+)
+def test_a_missing_file_is_told_before_anything_runs(
+    comfy: ComfyServer, node: str, inputs: dict[str, str], words: str
+) -> None:
+    prompt = {
+        "1": {"class_type": node, "inputs": inputs},
+        "2": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    (problem,) = comfy.post("/prompt", {"prompt": prompt})["node_errors"]["1"]["errors"]
+    assert words in problem["details"]
 
 
 def test_a_dub_is_stopped_within_a_second_and_the_next_one_runs(comfy: ComfyServer) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from retalk_nodes.nodes import dub as dub_nodes
-from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
+from retalk_nodes.retalk_core.errors import CheckpointError, InputError, OptionError
 from retalk_nodes.retalk_core.options import DubOptions, Stages
 from retalk_nodes.retalk_core.video import open_clip
 from scenes import talking
@@ -45,13 +45,13 @@ def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, b
     assert kept["frames_out"] == 18 and kept["output"] == Path(video.file).name
 
 
-def test_the_report_and_the_clip_show_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
+def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
     node = nodes["ReTalkDubVideo"]
     given = {each.id: each.default for each in node.GET_SCHEMA().inputs[2:10]}
     shown = node.execute(
         video=VideoFromFile(str(talking_clip)), voice=voice(0.2), **{**given, "duration": 0.2}
-    ).ui
-    assert "5 frames" in shown["text"][0] and shown["images"][0][0].endswith(".mp4")
+    ).ui.as_dict()
+    assert shown["text"][0].startswith("video: 5 frames")
 
 
 def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
@@ -101,6 +101,15 @@ def test_a_given_track_and_what_is_protected_are_kept_to(nodes: Nodes, frames: T
     )
     assert torch.equal(images[:5], frames[:5]) and torch.equal(images[:, :, :78], frames[:, :, :78])
     assert not torch.equal(images[5:, :, 80:], frames[5:, :, 80:])
+    with pytest.raises(InputError, match="protect holds 3 frames, but images holds 10"):
+        run(
+            nodes,
+            "ReTalkDubFrames",
+            images=frames,
+            voice=voice(0.2),
+            fps=25.0,
+            protect=left.expand(3, 40, 40),
+        )
     with pytest.raises(OptionError, match="track is of 10 frames of 160x160, but the clip has 6"):
         run(nodes, "ReTalkDubFrames", images=frames[:6], voice=voice(0.2), fps=25.0, face_track=track)
 
@@ -112,6 +121,11 @@ def test_the_frame_rate_is_never_guessed(nodes: Nodes, frames: Tensor) -> None:
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2))
     with pytest.raises(OptionError, match="Both of fps and video_info"):
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2), fps=25.0, video_info=info)
+
+
+def test_a_still_picture_speaks_at_the_rate_that_is_given(nodes: Nodes, frames: Tensor) -> None:
+    images, _, fps, *_ = run(nodes, "ReTalkDubFrames", images=frames[:1], voice=voice(0.4), fps=30.0)
+    assert len(images) == 12 and fps == 30
 
 
 def test_a_soundtrack_is_heard_in_place_of_the_voice(nodes: Nodes, frames: Tensor) -> None:

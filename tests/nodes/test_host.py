@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,6 +46,18 @@ def test_a_bar_goes_from_stage_to_stage_and_never_back(manager: Manager) -> None
     bar("unknown")(1, 1)
     bar("dub")(3, 3)
     assert ProgressBar.last is not None and ProgressBar.last.shown == [125, 500, 500, 1000]
+
+
+def test_text_shows_on_the_node_that_runs_for_whoever_queued_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[object, ...]] = []
+    instance = SimpleNamespace(send_progress_text=lambda *what: sent.append(what), client_id="me")
+    running = SimpleNamespace(hidden=SimpleNamespace(unique_id="5:3"))
+    host.say(running, "nobody listens")  # type: ignore[arg-type]
+    monkeypatch.setitem(
+        sys.modules, "server", SimpleNamespace(PromptServer=SimpleNamespace(instance=instance))
+    )
+    host.say(running, "dubbing …")  # type: ignore[arg-type]
+    assert sent == [("dubbing …", "5:3", "me")]
 
 
 def test_telling_a_bar_anything_ends_a_stopped_run(manager: Manager) -> None:
