@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint import Layout
-from .layers import convolve_repeated, repeating_filters
+from .layers import convolve_repeated, pointwise, repeating_filters
 
 SIDE = 384  # of the picture, in pixels
 MOUTH_SIDE = 96  # of L-Net's
@@ -55,7 +55,7 @@ class StyleDownBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, H / 2, W / 2)."""
         inner = F.avg_pool2d(_leaky(self.look(x)), 2)
-        return self.skip(F.avg_pool2d(x, 2)).add_(_leaky(self.widen(inner)))
+        return pointwise(F.avg_pool2d(x, 2), self.skip.weight).add_(_leaky(self.widen(inner)))
 
 
 class StyleEncoder(nn.Module):
@@ -234,10 +234,15 @@ def draw_noise(seed: int, batch: int = 1, device: torch.device | str = "cpu") ->
     return [torch.randn(batch, 1, side, side, generator=generator).to(device) for side in NOISE_SIDES]
 
 
-def blur(x: Tensor, bias: Tensor) -> Tensor:
-    """Weigh neighbours 1, 2, 1 each way and add a bias (C,): (B, C, H, W) to (B, C, H - 2, W - 2)."""
+def blur(x: Tensor, bias: Tensor | None, gain: Tensor | None = None) -> Tensor:
+    """Weigh neighbours 1, 2, 1 each way, multiply by a gain (C,) and add a bias (C,).
+
+    Maps (B, C, H, W) to (B, C, H - 2, W - 2).
+    """
     taps = x.new_tensor([0.25, 0.5, 0.25])
     kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 3, 3)
+    if gain is not None:
+        kernel = kernel * gain.view(-1, 1, 1, 1)
     return F.conv2d(x, kernel, bias, groups=x.shape[1])
 
 

@@ -22,12 +22,12 @@ def loaded(network: N, layout: checkpoint.Layout, name: str, folder: Path, seed:
 
 
 def run(network: nn.Module, picture: Tensor, parts: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """What the named parts give for a picture, and under "" what the network gives."""
+    """What the named parts give for a picture, the last if it is several; under "" what the network gives."""
     seen: dict[str, Tensor] = {}
 
     def note(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-        def hook(_: nn.Module, given: object, result: Tensor) -> None:
-            seen.setdefault(name, result.clone())
+        def hook(_: nn.Module, given: object, result: Tensor | tuple[Tensor, ...]) -> None:
+            seen.setdefault(name, (result if isinstance(result, Tensor) else result[-1]).clone())
 
         return hook
 
