@@ -656,6 +656,7 @@ def _stage_inputs() -> list[Any]:
             default=-1,
             min=-1,
             max=2**31 - 1,
+            control_after_generate=False,  # else the editor changes what is called a seed after each run
             tooltip="Of the fine noise that E-Net can add to skin. -1: no noise.",
             **ADVANCED,
         ),

@@ -93,8 +93,7 @@ class Expression(io.ComfyNode):
         if template == "from coefficients":
             if coefficients is None:
                 raise OptionError("Connect the coefficients whose expression is wanted, from Fit 3DMM.")
-            present = torch.ones(len(coefficients), dtype=torch.bool)
-            wanted = calm_expression(coefficients, present)
+            wanted = calm_expression(coefficients, _shown(coefficients)[0])
         elif template != "own calm":
             wanted = _stored(template, file)
         return io.NodeOutput(Wanted(wanted, strength, parse_numbers(edits)))
@@ -147,11 +146,6 @@ class NeutraliseExpression(io.ComfyNode):
                 sockets.Expression.Input("expression", tooltip="The expression to give them."),
                 sockets.DNet.Input("dnet", tooltip="From Load D-Net."),
                 io.Int.Input("batch_size", default=0, min=0, max=256, tooltip=BATCH_TIP, **ADVANCED),
-                sockets.FaceTrack.Input(
-                    "face_track",
-                    optional=True,
-                    tooltip="Where cuts are and faces are missing. Without it the clip is one shot.",
-                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -169,15 +163,12 @@ class NeutraliseExpression(io.ComfyNode):
         expression: types.Expression,
         dnet: host.HostedNetwork,
         batch_size: int,
-        face_track: types.FaceTrack | None = None,
     ) -> io.NodeOutput:
         from ..retalk_core.expression import neutralise_expression, resolve_expression
 
         given = media.pictures(faces, "faces")
-        track = {} if face_track is None else {"face_track": face_track}
-        count = media.same_count(coefficients=coefficients, faces=given, **track)
-        present = torch.ones(count, dtype=torch.bool) if face_track is None else face_track.present
-        shot = torch.zeros(count, dtype=torch.int64) if face_track is None else face_track.shot
+        count = media.same_count(coefficients=coefficients, faces=given)
+        present, shot = _shown(coefficients)
         with host.running(dnet) as (network, progress):
             neutral = neutralise_expression(
                 network,
@@ -189,6 +180,15 @@ class NeutraliseExpression(io.ComfyNode):
                 progress=progress,
             )
         return io.NodeOutput(media.image(neutral))
+
+
+def _shown(coefficients: types.Coefficients) -> tuple[Tensor, Tensor]:
+    """Which rows show the face (T,), and the rows' shots (T,); where they don't know, all and one."""
+    count, present, shot = len(coefficients), coefficients.present, coefficients.shot
+    return (
+        torch.ones(count, dtype=torch.bool) if present is None else present,
+        torch.zeros(count, dtype=torch.int64) if shot is None else shot,
+    )
 
 
 class EditUpperFace(io.ComfyNode):

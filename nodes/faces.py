@@ -403,10 +403,21 @@ class ReframeFaces(io.ComfyNode):
                     tooltip="Crops in the wanted framing, for what the faces don't cover. Without it their "
                     "edge is repeated there.",
                 ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Drawn in the given crops, by Parse Face for instance: it is brought along. One, "
+                    "or one for each face.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="faces", tooltip="The same faces in the wanted framing."),
                 io.Mask.Output(display_name="covered", tooltip="Where the given faces cover the result."),
+                io.Mask.Output(
+                    display_name="mask",
+                    tooltip="The mask in the wanted framing, black where the crops didn't reach. Without a "
+                    "mask: what the faces cover.",
+                ),
             ],
         )
 
@@ -419,13 +430,17 @@ class ReframeFaces(io.ComfyNode):
         crops_to: FaceCrops,
         size: int,
         base: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.crops import reframe
+        from ..retalk_core.crops import reframe, reframe_masks
 
-        given: dict[str, Sized] = {"faces": faces, "crops_from": crops_from, "crops_to": crops_to}
-        count = media.same_count(**given if base is None else {**given, "base": base})
+        drawn = None if mask is None else media.masks(mask)
+        given: dict[str, Sized | None] = {"faces": faces, "crops_from": crops_from, "crops_to": crops_to}
+        given |= {"base": base, "mask": drawn}
+        count = media.same_count(**{name: each for name, each in given.items() if each is not None})
         below = None if base is None else media.pictures(base, "base").expand(count, -1, -1, -1)
         reframed, covered = reframe(
             media.pictures(faces, "faces"), crops_from, crops_to, side=size or None, base=below
         )
-        return io.NodeOutput(media.image(reframed), media.mask(covered))
+        moved = covered if drawn is None else reframe_masks(drawn, crops_from, crops_to, side=size or None)
+        return io.NodeOutput(media.image(reframed), media.mask(covered), media.mask(moved))

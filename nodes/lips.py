@@ -94,6 +94,7 @@ class EnhanceIdentity(io.ComfyNode):
                     default=-1,
                     min=-1,
                     max=2**31 - 1,
+                    control_after_generate=False,  # else the editor changes a seed after each run
                     tooltip="Of the fine noise that E-Net can add to skin, the same in every frame. -1: no "
                     "noise.",
                 ),

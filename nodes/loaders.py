@@ -69,7 +69,12 @@ class _LoadNetwork(io.ComfyNode):
                     tooltip="From models/retalk or another pack's folder. Check Models says how to get one.",
                 )
             ],
-            outputs=[cls.SOCKET.Output(display_name=cls.KEYS[0], tooltip="The network, for its stage.")],
+            outputs=[
+                cls.SOCKET.Output(
+                    display_name=cls.SOCKET.io_type.removeprefix("RETALK_").lower(),
+                    tooltip="The network, for its stage.",
+                )
+            ],
         )
 
     @classmethod

@@ -31,6 +31,7 @@ __all__ = [
     "paste_back",
     "paste_crop",
     "reframe",
+    "reframe_masks",
     "take_rows",
 ]
 
@@ -155,6 +156,20 @@ def reframe(
         if base is not None:
             reframed[i] = torch.lerp(base[i].cpu().float(), reframed[i], covered[i][..., None])
     return reframed, covered
+
+
+def reframe_masks(masks: Tensor, source: FaceCrops, target: FaceCrops, *, side: int | None = None) -> Tensor:
+    """Bring masks that were drawn in one framing to another; black where the source doesn't reach.
+
+    masks:   (T, S, S) or (1, S, S) in the framing of `source`
+    side:    of the result; None takes what the target's network was trained with
+    returns: (T, side, side)
+    raises:  InputError if the numbers of masks and crops differ
+    """
+    side = SIDES[target.framing] if side is None else side
+    pictures = masks.expand(len(source) if len(masks) == 1 else -1, -1, -1)[..., None].expand(-1, -1, -1, 3)
+    black = torch.zeros(len(pictures), side, side, 3)
+    return reframe(pictures, source, target, side=side, base=black)[0][..., 0]
 
 
 def _coverage(to_source: np.ndarray, side: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..models.parsing import FaceParser
 from .batches import device_of
-from .crops import SIDES, cut_crop, frame_faces, reframe, take_rows
+from .crops import SIDES, cut_crop, frame_faces, reframe, reframe_masks, take_rows
 from .expression import EMOTIONS, action_units, edit_upper_face, neutralise_expression
 from .jobs import Job
 from .likeness import Likeness
@@ -269,9 +269,7 @@ class RetalkEngine:
         with self._using("parser", "parse") as (parser, batch):
             assert isinstance(parser, FaceParser)
             found = parse_regions(parser, faces, batch_size=batch, progress=self._beat)
-        pictures = found[..., None].expand(-1, -1, -1, 3)
-        black = torch.zeros(len(found), SIDES[framing], SIDES[framing], 3)
-        return reframe(pictures, close, aligned, side=SIDES[framing], base=black)[0][..., 0]
+        return reframe_masks(found, close, aligned, side=SIDES[framing])
 
     # Crops and regions
 

@@ -57,10 +57,18 @@ class IntSocket(Socket):
         min: int | None = None,
         max: int | None = None,
         step: int | None = None,
+        control_after_generate: bool | None = None,
         force_input: bool | None = None,
     ) -> SimpleNamespace:
         return SimpleNamespace(
-            id=id, io_type="INT", optional=optional, tooltip=tooltip, default=default, min=min, max=max
+            id=id,
+            io_type="INT",
+            optional=optional,
+            tooltip=tooltip,
+            default=default,
+            min=min,
+            max=max,
+            control_after_generate=control_after_generate,
         )
 
 

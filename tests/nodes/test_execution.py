@@ -124,16 +124,29 @@ def test_faces_are_cut_reframed_and_put_back(nodes: Nodes, frames: Tensor, track
         nodes, "ReTalkCropFaces", images=frames, face_track=track, framing="portrait", size=128
     )
     assert small.shape == (12, 128, 128, 3)
-    reframed, covered = run(
+    reframed, covered, mask = run(
         nodes, "ReTalkReframeFaces", faces=small, crops_from=portrait, crops_to=crops, base=faces
     )
     assert reframed.shape == (12, 384, 384, 3) and covered.shape == (12, 384, 384)
+    assert torch.equal(mask, covered)
     assert (reframed - faces).abs().mean() < 0.02
     pasted, support = run(nodes, "ReTalkPasteBack", frames=frames, faces=1 - faces, face_crops=crops)
     assert torch.equal(pasted[support == 0], frames[support == 0])
     assert (pasted - frames).abs()[support == 1].mean() > 0.05
     with pytest.raises(InputError, match="faces holds 4 frames, but frames holds 12"):
         run(nodes, "ReTalkPasteBack", frames=frames, faces=faces[:4], face_crops=crops)
+
+
+def test_a_mask_is_brought_along(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
+    faces, close = run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
+    _, wide = run(nodes, "ReTalkCropFaces", images=frames, face_track=track, framing="portrait")
+    white = {"faces": faces, "crops_from": close, "crops_to": wide, "mask": torch.ones(1, 64, 64)}
+    _, covered, mask = run(nodes, "ReTalkReframeFaces", **white, size=128)
+    assert mask.shape == (12, 128, 128)
+    torch.testing.assert_close(mask, covered)  # black where the closer crops don't reach
+    assert 0.1 < mask.mean() < 0.9
+    with pytest.raises(InputError, match="mask holds 5 frames, but faces holds 12"):
+        run(nodes, "ReTalkReframeFaces", **{**white, "mask": torch.ones(5, 8, 8)})
 
 
 def test_what_is_protected_stays(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
@@ -238,7 +251,6 @@ def test_coefficients_are_read_and_expressions_neutralised(
         coefficients=coefficients,
         expression=expression,
         dnet=hosted("dnet", Answer(draw)),
-        face_track=track,
     )
     torch.testing.assert_close(neutral, portraits, atol=1e-5, rtol=0)
     windows = torch.cat(seen)

@@ -65,6 +65,14 @@ def test_every_choice_offers_its_default(nodes: dict[str, Any]) -> None:
                 assert getattr(each, "default", each.options[0]) in each.options, (name, each.id)
 
 
+def test_the_editor_changes_no_number_by_itself(nodes: dict[str, Any]) -> None:
+    """It would after each run, where a number is called a seed and says nothing of it."""
+    for name, node in nodes.items():
+        for each in node.GET_SCHEMA().inputs:
+            if each.id in ("seed", "noise_seed"):
+                assert each.control_after_generate is False, name
+
+
 def test_keywords_that_a_version_lacks_are_left_out(nodes: dict[str, Any]) -> None:
     from retalk_nodes.nodes.schema import known
 
