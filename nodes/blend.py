@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from . import host, media, sockets
-from .schema import node_schema
+from .schema import meant, node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core.types import FaceCrops
@@ -84,7 +84,13 @@ class LaplacianBlend(io.ComfyNode):
 class PasteBack(io.ComfyNode):
     """Put face crops back into their frames."""
 
-    REGIONS = ("lower face", "whole face", "whole crop")
+    REGIONS: ClassVar[
+        dict[str, bool | None]
+    ] = {  # whether the upper face stays; None: the outline doesn't count
+        "lower face": True,
+        "whole face": False,
+        "whole crop": None,
+    }
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -151,10 +157,10 @@ class PasteBack(io.ComfyNode):
 
         count = media.same_count(frames=frames, faces=faces, face_crops=face_crops)
         crops = media.pictures(faces, "faces").expand(count, -1, -1, -1)
-        side = crops.shape[1]
+        side, keep_upper = crops.shape[1], meant(region, cls.REGIONS)
         where = seam_mask(side, keep_upper=False)[None]
-        if region != "whole crop":
-            where = face_masks(face_crops, side, keep_upper=region == "lower face")
+        if keep_upper is not None:
+            where = face_masks(face_crops, side, keep_upper=keep_upper)
         if mask is not None:
             where = media.masks(mask, crops.shape[1:3])
         kept = None if protect is None else media.masks(protect)

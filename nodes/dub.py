@@ -11,7 +11,7 @@ from torch import Tensor
 
 from . import host, media, sockets
 from .expression import parse_numbers
-from .schema import ADVANCED, node_schema
+from .schema import ADVANCED, meant, node_schema
 from .speech import LONGER, LONGER_TIP, SHORTER, SHORTER_TIP
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class DubVideo(io.ComfyNode):
             face_track=face_track,
             protect=protect,
         )
-        path = host.temporary_file(SUFFIXES[wanted.codec])
+        path = host.temporary_file(meant(wanted.codec, SUFFIXES))
         networks = (models or host.HostNetworks()).with_precision(more.precision)
         with media.clip_of(video) as clip:
             if protect is not None:
@@ -270,9 +270,9 @@ def dub_options(
 
     engine, preset, face, longer, shorter, pauses, start, duration = on_face
     stages = Stages.of(preset, **more.stages)  # type: ignore[arg-type]  # refused there if unknown
-    index = FACES[face]
+    index = meant(face, FACES)
     chosen: dict[str, Any] = {
-        "engine": ENGINES[engine],
+        "engine": meant(engine, ENGINES),
         "preset": preset,
         "stages": None if stages == Stages.of(preset) else stages,  # type: ignore[arg-type]
         "face": FaceChoice() if index < 0 else FaceChoice("index", index),
@@ -484,7 +484,7 @@ class DubOptionsNode(io.ComfyNode):
             "quality": given["quality"],
             "constant_rate": media.exact_rate(rate) if rate else None,
             "smoothing": "savgol" if given["smooth"] else "none",
-            "phones": {"auto": None, "on": True, "off": False}[given["speech_sounds"]],
+            "phones": meant(given["speech_sounds"], {"auto": None, "on": True, "off": False}),
             "edit_only": parse_ranges(given["edit_only"]),
             "check": given["check"],
             "batch": given["batch_size"] or None,

@@ -11,7 +11,7 @@ from torch import Tensor
 from . import host, media, sockets
 from .lips import BATCH_TIP
 from .loaders import AUTO, file_input, file_problem
-from .schema import ADVANCED, node_schema
+from .schema import ADVANCED, meant, node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core import types
@@ -234,7 +234,7 @@ class EditUpperFace(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.expression import EMOTIONS, action_units, edit_upper_face
 
-        wanted = parse_numbers(units) if emotion == "action units" else EMOTIONS[emotion]
+        wanted = parse_numbers(units) if emotion == "action units" else meant(emotion, EMOTIONS)
         with host.running(ganimation) as (network, progress):
             edited = edit_upper_face(
                 network,

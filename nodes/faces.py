@@ -10,7 +10,7 @@ from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
 from . import host, media, sockets
-from .schema import ADVANCED, node_schema
+from .schema import ADVANCED, meant, node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core.faces import FaceChoice, TrackedFace
@@ -111,7 +111,7 @@ class DetectFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.overlay import describe_track, face_masks, overlay_sheet, track_lines
 
-        choice = face_choice(RULES[face], index, (x, y), mask)
+        choice = face_choice(meant(face, RULES), index, (x, y), mask)
         with media.clip_of(clip, fps) as source:
             if mask is not None:
                 media.same_count(clip=source, mask=media.masks(mask))
@@ -153,8 +153,6 @@ def follow(clip: Clip, choice: FaceChoice, smooth: bool) -> TrackedFace:
 class EditTrack(io.ComfyNode):
     """Correct a track by hand."""
 
-    ACTIONS = ("skip", "interpolate", "place by mask", "strength")
-
     @classmethod
     def define_schema(cls) -> io.Schema:
         return node_schema(
@@ -168,7 +166,7 @@ class EditTrack(io.ComfyNode):
                 sockets.FaceTrack.Input("face_track", tooltip="From Detect Faces."),
                 io.Combo.Input(
                     "action",
-                    options=list(cls.ACTIONS),
+                    options=["skip", "interpolate", "place by mask", "strength"],
                     default="skip",
                     tooltip="skip: these frames stay as they are · interpolate: the face moves straight from "
                     "the frame before to the frame after · place by mask: the face gets the mask's centre "
@@ -214,7 +212,8 @@ class EditTrack(io.ComfyNode):
             return io.NodeOutput(track_edits.place_by_mask(face_track, when, media.masks(mask)))
         if action == "interpolate":
             return io.NodeOutput(track_edits.interpolate(face_track, when))
-        return io.NodeOutput(track_edits.fade(face_track, when, 0.0 if action == "skip" else strength))
+        share = meant(action, {"skip": 0.0, "strength": strength})
+        return io.NodeOutput(track_edits.fade(face_track, when, share))
 
 
 class PreviewTrack(io.ComfyNode):

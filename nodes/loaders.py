@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from comfy_api.latest import io, ui
@@ -43,6 +44,16 @@ def file_problem(file: str | None, *keys: str) -> bool | str:
     folders = host.weight_folders()
     said = "" if file == NONE else f"{file} is in none of ReTalk's folders. "
     return said + " ".join(missing_words(key, folders) for key in keys[:1])
+
+
+def _existing(file: str, *keys: str) -> Path:
+    """The file of that name. Raises InputError, which says what to do."""
+    from ..retalk_core.errors import InputError
+
+    path = host.weight_path(file)
+    if path is None:
+        raise InputError(str(file_problem(file, *keys)))
+    return path
 
 
 class _LoadNetwork(io.ComfyNode):
@@ -88,12 +99,7 @@ class _LoadNetwork(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, file: str) -> io.NodeOutput:
-        from ..retalk_core.errors import InputError
-
-        path = host.weight_path(file)
-        if path is None:
-            raise InputError(str(file_problem(file, *cls.KEYS)))
-        return io.NodeOutput(host.host_network(path, *cls.KEYS))
+        return io.NodeOutput(host.host_network(_existing(file, *cls.KEYS), *cls.KEYS))
 
 
 class LoadDNet(_LoadNetwork):
@@ -184,23 +190,15 @@ class LoadModels(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, **files: str | None) -> bool | str:
-        for name, file in files.items():
-            problem = file_problem(file, PLACES[name][0])
-            if problem is not True:
-                return problem
-        return True
-
-    @classmethod
     def fingerprint_inputs(cls, **files: str | None) -> object:
         return host.state_of_files()
 
     @classmethod
     @host.in_words
     def execute(cls, **files: str) -> io.NodeOutput:
-        chosen = {PLACES[name][0]: host.weight_path(file) for name, file in files.items() if file != AUTO}
+        keys = {name: PLACES[name][0] for name, file in files.items() if file != AUTO}
         return io.NodeOutput(
-            host.HostNetworks({key: path for key, path in chosen.items() if path is not None})
+            host.HostNetworks({key: _existing(files[name], key) for name, key in keys.items()})
         )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from . import host, media, sockets
 from .lips import BATCH_TIP
-from .schema import ADVANCED, node_schema
+from .schema import ADVANCED, meant, node_schema
 
 
 class ParseFace(io.ComfyNode):
@@ -65,7 +65,7 @@ class ParseFace(io.ComfyNode):
             marked = parse_regions(
                 network,
                 media.pictures(faces, "faces"),
-                cls.REGIONS[region],
+                meant(region, cls.REGIONS),
                 soften=soften,
                 batch_size=host.batch_size(parser, batch_size),
                 progress=progress,

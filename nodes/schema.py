@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from comfy_api.latest import io
 
@@ -14,6 +14,8 @@ def known(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:  # noq
     accepted = inspect.signature(target).parameters
     return {name: value for name, value in keywords.items() if name in accepted}
 
+
+T = TypeVar("T")
 
 # `io.Int.Input(..., **ADVANCED)` is folded away until asked for, where the editor can do that.
 ADVANCED = known(io.Int.Input, advanced=True)
@@ -49,3 +51,12 @@ def node_schema(
         hidden=[io.Hidden.unique_id] if shows_text else None,
         **known(io.Schema, search_aliases=list(aliases), has_intermediate_output=shows_text and not ends),
     )
+
+
+def meant(choice: str, choices: Mapping[str, T]) -> T:
+    """What a choice of a widget stands for. Raises OptionError: old versions let any text through."""
+    from ..retalk_core.errors import OptionError
+
+    if choice not in choices:
+        raise OptionError(f"{choice!r} is no choice here. Choose one of: {', '.join(choices)}.")
+    return choices[choice]

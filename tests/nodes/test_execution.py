@@ -159,6 +159,30 @@ def test_what_is_protected_stays(nodes: Nodes, frames: Tensor, track: FaceTrack)
     assert torch.equal(pasted[:, :, :78], frames[:, :, :78]) and not torch.equal(pasted, frames)
 
 
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("ReTalkDetectFaces", {"face": "prettiest"}),
+        ("ReTalkEditTrack", {"action": "improve"}),
+        ("ReTalkPasteBack", {"region": "left half"}),
+        ("ReTalkFitLength", {"voice_longer": "faster"}),
+        ("ReTalkDubOptions", {"speech_sounds": "some"}),
+        ("ReTalkDubFrames", {"engine": "best", "fps": 25.0}),
+        ("ReTalkDubFrames", {"preset": "best", "fps": 25.0}),
+        ("ReTalkDubFrames", {"pauses": "none", "fps": 25.0}),
+    ],
+)
+def test_choices_that_dont_exist_are_refused_in_words(
+    nodes: Nodes, frames: Tensor, track: FaceTrack, name: str, inputs: dict[str, Any]
+) -> None:
+    faces, crops = run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
+    given = {"clip": frames, "images": frames, "frames": frames, "faces": faces, "face_crops": crops}
+    given |= {"face_track": track, "voice": voice(0.2)}
+    ids = {each.id for each in nodes[name].GET_SCHEMA().inputs}
+    with pytest.raises(OptionError, match=repr(next(iter(inputs.values())))):
+        run(nodes, name, **{key: value for key, value in given.items() if key in ids}, **inputs)
+
+
 # Speech
 
 
@@ -347,9 +371,8 @@ def test_loaders_say_what_to_do_without_a_file(nodes: Nodes) -> None:
     assert node.validate_inputs(file=None) is True
     with pytest.raises(InputError, match="D-Net was not found"):
         node.execute(file=file)
-    models = nodes["ReTalkLoadModels"]
-    assert models.validate_inputs(dnet="auto", lnet=None) is True
-    assert "gone.pth is in none" in models.validate_inputs(dnet="auto", lnet="gone.pth")
+    with pytest.raises(InputError, match=r"gone\.pth is in none"):
+        run(nodes, "ReTalkLoadModels", lnet="gone.pth")
     (networks,) = run(nodes, "ReTalkLoadModels")
     assert networks.file("lnet") is None
 
