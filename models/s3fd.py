@@ -5,17 +5,20 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint import Layout
+from .detector import overlap
 
 MEAN = (104.0, 117.0, 123.0)  # as the original subtracts it: a mean in BGR order, from RGB pictures
 STRIDES = (4, 8, 16, 32, 64, 128)  # pixels between the anchors of each level
 ANCHOR = 4  # an anchor's side in strides
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 THRESHOLD = 0.5  # scores above are faces
+OVERLAP = 0.3  # boxes that share more of their union show the same face
 
 TRUNK = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512), (512, 512, 512, 512))
 NORMED = ("conv3_3_norm", "conv4_3_norm", "conv5_3_norm")
@@ -115,19 +118,30 @@ def _to_unit_length(x: Tensor) -> Tensor:
     return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10)
 
 
-def best_boxes(levels: list[Level]) -> tuple[Tensor, Tensor]:
-    """Choose the surest box of each picture.
+class Faces(NamedTuple):
+    """What was found in one picture, the surest first."""
 
-    returns: scores (B,) in [0, 1], of which those above THRESHOLD show a face, and boxes (B, 4) left, top,
-             right, bottom in pixels of the picture; they may reach beyond its edges
+    scores: np.ndarray  # (n,) above THRESHOLD
+    boxes: np.ndarray  # (n, 4) left, top, right, bottom in pixels; they may reach beyond the edges
 
-    The original first drops weaker boxes that overlap a surer one. The surest itself always stays.
-    """
+
+def faces_in(levels: list[Level]) -> list[Faces]:
+    """Choose the boxes that show faces, for each picture; of those that overlap only the surest."""
     scores = torch.cat([level.scores.float().softmax(dim=1)[:, 1].flatten(1) for level in levels], dim=1)
     pairs = zip(levels, STRIDES, strict=True)
     boxes = torch.cat([_place(level.boxes.float(), stride) for level, stride in pairs], dim=1)
-    score, best = scores.max(dim=1)
-    return score, boxes[torch.arange(len(boxes), device=boxes.device), best]
+    return [_surest(score.cpu().numpy(), box.cpu().numpy()) for score, box in zip(scores, boxes, strict=True)]
+
+
+def _surest(scores: np.ndarray, boxes: np.ndarray) -> Faces:
+    """Out of scores (N,) and boxes (N, 4)."""
+    left = np.flatnonzero(scores > THRESHOLD)
+    left = left[np.argsort(-scores[left], kind="stable")]
+    kept = []
+    while len(left):
+        kept.append(left[0])
+        left = left[1:][overlap(boxes[left[0]], boxes[left[1:]]) <= OVERLAP]
+    return Faces(scores[kept], boxes[kept])
 
 
 def _place(boxes: Tensor, stride: int) -> Tensor:

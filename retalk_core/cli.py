@@ -40,6 +40,7 @@ FASTEST = 1000  # frames per second
 STAGES = {
     "listen": "listening",
     "track": "finding the face",
+    "frame": "framing the face",
     "fit": "reading its expression",
     "dub": "dubbing",
     "check": "checking",
@@ -159,7 +160,7 @@ def _add_dub(commands: _Commands) -> None:
     face = dub.add_argument_group("whose face")
     _add_face_choice(face)
     face.add_argument(
-        "--smoothing", choices=("savgol", "none"), default="savgol", help="of landmarks over time"
+        "--smoothing", choices=("savgol", "none"), default="savgol", help="of landmarks and boxes over time"
     )
 
     made = dub.add_argument_group("what is made")
@@ -182,6 +183,12 @@ def _add_dub(commands: _Commands) -> None:
 
 def _add_stages(dub: argparse.ArgumentParser) -> None:
     stages = dub.add_argument_group("stages of the engine retalk, where they shall differ from the preset's")
+    stages.add_argument(
+        "--face-boxes",
+        choices=("track", "s3fd"),
+        help="what the face is framed by; s3fd: the original's detector, which takes 0.6 TFLOP for each "
+        "megapixel of every frame; default: track",
+    )
     stages.add_argument("--no-neutralise", action="store_true", help="the frame itself is the reference")
     stages.add_argument(
         "--expression", metavar="WHICH", help="neutral, smile, or a picture; default: neutral"
@@ -509,6 +516,7 @@ def _stages(args: argparse.Namespace) -> Stages | None:
     from .options import Stages
 
     wished: dict[str, Any] = {
+        "face_boxes": args.face_boxes,
         "expression_strength": args.expression_strength,
         "restore_reference": args.restore_reference,
         "noise_seed": args.noise_seed,

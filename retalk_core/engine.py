@@ -86,24 +86,31 @@ class RetalkEngine:
         restorer: str = "",
         batch: int | None = None,
         job: Job | None = None,
+        face_boxes: np.ndarray | None = None,
+        smooth_boxes: bool = True,
         timed: Timed = _untimed,
         progress: Progress = silent,
     ) -> None:
         """Get ready.
 
-        likeness:  needed where `stages.neutralise`
-        frames_at: decodes the frames of the given rows of the track, which are in rising order
-        restorer:  key of the network that restores the mouth, where `stages.restore` isn't off
-        batch:     pictures that a network sees at a time; None: as memory allows
-        job:       keeps finished chunks, and lends those of an earlier run
-        timed:     makes a context that notes the seconds spent in a stage
-        progress:  told the frames done, again and again while networks run; may raise to stop the work
+        likeness:     needed where `stages.neutralise`
+        frames_at:    decodes the frames of the given rows of the track, which are in rising order
+        restorer:     key of the network that restores the mouth, where `stages.restore` isn't off
+        batch:        pictures that a network sees at a time; None: as memory allows
+        job:          keeps finished chunks, and lends those of an earlier run
+        face_boxes:   (T, 4) a detector's boxes of the track's faces; None: those of their meshes
+        smooth_boxes: over time
+        timed:        makes a context that notes the seconds spent in a stage
+        progress:     told the frames done, again and again while networks run; may raise to stop the work
         """
         self._track, self._plan, self._likeness = track, plan, likeness
         self._frames_at, self._networks, self._stages = frames_at, networks, stages
         self._restorer, self._batch, self._job, self._timed = restorer, batch, job, timed
         framings = ("portrait", "face", *RESTORER_FRAMING.values())
-        self._crops = {framing: frame_faces(track, framing) for framing in framings}
+        self._crops = {
+            framing: frame_faces(track, framing, boxes=face_boxes, smooth=smooth_boxes)
+            for framing in framings
+        }
         shown = [self._shows(output) for output in range(len(plan.rows))]
         self._bank = ReferenceBank(plan.rows[shown])
         self._first_faces: dict[int, Tensor] = {}  # of each shot, where one picture serves it all

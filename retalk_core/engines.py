@@ -54,7 +54,8 @@ def _retalk(
     restorer = ""
     if stages.restore != "off":
         restorer = keys[-2]  # before the parser
-    words = [word for word, on in (("neutralise", stages.neutralise), ("sync", True)) if on]
+    words = ["frame by S3FD"] if stages.face_boxes == "s3fd" else []
+    words += [word for word, on in (("neutralise", stages.neutralise), ("sync", True)) if on]
     words += ["restore reference"] if stages.restore_reference else []
     words += ["enhance"] if stages.enhance else []
     words += [f"upper face {stages.upper_face}"] if stages.upper_face != "off" else []

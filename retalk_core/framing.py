@@ -6,6 +6,7 @@ An affine (2, 3) takes frame pixels to the unit square; pixel i's centre is i + 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,24 +48,38 @@ GPEN_POINTS = np.array(
 )
 
 
-def frame_faces(track: FaceTrack, framing: str) -> FaceCrops:
+@dataclass(frozen=True, eq=False)
+class _Faces:
+    """What framings go by; in rows where the face isn't seen, nothing counts."""
+
+    track: FaceTrack
+    seen: np.ndarray  # (T,) bool
+    boxes: np.ndarray  # (T, 4) around the faces, as a detector draws them
+    smooth: bool  # boxes over time
+
+
+def frame_faces(
+    track: FaceTrack, framing: str, *, boxes: np.ndarray | None = None, smooth: bool = True
+) -> FaceCrops:
     """Decide where in each frame a crop is cut.
 
     track:   of T frames
     framing: "portrait": one box for each shot, so that the head moves inside it; "face": the face's box,
              stretched to a square; "ffhq" and "gpen": five points on the template of GFPGAN or GPEN, upright;
              "mouth": a square around the lips
+    boxes:   (T, 4) a detector's own for the framing "face", in frame pixels; None: those of the mesh's oval
+    smooth:  "face" and "mouth" over time, within each shot
     returns: crops of all T frames. A frame without a face has those of the nearest one with a face in its
              shot, in a shot without any face the middle of the frame.
     """
     if framing not in SIDES:
         raise OptionError(f"There is no framing {framing!r}; there are {', '.join(SIDES)}.")
-    boxes = _oval_boxes(track)
-    seen = track.present.numpy() & ((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= 1)
+    around = oval_boxes(track)
+    seen = track.present.numpy() & ((around[:, 2:] - around[:, :2]).min(axis=1) >= 1)
     affines = np.repeat(_box_affines(_middle(track.frame_size)[None]), len(track), axis=0)
     if seen.any():
         nearest = nearest_present(torch.from_numpy(seen), track.shot).numpy()
-        framed = _FRAMINGS[framing](track, seen)
+        framed = _FRAMINGS[framing](_Faces(track, seen, around if boxes is None else boxes, smooth))
         affines[nearest >= 0] = framed[nearest[nearest >= 0]]
     frame_to_crop = torch.from_numpy(affines.astype(np.float32))
     oval = track.mesh[:, list(FACE_OVAL), :2].float()
@@ -72,12 +87,13 @@ def frame_faces(track: FaceTrack, framing: str) -> FaceCrops:
     return FaceCrops(frame_to_crop, framing, track.present, track.weight, track.frame_size, outline)
 
 
-def _frame_portraits(track: FaceTrack, seen: np.ndarray) -> np.ndarray:
+def _frame_portraits(faces: _Faces) -> np.ndarray:
     """Affines (T, 2, 3) to one square for each shot that holds the shot's `portrait_boxes`.
 
     Each side is a running median's extreme over time, so that a mesh gone astray for a few frames doesn't
     shrink the face for the whole shot; where the head really goes it stays long enough to count.
     """
+    track, seen = faces.track, faces.seen
     squares = portrait_boxes(track.landmarks.double().numpy())
     start = shot_bounds(track.shot)[0].numpy()
     boxes = np.zeros_like(squares)
@@ -112,42 +128,43 @@ def _oriented_square(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return eyes + 0.1 * down, x * (half / np.maximum(_length(x), 1e-6))
 
 
-def _frame_boxes(track: FaceTrack, seen: np.ndarray) -> np.ndarray:
+def _frame_boxes(faces: _Faces) -> np.ndarray:
     """Affines (T, 2, 3) to the face's box, forehead to chin and cheek to cheek, with room below the chin.
 
-    This approximates the boxes of S3FD, which L-Net and E-Net were trained on; it was not measured against
-    them. As there, a box that leaves the frame is clamped, and stretched to a square whatever its aspect.
+    L-Net and E-Net were trained on the boxes of S3FD. The mesh's oval approximates them, and was not measured
+    against them. As there, a box that leaves the frame is clamped, and stretched to a square whatever its
+    aspect; unlike there, the room grows with the face, and smoothing looks both ways.
     """
-    boxes = _oval_boxes(track)
+    boxes = faces.boxes.copy()
     boxes[:, 3] += CHIN_ROOM * (boxes[:, 3] - boxes[:, 1])
-    boxes = _smoothed(boxes, track, seen)
+    boxes = _smoothed(boxes, faces)
     half = LEAST_INSIDE * (boxes[:, 2:] - boxes[:, :2])
     low = np.minimum(boxes[:, :2].clip(min=0), boxes[:, 2:] - half)
-    high = np.maximum(boxes[:, 2:].clip(max=track.frame_size[::-1]), boxes[:, :2] + half)
+    high = np.maximum(boxes[:, 2:].clip(max=faces.track.frame_size[::-1]), boxes[:, :2] + half)
     return _box_affines(np.concatenate([low, high], axis=1))
 
 
-def _frame_mouths(track: FaceTrack, seen: np.ndarray) -> np.ndarray:
+def _frame_mouths(faces: _Faces) -> np.ndarray:
     """Affines (T, 2, 3) to a square about twice as wide as the resting mouth: nose to chin.
 
     It is measured by the eyes and their distance to the mouth, so that it doesn't pulse with the lips.
     """
-    landmarks = track.landmarks.double().numpy()
+    landmarks = faces.track.landmarks.double().numpy()
     centre, x = _oriented_square(landmarks)
     reach = MOUTH_REACH * _length(x)
     corners = landmarks[:, [48, 54]].mean(axis=1)
     middle = corners + 0.1 * (corners - centre)  # an open mouth reaches farther down than up
     boxes = np.concatenate([middle - reach, middle + reach], axis=1)
-    return _box_affines(_smoothed(boxes, track, seen))
+    return _box_affines(_smoothed(boxes, faces))
 
 
 def _frame_points(template: np.ndarray) -> _Framing:
-    return lambda track, seen: fit_similarity(
-        five_points(track.landmarks.double().numpy()), (template + 0.5) / 512
+    return lambda faces: fit_similarity(
+        five_points(faces.track.landmarks.double().numpy()), (template + 0.5) / 512
     )
 
 
-_Framing = Callable[[FaceTrack, np.ndarray], np.ndarray]  # affines (T, 2, 3); rows not seen don't matter
+_Framing = Callable[[_Faces], np.ndarray]  # affines (T, 2, 3); rows not seen don't matter
 _FRAMINGS: dict[str, _Framing] = {
     "portrait": _frame_portraits,
     "face": _frame_boxes,
@@ -179,7 +196,7 @@ def fit_similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
     return np.array(rows).transpose(2, 0, 1)
 
 
-def _oval_boxes(track: FaceTrack) -> np.ndarray:
+def oval_boxes(track: FaceTrack) -> np.ndarray:
     """The boxes (T, 4) around the faces' ovals: left, top, right, bottom."""
     oval = track.mesh[:, list(FACE_OVAL), :2].double().numpy()
     return np.concatenate([oval.min(axis=1), oval.max(axis=1)], axis=1)
@@ -208,9 +225,11 @@ def _square_inside(box: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
     return np.concatenate([low, np.minimum(low + side, size)])
 
 
-def _smoothed(boxes: np.ndarray, track: FaceTrack, seen: np.ndarray) -> np.ndarray:
-    """Boxes (T, 4) smoothed over time, but not across cuts, gaps and jumps."""
-    rows = np.flatnonzero(seen)
+def _smoothed(boxes: np.ndarray, faces: _Faces) -> np.ndarray:
+    """Boxes (T, 4) smoothed over time if that is wanted, but not across cuts, gaps and jumps."""
+    if not faces.smooth:
+        return boxes
+    rows, track = np.flatnonzero(faces.seen), faces.track
     shot, seconds = track.shot.numpy(), np.array([float(time) for time in track.times])
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     jumped = _length(np.diff(centres[rows], axis=0))[:, 0] > JUMP * sizes[rows[:-1]]

@@ -130,6 +130,7 @@ COSTS = {
     "parser": Cost(130, 370, 1),  # ParseNet's; BiSeNet needs 55 for each
     "gfpgan": Cost(60, 750, 2),
     "gpen": Cost(560, 160, 4),
+    "s3fd": Cost(0, 1010, 1),  # for a frame of 1920x1080; others in proportion
 }
 ON_ACCELERATORS = 4  # times as many pictures before a batch gains nothing more: assumed, not measured
 

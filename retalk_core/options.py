@@ -24,6 +24,7 @@ Restorer = Literal["auto", "gfpgan", "gpen", "off"]
 UpperFace = Literal["off", "sad", "angry", "surprise", "units"]
 Pauses = Literal["close", "keep_original"]
 Smoothing = Literal["savgol", "none"]
+BoxSource = Literal["track", "s3fd"]
 
 RESTORERS: dict[str, Need] = {"auto": ("gfpgan", "gpen"), "gfpgan": ("gfpgan",), "gpen": ("gpen",)}
 
@@ -32,6 +33,7 @@ RESTORERS: dict[str, Need] = {"auto": ("gfpgan", "gpen"), "gfpgan": ("gfpgan",),
 class Stages:
     """Which of the paper's stages run, and how; every one of them can be left out."""
 
+    face_boxes: BoxSource = "track"  # "s3fd": the original's own, for 0.3 to 1.3 TFLOP a frame more
     neutralise: bool = (
         True  # D-Net gives the reference a calm expression; off: the frame itself is the reference
     )
@@ -50,7 +52,7 @@ class Stages:
     colour_match: float = 1.0  # 0..1, how far the drawn face's colour follows the frame's
 
     def __post_init__(self) -> None:
-        _check_choices(self, restore=Restorer, upper_face=UpperFace)
+        _check_choices(self, face_boxes=BoxSource, restore=Restorer, upper_face=UpperFace)
         for name in ("expression_strength", "restore_strength", "colour_match"):
             value = getattr(self, name)
             if not 0 <= value <= 1:  # not-a-number is refused too
@@ -71,7 +73,8 @@ class Stages:
     @property
     def needs(self) -> tuple[Need, ...]:
         """The networks that these stages borrow; of several in one place the first by preference."""
-        found: list[Need] = [("face3d",), ("dnet",)] if self.neutralise else []
+        found: list[Need] = [("s3fd",)] if self.face_boxes == "s3fd" else []
+        found += [("face3d",), ("dnet",)] if self.neutralise else []
         found.append(("lnet",))
         if self.enhance:
             found.append(("enet",))
@@ -102,7 +105,7 @@ class DubOptions:
     edit_only: tuple[tuple[Fraction, Fraction], ...] = ()  # seconds of the output; empty: everywhere
     soundtrack: SoundSource | None = None  # what the file shall sound like; None: the voice
     constant_rate: Fraction | None = None  # frames per second; None keeps the clip's own timing
-    smoothing: Smoothing = "savgol"  # of landmarks over time
+    smoothing: Smoothing = "savgol"  # over time, of landmarks and of the boxes that faces are cut by
     phones: bool | None = None  # recognise speech sounds; None: where pocketsphinx is installed
     batch: int | None = None  # pictures that a network sees at a time; None: as memory allows
     codec: Codec = "h264"

@@ -24,6 +24,7 @@ from .check import Checked, ResultWatch, check_result
 from .engine import LipsPlan, RetalkEngine
 from .engines import EngineChoice, choose_engine
 from .errors import OptionError
+from .face_boxes import FaceBoxes, find_boxes
 from .faces import FaceNetworks, TrackedFace, track_faces
 from .jobs import Job
 from .likeness import Likeness, learn_likeness, wanted_expression
@@ -34,7 +35,7 @@ from .networks import FACE_NETWORKS, NetworkProvider
 from .options import DubOptions
 from .patches import Patch, paste_patch, spare
 from .report import Report, stretches
-from .resume import open_job, remembered_likeness, remembered_track
+from .resume import open_job, remembered_boxes, remembered_likeness, remembered_track
 from .sound import SoundSource, SoundStream, read_mono
 from .speech import SAMPLE_RATE, log_mel
 from .strength import edit_strength
@@ -76,6 +77,7 @@ class Analysis:
     loudness: np.ndarray  # (T,) 0..1 in each output frame
     reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
     mel: Tensor | None  # (80, columns) log-mel spectrogram of what is said, where the engine listens to it
+    boxes: FaceBoxes | None  # where the engine frames faces by a detector
     likeness: Likeness | None  # where the engine neutralises expressions
 
     @property
@@ -176,8 +178,8 @@ def analyse(
     """First pass: plan which frame is shown when, follow the face, listen to the voice.
 
     choice:   None for the embedded engine
-    networks: lends the 3DMM regressor to an engine that neutralises expressions
-    job:      remembers the face's track and coefficients, and gives them back
+    networks: lends what the engine's first pass needs: the 3DMM regressor, a detector
+    job:      remembers what the first pass finds, and gives it back
     """
     notes = notes or Notes({})
     choice = choice or EngineChoice("embedded", EmbeddedEngine.note)
@@ -194,7 +196,11 @@ def analyse(
         tracked = remembered_track(
             job, lambda: _follow(clip, range(first, last + 1), options, faces, progress("track"))
         )
-    likeness = None
+    boxes = likeness = None
+    if choice.stages is not None and choice.stages.face_boxes == "s3fd":
+        assert networks is not None
+        with notes.timed("frame"):
+            boxes = _frame(clip, first, tracked.track, networks, progress("frame"), job)
     if choice.stages is not None and choice.stages.neutralise:
         assert networks is not None
         with notes.timed("fit"):
@@ -203,7 +209,9 @@ def analyse(
     rows = np.array(timeline.source) - first
     show, reasons = edit_strength(tracked, rows, timeline, speaking, options)
     plan = MouthPlan(rows, opening, width, speaking, show)
-    return Analysis(choice, clip, timeline, first, tracked, drive, plan, loudness, reasons, mel, likeness)
+    return Analysis(
+        choice, clip, timeline, first, tracked, drive, plan, loudness, reasons, mel, boxes, likeness
+    )
 
 
 def _follow(
@@ -231,6 +239,24 @@ def _given_track(track: FaceTrack, clip: Clip, shown: range) -> TrackedFace:
             f"{sizes[1]}. Make the track from this clip."
         )
     return tracked_face(part_of_track(track, slice(shown.start, shown.stop)))
+
+
+def _frame(
+    clip: Clip,
+    first: int,
+    track: FaceTrack,
+    networks: NetworkProvider,
+    progress: Progress,
+    job: Job | None,
+) -> FaceBoxes:
+    """The face's boxes, as S3FD draws them."""
+
+    def find() -> FaceBoxes:
+        frames = prefetch(clip.frames(range(first, first + len(track))))
+        with networks.borrow("s3fd") as detector:
+            return find_boxes(frames, track, detector, progress)
+
+    return remembered_boxes(job, find)
 
 
 def _learn(
@@ -285,6 +311,8 @@ def make_engine(
         restorer=choice.restorer,
         batch=options.batch,
         job=job,
+        face_boxes=analysis.boxes.boxes if analysis.boxes is not None else None,
+        smooth_boxes=options.smoothing != "none",
         timed=notes.timed if notes is not None else lambda stage: nullcontext(),
         progress=progress,
     )
@@ -443,6 +471,9 @@ def _warnings(analysis: Analysis) -> list[str]:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
+    if analysis.boxes is not None and analysis.boxes.inferred.any():
+        missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
+        found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found

@@ -13,6 +13,7 @@ import torch
 
 from .coefficients import pack, unpack
 from .engines import EngineChoice
+from .face_boxes import FaceBoxes
 from .faces import TrackedFace
 from .jobs import Job, job_key
 from .likeness import Likeness
@@ -104,4 +105,15 @@ def remembered_likeness(job: Job | None, learn: Callable[[], Likeness]) -> Liken
     if job is not None:
         arrays = {"coefficients": pack(made.coefficients).numpy(), "expression": made.expression.numpy()}
         job.write_state("likeness", arrays)
+    return made
+
+
+def remembered_boxes(job: Job | None, find: Callable[[], FaceBoxes]) -> FaceBoxes:
+    """The boxes that an earlier run found, or those that are found now."""
+    stored = job.read_state("face_boxes") if job is not None else None
+    if stored is not None:
+        return FaceBoxes(stored["boxes"], stored["inferred"])
+    made = find()
+    if job is not None:
+        job.write_state("face_boxes", {"boxes": made.boxes, "inferred": made.inferred})
     return made

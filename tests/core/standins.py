@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from retalk_nodes.models.dnet import Portrait
 from retalk_nodes.models.ganimation import Animated
 from retalk_nodes.models.parsing import FaceParser
+from retalk_nodes.models.s3fd import STRIDES, Level
 from torch import Tensor, nn
 
 
@@ -116,6 +118,37 @@ class ParserStandIn(FaceParser):
         logits[:, 0] = 5.0
         logits[:, 2] = torch.where(inside, 9.0, -9.0)
         return logits
+
+
+Sighting = tuple[float, Sequence[float]]  # logit, 0 for a score of 0.5; left, top, right, bottom
+
+
+class S3FDStandIn(StandIn):
+    """Sees in each picture after the other what it was told, and the last of that from then on."""
+
+    def __init__(self, *sightings: Sequence[Sighting]) -> None:
+        super().__init__()
+        self.sightings = list(sightings)
+
+    def forward(self, picture: Tensor) -> list[Level]:
+        self.note(picture, picture)
+        levels = []
+        for stride in STRIDES:
+            height, width = (max(1, side // stride) for side in picture.shape[2:])
+            scores = torch.tensor([0.0, -9.0]).view(1, 2, 1, 1).repeat(1, 1, height, width)
+            levels.append(Level(scores, torch.zeros(1, 4, height, width)))
+        for sighting in self.sightings.pop(0) if len(self.sightings) > 1 else self.sightings[0]:
+            self._draw(levels[0], *sighting)
+        return levels
+
+    def _draw(self, level: Level, score: float, box: Sequence[float]) -> None:
+        """At the anchor in the box's middle, 16 pixels wide, one every four pixels."""
+        x, y, width, height = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0], box[3] - box[1]
+        row, column = int(y) // 4, int(x) // 4
+        level.scores[0, 1, row, column] = score
+        centre = [(x - 4 * (column + 0.5)) / 1.6, (y - 4 * (row + 0.5)) / 1.6]
+        size = [math.log(side / 16) / 0.2 for side in (width, height)]
+        level.boxes[0, :, row, column] = torch.tensor([*centre, *size])
 
 
 def stand_ins(**others: nn.Module) -> dict[str, nn.Module]:

@@ -18,7 +18,7 @@ import pytest
 from retalk_nodes.retalk_core import cli, demo, pipeline
 from retalk_nodes.retalk_core.cli import main
 from retalk_nodes.retalk_core.errors import InputError
-from retalk_nodes.retalk_core.options import DubOptions
+from retalk_nodes.retalk_core.options import DubOptions, Stages
 from retalk_nodes.retalk_core.types import Progress
 from retalk_nodes.retalk_core.video import Clip
 from scenes import babble, leftovers, pixels_of, portrait, stamps_of, talking, write_clip, write_voice
@@ -114,6 +114,7 @@ def test_every_choice_reaches_the_options(options: Callable[..., DubOptions], tm
         *("--voice-longer", "hold", "--voice-shorter", "end_with_voice", "--pauses", "keep_original"),
         *("--start", "0:01.5", "--duration", "2.25", "--edit-only", "0-1, 1:00-1:01", "--fps", "29.97"),
         *("--soundtrack", str(tmp_path / "music.wav"), "--face-index", "1", "--smoothing", "none"),
+        *("--face-boxes", "s3fd"),
         *("--codec", "prores", "--quality", "0", "--phones", "off", "--no-check"),
     )
     assert (given.longer, given.shorter, given.pauses) == ("hold", "end_with_voice", "keep_original")
@@ -124,6 +125,7 @@ def test_every_choice_reaches_the_options(options: Callable[..., DubOptions], tm
     assert (given.face.rule, given.face.index) == ("index", 1)
     assert (given.smoothing, given.codec, given.quality) == ("none", "prores", 0)
     assert given.phones is False and given.check is False
+    assert given.stages == Stages(face_boxes="s3fd")
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,15 @@ def test_smoothing_stops_at_cuts_gaps_and_jumps(framing: str, kind: str) -> None
     assert boxes[-1, 0] - boxes[0, 0] == pytest.approx(far - 200, abs=0.01)
 
 
+@pytest.mark.parametrize("framing", ["face", "mouth"])
+def test_smoothing_can_be_left_out(framing: str) -> None:
+    noise = np.random.default_rng(0).normal(0, 3, (9, 2))
+    track = faces_at([(300 + x, 180 + y) for x, y in noise])
+    raw = boxes_of(frame_faces(track, framing, smooth=False))
+    np.testing.assert_allclose(raw[:, :2] - raw[0, :2], noise - noise[0], atol=0.01)
+    assert np.abs(boxes_of(frame_faces(track, framing)) - raw).max() > 1
+
+
 @pytest.mark.parametrize("place", [(5, 180), (590, 180), (300, 10), (300, 330), (20, 10)])
 def test_a_face_at_the_edge_is_clamped_to_the_frame(place: tuple[float, float]) -> None:
     track = faces_at([place])

@@ -13,6 +13,7 @@ import pytest
 import recipe
 import torch
 from retalk_nodes.retalk_core.cli import main
+from retalk_nodes.retalk_core.crops import cut_crop, frame_faces
 from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
 from retalk_nodes.retalk_core.faces import load_face_networks, track_faces
 from retalk_nodes.retalk_core.model_files import ModelFiles
@@ -34,7 +35,7 @@ from scenes import (
     talking,
     write_clip,
 )
-from standins import LNetStandIn, StandIn, stand_ins
+from standins import LNetStandIn, S3FDStandIn, StandIn, stand_ins
 from torch import Tensor, nn
 
 LOSSLESS = DubOptions(engine="retalk", codec="ffv1", check=False)
@@ -130,6 +131,34 @@ def test_a_given_track_is_used(talking_clip: Path, tmp_path: Path) -> None:
         made(talking_clip, tmp_path / "out.mkv", short)
 
 
+# Framing
+
+
+@pytest.mark.parametrize("source", ["track", "s3fd"])
+@pytest.mark.parametrize("smoothing", ["savgol", "none"])
+def test_faces_are_framed_by_the_boxes_that_were_chosen(
+    talking_clip: Path, tmp_path: Path, source: str, smoothing: str
+) -> None:
+    frames = list(open_clip(talking_clip).frames())
+    track = track_faces(frames, load_face_networks(), smoothing=smoothing).track  # type: ignore[arg-type]
+    near = track.boxes.double().numpy()
+    boxes = near + (-0.1, -0.05, 0.12, 0.08) * np.tile(near[:, 2:] - near[:, :2], 2)
+    networks = stand_ins(s3fd=S3FDStandIn(*[[(4.0, box)] for box in boxes[:12]], []))
+    stages = Stages(neutralise=False, restore="off", face_boxes=source)  # type: ignore[arg-type]
+    options = replace(LOSSLESS, stages=stages, smoothing=smoothing)  # type: ignore[arg-type]
+    report = made(talking_clip, tmp_path / "out.mkv", options, networks).report
+
+    given = boxes if source == "s3fd" else None
+    affines = frame_faces(track, "face", boxes=given, smooth=smoothing == "savgol").frame_to_crop
+    cut = [cut_crop(frame.pixels, affine, 384) for frame, affine in zip(frames, affines, strict=True)]
+    faces = torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2).flip(1)  # BGR
+    torch.testing.assert_close(networks["enet"].inputs[1], faces, atol=1e-4, rtol=0)
+    assert ("frame by S3FD" in report.engine_note) == (source == "s3fd")
+    missed = "S3FD did not see the face in 6 of 18 frames: they are framed by the track"
+    assert report.warnings == ([missed] if source == "s3fd" else [])
+    assert networks["s3fd"].pictures == (18 if source == "s3fd" else 0)
+
+
 # Which engine
 
 
@@ -163,6 +192,8 @@ def test_what_was_asked_for_and_is_missing_is_named(talking_clip: Path, tmp_path
     )
     assert "models download --preset paper" in text
     assert leftovers(tmp_path) == []
+    with pytest.raises(CheckpointError, match=r"files that were not found: S3FD\."):
+        made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, stages=Stages(face_boxes="s3fd")))
 
 
 def test_a_smile_needs_its_file(talking_clip: Path, tmp_path: Path) -> None:
@@ -187,6 +218,7 @@ def test_the_expression_of_a_picture_is_taken_on(talking_clip: Path, tmp_path: P
     ("changes", "words"),
     [
         ({"expression_strength": 1.2}, "expression_strength is 1.2, but must be from 0 to 1"),
+        ({"face_boxes": "dlib"}, "face_boxes is 'dlib', but must be one of track, s3fd"),
         ({"restore": "magic"}, "restore is 'magic', but must be one of auto, gfpgan, gpen, off"),
         ({"expression": "grim"}, "expression is 'grim', but must be neutral, smile or a picture"),
         ({"upper_face": "bored"}, "upper_face is 'bored', but must be one of off, sad"),
@@ -203,6 +235,7 @@ def test_each_preset_says_what_it_needs() -> None:
     assert Stages.of("paper").needs == (*fast, ("gfpgan", "gpen"), ("parser",))
     assert Stages.of("original").needs == (*fast, ("gpen",), ("gfpgan", "gpen"), ("parser",))
     assert Stages(neutralise=False, enhance=False, restore="off").needs == (("lnet",),)
+    assert Stages.of("fast", face_boxes="s3fd").needs == (("s3fd",), *fast)
 
 
 # Resuming
@@ -234,17 +267,21 @@ def test_a_stopped_dub_goes_on_where_it_stopped(longer_clip: Path, tmp_path: Pat
     options = replace(LOSSLESS, work_dir=tmp_path / "work")
     voice = babble(40 / FPS)
     output = tmp_path / "out.mkv"
-    options = replace(options, stages=Stages(restore="off"))
+    options = replace(options, stages=Stages(restore="off", face_boxes="s3fd"))
+    boxes = [[(3.0, (48 + i % 3, 30, 112, 110))] for i in range(40)]
+    networks = stand_ins(lnet=LNetStandIn(0.05), s3fd=S3FDStandIn(*boxes))
     with pytest.raises(StoppedError):
-        made(longer_clip, output, options, voice=voice, progress=stopping(32))
+        made(longer_clip, output, options, networks, voice, progress=stopping(32))
     assert not output.exists()
+    assert networks["s3fd"].pictures == 40
 
-    networks = stand_ins(lnet=LNetStandIn(0.05))
+    networks = stand_ins(lnet=LNetStandIn(0.05), s3fd=S3FDStandIn([]))
     report = made(longer_clip, output, options, networks, voice).report
     assert report.frames_resumed == 32
     assert networks["lnet"].pictures == 8
-    assert networks["face3d"].pictures == 0  # the first pass was kept as well
-    made(longer_clip, tmp_path / "whole.mkv", replace(options, work_dir=None), voice=voice)
+    assert networks["face3d"].pictures == networks["s3fd"].pictures == 0  # the first pass was kept as well
+    networks = stand_ins(lnet=LNetStandIn(0.05), s3fd=S3FDStandIn(*boxes))
+    made(longer_clip, tmp_path / "whole.mkv", replace(options, work_dir=None), networks, voice)
     for one, other in zip(pixels_of(output), pixels_of(tmp_path / "whole.mkv"), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -296,12 +333,23 @@ def test_the_command_runs_every_network(
     output = tmp_path / "out.mkv"
     words = ["dub", str(talking_clip), str(voice_file), "-o", str(output), "--models", str(weights), "-q"]
     words += ["--engine", "retalk", "--preset", "original", "--codec", "ffv1", "--upper-face", "4=0.3,12=0.5"]
-    words += ["--duration", "0.04", "--noise-seed", "3", "--precision", "fp32", "--no-check", "--json"]
+    words += [
+        "--face-boxes",
+        "s3fd",
+        "--duration",
+        "0.04",
+        "--noise-seed",
+        "3",
+        "--precision",
+        "fp32",
+        "--no-check",
+        "--json",
+    ]
     assert main([*words, "--work-dir", str(tmp_path / "work")]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["frames_edited"] == 1 and report["preset"] == "original"
     assert set(report["networks"]["networks"]) == {
-        *("face3d", "dnet", "lnet", "enet", "gpen", "gfpgan", "parser", "ganimation")
+        *("face3d", "dnet", "lnet", "enet", "gpen", "gfpgan", "parser", "ganimation", "s3fd")
     }
     assert all(len(each["sha256"]) == 64 for each in report["networks"]["networks"].values())
     assert report["networks"]["precision"] == "fp32"

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.retalk_core.crops import cut_crop, frame_faces, reframe
 from retalk_nodes.retalk_core.engine import LipsPlan, RetalkEngine
 from retalk_nodes.retalk_core.expression import resolve_expression
 from retalk_nodes.retalk_core.faces import TrackedFace, load_face_networks, track_faces
@@ -21,7 +22,15 @@ from retalk_nodes.retalk_core.references import ReferenceBank
 from retalk_nodes.retalk_core.speech import log_mel
 from retalk_nodes.retalk_core.types import Expression, Frame
 from scenes import FPS, babble, portrait, talking
-from standins import DNetStandIn, ENetStandIn, Face3DStandIn, LNetStandIn, RestorerStandIn, stand_ins
+from standins import (
+    DNetStandIn,
+    ENetStandIn,
+    Face3DStandIn,
+    LNetStandIn,
+    ParserStandIn,
+    RestorerStandIn,
+    stand_ins,
+)
 from torch import Tensor, nn
 
 COUNT = 5
@@ -224,6 +233,37 @@ def test_one_shot_shows_dnet_the_first_face_in_every_pose(
     pictures, windows = lent["dnet"].inputs
     assert all(torch.equal(picture, pictures[0]) for picture in pictures)
     assert not torch.equal(windows[0], windows[4])
+
+
+class WatchedParser(ParserStandIn):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[Tensor] = []
+
+    def forward(self, picture: Tensor) -> Tensor:
+        self.shown.append(picture.clone())
+        return super().forward(picture)
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+def test_a_detectors_boxes_frame_the_face_for_lips_and_parser(
+    edit: Callable[..., Edits], frames: list[Frame], tracked: TrackedFace, smooth: bool
+) -> None:
+    trembling = np.random.default_rng(0).normal((-9, -3, 5, 8), 2, (COUNT, 4))
+    boxes = tracked.track.boxes.numpy() + trembling
+    lent = stand_ins(parser=WatchedParser())
+    edit(lent, Stages(neutralise=False), face_boxes=boxes, smooth_boxes=smooth)
+
+    framed = frame_faces(tracked.track, "face", boxes=boxes, smooth=smooth)
+    cut = [cut_crop(f.pixels, affine, 384) for f, affine in zip(frames, framed.frame_to_crop, strict=True)]
+    faces = torch.from_numpy(np.stack(cut)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(lent["enet"].inputs[1], faces.flip(1))
+    restored = lent["gfpgan"].outputs.permute(0, 2, 3, 1).add(1).div(2)
+    parsed, _ = reframe(restored, frame_faces(tracked.track, "ffhq"), framed, side=512)
+    seen = torch.cat(lent["parser"].shown).permute(0, 2, 3, 1).add(1).div(2)
+    torch.testing.assert_close(seen, parsed)
 
 
 # No network runs twice on the same picture

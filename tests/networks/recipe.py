@@ -44,7 +44,7 @@ OFFICIAL = {
     "s3fd": ("s3fd-619a316812.pth", "", ""),
 }
 # The networks that a dub borrows.
-PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen")
+PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen", "s3fd")
 # A regex searched in the tensor's name, what to do, and a number; the first match wins, before the rules
 # of `_value`. gain: spread over sqrt(inputs); raw: spread; near: mean; fir: blur kernel.
 OVERRIDES: dict[str, list[tuple[str, str, float]]] = {

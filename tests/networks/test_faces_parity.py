@@ -21,7 +21,7 @@ from retalk_nodes.models.dnet import DNet, warp
 from retalk_nodes.models.face3d import Face3D
 from retalk_nodes.models.ganimation import Ganimation
 from retalk_nodes.models.layers import AdaIN, LayerNorm2d, full_precision
-from retalk_nodes.models.s3fd import S3FD, STRIDES, Level, best_boxes
+from retalk_nodes.models.s3fd import S3FD, STRIDES, Level, faces_in
 from torch import Tensor, nn
 
 NAMES = ("dnet", "face3d", "ganimation", "s3fd")
@@ -234,18 +234,30 @@ def empty_levels(height: int, width: int) -> list[Level]:
     return [Level(score, torch.zeros(2, 4, *size)) for score, size in zip(scores, sizes, strict=True)]
 
 
-def test_best_box_is_decoded_from_its_anchor() -> None:
+def test_boxes_are_decoded_from_their_anchors_and_the_surest_comes_first() -> None:
     levels = empty_levels(256, 320)
-    levels[1].scores[0, 1, 5, 9] = 5.0  # a face that another one beats
+    levels[1].scores[0, 1, 5, 9] = 5.0
     levels[3].scores[0, 1, 2, 7] = 9.0
     levels[3].boxes[0, :, 2, 7] = torch.tensor([1.0, -0.5, 0.0, 5 * math.log(2)])
 
-    scores, boxes = best_boxes(levels)
+    found, nothing = faces_in(levels)
 
     # The anchor: 128 pixels wide, its centre at (7.5, 2.5) strides of 32.
     x, y = 7.5 * 32 + 0.1 * 128, 2.5 * 32 - 0.05 * 128
-    np.testing.assert_allclose(boxes[0], [x - 64, y - 128, x + 64, y + 128], atol=1e-3)
-    assert scores[0] > 0.99 and scores[1] < 0.01
+    np.testing.assert_allclose(found.boxes[0], [x - 64, y - 128, x + 64, y + 128], atol=1e-3)
+    np.testing.assert_allclose(found.boxes[1], [60, 28, 92, 60], atol=1e-3)  # 32 pixels around (76, 44)
+    assert found.scores[0] > 0.99 and 0.7 < found.scores[1] < 0.8
+    assert nothing.boxes.shape == (0, 4)
+
+
+def test_of_boxes_that_overlap_only_the_surest_stays() -> None:
+    levels = empty_levels(256, 320)
+    for column, score in ((2, 5.0), (3, 7.0), (5, 6.0), (6, 4.5), (8, 3.5)):  # each 128 wide, 32 to the next
+        levels[3].scores[0, 1, 4, column] = score  # 4 says that it is no face
+
+    found, _ = faces_in(levels)
+
+    assert found.boxes[:, 0].tolist() == [48, 144]  # column 3, and 6, which shares a seventh with it
 
 
 def test_regressor_names_its_parts_in_the_order_of_the_row(weights: Path) -> None:
