@@ -1,0 +1,176 @@
+"""Write what the node schemas say into locales/en/nodeDefs.json and into the tables of the help pages.
+
+    python scripts/build_locales.py
+
+Run it after changing a schema, or a word in locales/zh/nodeDefs.json, which is written by hand. A test
+compares, so that no text can differ from its schema. It needs no ComfyUI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCALES = ROOT / "locales"
+PAGES = ROOT / "web" / "docs"
+LANGUAGES = ("en", "zh")
+HEADS = {  # of the tables, by language
+    "en": {
+        "inputs": ("input", "type", "default and range", "what it is"),
+        "outputs": ("output", "type", "what it is"),
+        "optional": "optional",
+        "file": "a file",
+        "to": "to",
+        "such as": "empty; such as",
+    },
+    "zh": {
+        "inputs": ("输入", "类型", "默认值与范围", "说明"),
+        "outputs": ("输出", "类型", "说明"),
+        "optional": "可选",
+        "file": "文件",
+        "to": "至",
+        "such as": "空；例如",
+    },
+}
+
+
+def main() -> None:
+    schemas = load_schemas()
+    english = english_words(schemas)
+    path = LOCALES / "en" / "nodeDefs.json"
+    path.write_text(as_json(english), encoding="utf-8")
+    for language in LANGUAGES:
+        words = json.loads((LOCALES / language / "nodeDefs.json").read_text("utf-8"))
+        for schema in schemas:
+            page = page_path(schema.node_id, language)
+            text = page.read_text("utf-8")
+            page.write_text(with_tables(text, schema, words[schema.node_id], language), encoding="utf-8")
+
+
+def load_schemas() -> list[Any]:
+    """The schema of every node, beside the tests' stand-in for ComfyUI."""
+    sys.path.append(str(ROOT / "tests" / "nodes"))
+    import stand_in
+
+    stand_in.install(Path(tempfile.mkdtemp(prefix="retalk_comfy_")))
+    spec = spec_from_file_location("pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    assert spec is not None and spec.loader is not None
+    sys.modules["pack"] = pack = module_from_spec(spec)
+    spec.loader.exec_module(pack)
+    extension = asyncio.run(pack.comfy_entrypoint())
+    return [node.GET_SCHEMA() for node in asyncio.run(extension.get_node_list())]
+
+
+def page_path(node_id: str, language: str) -> Path:
+    """Where ComfyUI looks for a node's help: English is what every other language falls back on."""
+    return PAGES / f"{node_id}.md" if language == "en" else PAGES / node_id / f"{language}.md"
+
+
+def as_json(words: dict[str, Any]) -> str:
+    return json.dumps(words, indent=1, ensure_ascii=False) + "\n"
+
+
+def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
+    """What locales/en/nodeDefs.json holds: names, descriptions and tooltips as the schemas have them."""
+    return {
+        schema.node_id: {
+            "display_name": schema.display_name,
+            "description": schema.description,
+            "inputs": {each.id: {"name": each.id, "tooltip": each.tooltip} for each in schema.inputs},
+            "outputs": {
+                str(i): {"name": each.display_name, "tooltip": each.tooltip}
+                for i, each in enumerate(schema.outputs)
+            },
+        }
+        for schema in schemas
+    }
+
+
+def with_tables(page: str, schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401
+    """A help page with its two tables made anew, between the comments that mark their places."""
+    tables = {
+        "inputs": input_table(schema, words, language),
+        "outputs": output_table(schema, words, language),
+    }
+    for name, table in tables.items():
+        marks = f"<!-- {name} -->", f"<!-- /{name} -->"
+        between = re.compile(f"{marks[0]}.*?{marks[1]}", re.DOTALL)
+        new = f"{marks[0]}\n\n{table}\n\n{marks[1]}"
+        page, count = between.subn(lambda _, new=new: new, page)
+        if count != 1:
+            raise ValueError(f"{page_path(schema.node_id, language)}: {marks[0]} must be there once")
+    return page
+
+
+def input_table(schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401
+    heads = HEADS[language]
+    rows = [
+        (
+            _label(each.id, words["inputs"][each.id]["name"]),
+            _type_of(each) + (f" ({heads['optional']})" if each.optional else ""),
+            _range_of(schema, each, language),
+            words["inputs"][each.id]["tooltip"],
+        )
+        for each in schema.inputs
+    ]
+    return _table(heads["inputs"], rows) if rows else "–"
+
+
+def output_table(schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401
+    rows = [
+        (
+            _label(each.display_name, words["outputs"][str(i)]["name"]),
+            _type_of(each),
+            words["outputs"][str(i)]["tooltip"],
+        )
+        for i, each in enumerate(schema.outputs)
+    ]
+    return _table(HEADS[language]["outputs"], rows)
+
+
+def _label(id: str, name: str) -> str:
+    return f"`{id}`" if name == id else f"`{id}` {name}"
+
+
+def _type_of(each: Any) -> str:  # noqa: ANN401
+    return str(each.io_type).replace(",", " / ")
+
+
+def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
+    """Default and limits of a widget, or its choices, the default in bold; nothing for a socket."""
+    heads = HEADS[language]
+    if each.io_type == "COMBO":
+        if each.id == "file" or schema.node_id == "ReTalkLoadModels":  # whatever lies on the disk
+            default = getattr(each, "default", None)
+            return f"`{default}`; {heads['file']}" if default else heads["file"]
+        choices = (f"**`{choice}`**" if choice == each.default else f"`{choice}`" for choice in each.options)
+        return " · ".join(choices)
+    default = getattr(each, "default", None)
+    if default is None or getattr(each, "force_input", None):
+        return ""
+    if each.io_type in ("INT", "FLOAT"):
+        return f"{_number(default)}; {_number(each.min)} {heads['to']} {_number(each.max)}"
+    if each.io_type == "BOOLEAN":
+        return f"`{str(default).lower()}`"
+    return f"{heads['such as']} `{each.placeholder}`"
+
+
+def _number(value: float) -> str:
+    return f"{int(value):_}".replace("_", " ") if float(value).is_integer() else str(value)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Every node, input and output is named and explained in each language, in the editor and on a help page."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+LANGUAGES = ("en", "zh")
+PICTURE_BYTES = 40_000
+CHINESE = re.compile("[\u4e00-\u9fff]")
+PICTURE = re.compile(r"!\[([^\]]+)\]\(([^)]+)\)")
+
+
+@pytest.fixture(scope="module")
+def builder(root: Path) -> ModuleType:
+    """scripts/build_locales.py."""
+    spec = spec_from_file_location("build_locales", root / "scripts" / "build_locales.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def schemas(nodes: dict[str, Any]) -> list[Any]:
+    return [node.GET_SCHEMA() for node in nodes.values()]
+
+
+def words(root: Path, language: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "locales" / language / "nodeDefs.json").read_text("utf-8"))
+    return found
+
+
+def texts(found: dict[str, Any]) -> list[str]:
+    """All texts of a locale, without their keys."""
+    return [
+        text for value in found.values() for text in (texts(value) if isinstance(value, dict) else [value])
+    ]
+
+
+def keys(found: dict[str, Any]) -> dict[str, Any]:
+    """A locale without its texts."""
+    return {name: keys(value) if isinstance(value, dict) else None for name, value in found.items()}
+
+
+def test_english_is_what_the_schemas_say(root: Path, builder: ModuleType, schemas: list[Any]) -> None:
+    """Where this fails, run scripts/build_locales.py."""
+    assert words(root, "en") == builder.english_words(schemas)
+
+
+def test_chinese_has_every_word_that_english_has_and_none_more(root: Path) -> None:
+    assert keys(words(root, "zh")) == keys(words(root, "en"))
+
+
+def test_chinese_is_chinese(root: Path) -> None:
+    names = re.compile(r"(x|y|D-Net|E-Net|L-Net|GFPGAN|GPEN|GANimation)")
+    assert [
+        text for text in texts(words(root, "zh")) if not CHINESE.search(text) and not names.fullmatch(text)
+    ] == []
+
+
+def test_no_text_holds_what_the_editor_takes_for_its_own_syntax(root: Path) -> None:
+    for language in LANGUAGES:
+        assert [text for text in texts(words(root, language)) if re.search(r"[{}@|]", text)] == []
+
+
+def test_every_category_has_a_chinese_name(root: Path, schemas: list[Any]) -> None:
+    """But for `loaders`, which ComfyUI itself translates for all packs."""
+    named = json.loads((root / "locales" / "zh" / "main.json").read_text("utf-8"))["nodeCategories"]
+    used = {part for schema in schemas for part in schema.category.split("/")}
+    assert set(named) == used - {"loaders"}
+
+
+def test_choices_that_a_tooltip_explains_are_explained_in_chinese_too(root: Path) -> None:
+    english, chinese = words(root, "en"), words(root, "zh")
+    for node, found in english.items():
+        for name, given in found["inputs"].items():
+            choices = re.findall(r"(?:^|· |\. )([a-z][a-z0-9_ ]*): ", given["tooltip"])
+            assert [each for each in choices if each not in chinese[node]["inputs"][name]["tooltip"]] == [], (
+                name
+            )
+
+
+def test_there_is_a_page_for_every_node_in_each_language_and_none_more(
+    root: Path, builder: ModuleType, schemas: list[Any]
+) -> None:
+    wanted = {builder.page_path(schema.node_id, language) for schema in schemas for language in LANGUAGES}
+    assert set((root / "web").rglob("*.md")) == wanted
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_names_its_node_and_explains_every_input_and_output(
+    root: Path, builder: ModuleType, schemas: list[Any], language: str
+) -> None:
+    """Where this fails, run scripts/build_locales.py."""
+    for schema in schemas:
+        own = words(root, language)[schema.node_id]
+        page = builder.page_path(schema.node_id, language).read_text("utf-8")
+        assert page.startswith(f"# {own['display_name']}\n"), schema.node_id
+        assert page == builder.with_tables(page, schema, own, language), schema.node_id
+        for id in (*(each.id for each in schema.inputs), *(each.display_name for each in schema.outputs)):
+            assert f"| `{id}`" in page, (schema.node_id, id)
+        prose = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "", page, flags=re.DOTALL)
+        named = [each.id for each in schema.inputs if f"`{each.id}`" in prose]
+        assert named or not schema.inputs, f"{schema.node_id}: its text names none of its inputs"
+
+
+def test_what_a_page_puts_into_code_marks_is_there(
+    root: Path, builder: ModuleType, schemas: list[Any]
+) -> None:
+    ids = {each.id for schema in schemas for each in schema.inputs}
+    ids |= {each.display_name for schema in schemas for each in schema.outputs}
+    for schema in schemas:
+        ids |= {choice for each in schema.inputs if each.io_type == "COMBO" for choice in each.options}
+    for schema in schemas:
+        for language in LANGUAGES:
+            page = builder.page_path(schema.node_id, language).read_text("utf-8")
+            spoken = set(re.findall(r"`([a-z][a-z_0-9 ]*)`", page))
+            assert spoken - ids <= {"true", "false"}, (schema.node_id, language)
+
+
+def test_every_page_shows_a_picture_that_is_there_and_small(
+    root: Path, builder: ModuleType, schemas: list[Any]
+) -> None:
+    docs, shown = root / "web" / "docs", set()
+    for schema in schemas:
+        found = [
+            PICTURE.findall(builder.page_path(schema.node_id, language).read_text("utf-8"))
+            for language in LANGUAGES
+        ]
+        assert len(found[0]) == 1, schema.node_id
+        assert [name for _, name in found[0]] == [name for _, name in found[1]], schema.node_id
+        shown.add(docs / found[0][0][1])  # the editor looks from web/docs, on pages of any language
+    assert set((docs / "images").iterdir()) == shown
+    assert {path.name for path in shown if path.stat().st_size > PICTURE_BYTES} == set()
+
+
+def test_every_picture_can_be_drawn_again(root: Path) -> None:
+    script = (root / "scripts" / "make_help_pictures.py").read_text("utf-8")
+    names = {path.name for path in (root / "web" / "docs" / "images").iterdir()}
+    assert set(re.findall(r'^    "(\w+\.(?:png|jpg))": ', script, re.MULTILINE)) == names
+
+
+def test_no_script_runs_in_the_editor(root: Path) -> None:
+    assert {path.suffix for path in (root / "web").rglob("*") if path.is_file()} == {".md", ".png", ".jpg"}
