@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from .checkpoint import Layout
 from .layers import full_precision
 
-SIZE = 512  # of a face, in pixels
+SIZE = 512  # of a face, in pixels, as the networks learned it; they take other sizes too
 
 PARSENET = Layout(
     dead=(r"^out_img_conv\.",),  # draws the face once more, beside the logits; nothing reads it
@@ -102,8 +102,8 @@ class BiSeNet(FaceParser):
     def forward(self, picture: Tensor) -> Tensor:
         """Tell the parts of faces.
 
-        picture: (B, 3, 512, 512) RGB in [-1, 1]; other sizes from 64 pixels work too
-        returns: logits (B, 19, 512, 512)
+        picture: (B, 3, H, W) RGB in [-1, 1], height and width from 64 pixels up
+        returns: logits (B, 19, H, W)
 
         Autocast is switched off, as in ParseNet.
         """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import recipe
 import torch
 from probes import loaded, run
-from recordings import Recording, load_recording
+from recordings import TOLERANCE, Recording, load_recording
 from retalk_nodes.models import checkpoint
 from retalk_nodes.models.parsing import BISENET, PARSENET, BiSeNet, ParseNet
 from torch import Tensor
@@ -43,6 +44,25 @@ def test_network_repeats_the_recorded_output(
     recording.assert_matches(given)
     labels = given["mask_logits"].argmax(dim=1)[recording.slices["mask_argmax"]]
     assert (labels == classes).float().mean() >= 0.999
+
+
+@pytest.mark.parametrize("size", [(256, 256), (32, 48)])
+def test_parsenet_takes_other_sizes_as_the_class_in_facexlib_does(
+    network: ParseNet, size: tuple[int, int]
+) -> None:
+    from facexlib.parsing.parsenet import ParseNet as Original
+
+    original = Original(in_size=512, out_size=512, parsing_ch=19).eval()
+    original.load_state_dict(recipe.recipe_tensors("parsenet", 0))
+    picture = torch.from_numpy(recipe.image_u8(0, "small", (1, 3, *size))) / 127.5 - 1
+
+    with torch.inference_mode():
+        expected, logits = original(picture)[0], network(picture)
+        labels = network.parse(picture)
+
+    torch.testing.assert_close(logits, expected, rtol=0, atol=TOLERANCE * (1 + expected.abs().max().item()))
+    assert labels.shape == (1, *size)
+    assert (labels == expected.argmax(dim=1)).float().mean() >= 0.999
 
 
 def test_parsing_ignores_autocast(network: ParseNet) -> None:
