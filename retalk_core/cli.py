@@ -215,6 +215,12 @@ def _add_stages(dub: argparse.ArgumentParser) -> None:
     )
     stages.add_argument("--restore", choices=("auto", "gfpgan", "gpen", "off"), help="of the mouth")
     stages.add_argument("--restore-strength", type=float, metavar="0..1", help="default: 1")
+    stages.add_argument(
+        "--mask-smoothing",
+        type=float,
+        metavar="SECONDS",
+        help="calm the mask of the restored mouth, which then lags that much; default: 0",
+    )
     stages.add_argument("--colour-match", type=float, metavar="0..1", help="default: 1")
 
 
@@ -522,6 +528,7 @@ def _stages(args: argparse.Namespace) -> Stages | None:
         "noise_seed": args.noise_seed,
         "restore": args.restore,
         "restore_strength": args.restore_strength,
+        "mask_smoothing": args.mask_smoothing,
         "colour_match": args.colour_match,
         "neutralise": False if args.no_neutralise else None,
         "enhance": False if args.no_enhance else None,

@@ -28,6 +28,7 @@ from .references import ReferenceBank
 from .regions import Region, close_region, open_region
 from .restore import parse_regions, restore_faces
 from .speech import cut_windows
+from .steady_masks import SteadyMasks
 from .types import FaceTrack, Frame, Progress, silent
 
 CHUNK = 16  # output frames that go through the stages together; resuming counts in them
@@ -113,6 +114,9 @@ class RetalkEngine:
         }
         shown = [self._shows(output) for output in range(len(plan.rows))]
         self._bank = ReferenceBank(plan.rows[shown])
+        self._steady: SteadyMasks | None = None
+        if stages.mask_smoothing > 0 and stages.restore != "off":
+            self._steady = SteadyMasks(stages.mask_smoothing, track, plan.rows, plan.times)
         self._first_faces: dict[int, Tensor] = {}  # of each shot, where one picture serves it all
         height, width = track.frame_size
         self._chunk = int(np.clip(CHUNK_BYTES // (3 * height * width), 2, CHUNK))
@@ -133,7 +137,7 @@ class RetalkEngine:
         """The edits of one chunk, from an earlier run if it got so far."""
         shown = [i for i, output in enumerate(outputs) if self._shows(output)]
         part = Part([frames[i] for i in shown], outputs[shown], self._plan.rows[outputs[shown]])
-        stored = self._job.read(number) if self._job is not None else None
+        stored = self._stored(number)
         if stored is not None:
             for row in part.rows.tolist():
                 self._bank.take(row)
@@ -143,9 +147,27 @@ class RetalkEngine:
         if shown:
             for i, patch in zip(shown, self._edit(part), strict=True):
                 patches[i] = patch
-        if self._job is not None:
-            self._job.write(number, patches)
+        self._store(number, patches)
         return patches
+
+    def _stored(self, number: int) -> list[Patch | None] | None:
+        """The edits of a chunk, where all is there that the next one goes on from."""
+        patches = self._job.read(number) if self._job is not None else None
+        if patches is None or self._job is None or self._steady is None:
+            return patches
+        state = self._job.read_state(f"mask_{number:06}")
+        if state is None:
+            return None
+        self._steady.go_on_from(state)
+        return patches
+
+    def _store(self, number: int, patches: Sequence[Patch | None]) -> None:
+        """Keep what the next chunk goes on from, then the chunk itself."""
+        if self._job is None:
+            return
+        if self._steady is not None:
+            self._job.write_state(f"mask_{number:06}", self._steady.state)
+        self._job.write(number, patches)
 
     def _shows(self, output: int) -> bool:
         return bool(self._plan.show[output] > 0 and self._track.present[self._plan.rows[output]])
@@ -276,7 +298,8 @@ class RetalkEngine:
         with self._using("parser", "parse") as (parser, batch):
             assert isinstance(parser, FaceParser)
             found = parse_regions(parser, faces, batch_size=batch, progress=self._beat)
-        return reframe_masks(found, close, aligned, side=SIDES[framing])
+        masks = reframe_masks(found, close, aligned, side=SIDES[framing])
+        return masks if self._steady is None else self._steady.steady(masks, part.outputs)
 
     # Crops and regions
 

@@ -60,6 +60,8 @@ def _retalk(
     words += ["enhance"] if stages.enhance else []
     words += [f"upper face {stages.upper_face}"] if stages.upper_face != "off" else []
     words += [f"restore mouth ({catalog[restorer].title})"] if restorer else []
+    smoothed = restorer and stages.mask_smoothing > 0
+    words += [f"smooth its mask over {stages.mask_smoothing:g} s"] if smoothed else []
     note = f"VideoReTalking's networks, preset {preset}: {', '.join(words)}"
     return EngineChoice("retalk", note, preset, stages, tuple(dict.fromkeys(keys)), restorer, lacking)
 

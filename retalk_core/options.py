@@ -49,11 +49,12 @@ class Stages:
     action_units: Mapping[int, float] = field(default_factory=dict)  # by their numbers, about 0..1
     restore: Restorer = "auto"  # the mouth, with GFPGAN or else GPEN
     restore_strength: float = 1.0  # 0..1
+    mask_smoothing: float = 0.0  # seconds, 0..1, over which the restored mouth's mask is calmed, and lags
     colour_match: float = 1.0  # 0..1, how far the drawn face's colour follows the frame's
 
     def __post_init__(self) -> None:
         _check_choices(self, face_boxes=BoxSource, restore=Restorer, upper_face=UpperFace)
-        for name in ("expression_strength", "restore_strength", "colour_match"):
+        for name in ("expression_strength", "restore_strength", "mask_smoothing", "colour_match"):
             value = getattr(self, name)
             if not 0 <= value <= 1:  # not-a-number is refused too
                 raise OptionError(f"{name} is {value}, but must be from 0 to 1.")

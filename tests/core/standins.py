@@ -120,6 +120,25 @@ class ParserStandIn(FaceParser):
         return logits
 
 
+class DarkeningRestorer(StandIn):
+    """Gives the face back darker, so that what it restored can be seen."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.note(picture * 0.8 - 0.2, picture)
+
+
+class PulsingParser(ParserStandIn):
+    """Sees a mouth that is larger or smaller in each picture, for no reason but what is in it."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        logits = super().forward(picture)
+        at = (torch.arange(picture.shape[-1]) + 0.5) / picture.shape[-1]
+        size = 0.03 + 0.1 * (97 * picture.mean(dim=(1, 2, 3))).frac().abs()
+        far = ((at[None] - 0.5) ** 2 + (at[:, None] - 0.75) ** 2).sqrt()
+        logits[:, 2] = torch.where(far < size[:, None, None], 9.0, -9.0)
+        return logits
+
+
 Sighting = tuple[float, Sequence[float]]  # logit, 0 for a score of 0.5; left, top, right, bottom
 
 

@@ -114,7 +114,7 @@ def test_every_choice_reaches_the_options(options: Callable[..., DubOptions], tm
         *("--voice-longer", "hold", "--voice-shorter", "end_with_voice", "--pauses", "keep_original"),
         *("--start", "0:01.5", "--duration", "2.25", "--edit-only", "0-1, 1:00-1:01", "--fps", "29.97"),
         *("--soundtrack", str(tmp_path / "music.wav"), "--face-index", "1", "--smoothing", "none"),
-        *("--face-boxes", "s3fd"),
+        *("--face-boxes", "s3fd", "--mask-smoothing", "0.08"),
         *("--codec", "prores", "--quality", "0", "--phones", "off", "--no-check"),
     )
     assert (given.longer, given.shorter, given.pauses) == ("hold", "end_with_voice", "keep_original")
@@ -125,7 +125,7 @@ def test_every_choice_reaches_the_options(options: Callable[..., DubOptions], tm
     assert (given.face.rule, given.face.index) == ("index", 1)
     assert (given.smoothing, given.codec, given.quality) == ("none", "prores", 0)
     assert given.phones is False and given.check is False
-    assert given.stages == Stages(face_boxes="s3fd")
+    assert given.stages == Stages(face_boxes="s3fd", mask_smoothing=0.08)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from scenes import (
     talking,
     write_clip,
 )
-from standins import LNetStandIn, S3FDStandIn, StandIn, stand_ins
+from standins import DarkeningRestorer, LNetStandIn, PulsingParser, S3FDStandIn, StandIn, stand_ins
 from torch import Tensor, nn
 
 LOSSLESS = DubOptions(engine="retalk", codec="ffv1", check=False)
@@ -219,6 +219,7 @@ def test_the_expression_of_a_picture_is_taken_on(talking_clip: Path, tmp_path: P
     [
         ({"expression_strength": 1.2}, "expression_strength is 1.2, but must be from 0 to 1"),
         ({"face_boxes": "dlib"}, "face_boxes is 'dlib', but must be one of track, s3fd"),
+        ({"mask_smoothing": -0.1}, "mask_smoothing is -0.1, but must be from 0 to 1"),
         ({"restore": "magic"}, "restore is 'magic', but must be one of auto, gfpgan, gpen, off"),
         ({"expression": "grim"}, "expression is 'grim', but must be neutral, smile or a picture"),
         ({"upper_face": "bored"}, "upper_face is 'bored', but must be one of off, sad"),
@@ -284,6 +285,31 @@ def test_a_stopped_dub_goes_on_where_it_stopped(longer_clip: Path, tmp_path: Pat
     made(longer_clip, tmp_path / "whole.mkv", replace(options, work_dir=None), networks, voice)
     for one, other in zip(pixels_of(output), pixels_of(tmp_path / "whole.mkv"), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_smoothed_masks_go_on_where_a_dub_was_stopped(longer_clip: Path, tmp_path: Path) -> None:
+    stages = Stages(neutralise=False, restore="gfpgan", mask_smoothing=0.3)
+    options = replace(LOSSLESS, work_dir=tmp_path / "work", stages=stages)
+
+    def run(output: Path, options: DubOptions, progress: StageProgress = quiet) -> Dubbed:
+        networks = stand_ins(gfpgan=DarkeningRestorer(), parser=PulsingParser())
+        return made(longer_clip, output, options, networks, babble(40 / FPS), progress)
+
+    whole = run(tmp_path / "whole.mkv", replace(options, work_dir=None))
+    assert "smooth its mask over 0.3 s" in whole.report.engine_note
+    with pytest.raises(StoppedError):
+        run(tmp_path / "out.mkv", options, stopping(32))
+    resumed = [run(tmp_path / "out.mkv", options).report.frames_resumed]
+    outputs = [pixels_of(tmp_path / "out.mkv")]
+    (kept,) = (tmp_path / "work").glob("*/state_mask_000001.npz")
+    kept.unlink()  # the chunk has to be made again, or the one after it couldn't be
+    resumed += [run(tmp_path / "out.mkv", options).report.frames_resumed]
+    outputs += [pixels_of(tmp_path / "out.mkv")]
+
+    assert resumed == [32, 24]
+    for output in outputs:
+        for one, other in zip(output, pixels_of(tmp_path / "whole.mkv"), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("change", ["voice", "stages", "weights", "clip"])

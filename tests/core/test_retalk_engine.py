@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.retalk_core import engine as engine_module
 from retalk_nodes.retalk_core.crops import cut_crop, frame_faces, reframe
 from retalk_nodes.retalk_core.engine import LipsPlan, RetalkEngine
 from retalk_nodes.retalk_core.expression import resolve_expression
@@ -23,11 +24,13 @@ from retalk_nodes.retalk_core.speech import log_mel
 from retalk_nodes.retalk_core.types import Expression, Frame
 from scenes import FPS, babble, portrait, talking
 from standins import (
+    DarkeningRestorer,
     DNetStandIn,
     ENetStandIn,
     Face3DStandIn,
     LNetStandIn,
     ParserStandIn,
+    PulsingParser,
     RestorerStandIn,
     stand_ins,
 )
@@ -307,6 +310,21 @@ def test_the_number_of_pictures_at_a_time_changes_nothing(edit: Callable[..., Ed
         pasted(edit(stand_ins(lnet=LNetStandIn(0.05)), stages, batch=2)),
         strict=True,
     ):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("batch", "chunk"), [(1, 16), (3, 2), (16, 3)])
+def test_masks_are_smoothed_the_same_wherever_batches_and_chunks_begin(
+    edit: Callable[..., Edits], monkeypatch: pytest.MonkeyPatch, batch: int, chunk: int
+) -> None:
+    def run(seconds: float, **more: int) -> list[np.ndarray]:
+        lent = stand_ins(gfpgan=DarkeningRestorer(), parser=PulsingParser())
+        return pasted(edit(lent, Stages(neutralise=False, mask_smoothing=seconds), **more))
+
+    plain, smooth = run(0.0), run(0.2)
+    assert [np.array_equal(*pair) for pair in zip(plain, smooth, strict=True)] == [True, *[False] * 4]
+    monkeypatch.setattr(engine_module, "CHUNK", chunk)
+    for one, other in zip(run(0.2, batch=batch), smooth, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
