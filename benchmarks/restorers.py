@@ -1,9 +1,10 @@
-"""How long GPEN takes on this CPU against the plain formulas, and the memory of both and of GFPGAN.
+"""How long GPEN and GFPGAN take on this CPU against plain ones, and the memory of all.
 
-python benchmarks/restorers.py [--batches 1 8] [--rounds 2]
+python benchmarks/restorers.py [gpen] [gfpgan] [--batches 1 8] [--rounds 2] [--no-memory]
 
-Both restore the same pictures in turn, in one run. Seconds are the process's own, on all cores together,
-so that other programs disturb them less. Memory is measured apart, in a process for each network.
+Plain are the tests' formulas for GPEN and the class in spandrel for GFPGAN. Both ways restore the same
+pictures in turn, in one run. Seconds are the process's own, on all cores together, so that other programs
+disturb them less. Memory is measured apart, in a process for each network.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import recipe  # noqa: E402
 from retalk_nodes.models import checkpoint, gfpgan, gpen, parsing  # noqa: E402
 
 Restore = Callable[[Tensor], Tensor]
-NAMES = ("gpen", "plain gpen", "gfpgan", "parsenet")
+NAMES = ("gpen", "plain gpen", "gfpgan", "plain gfpgan", "parsenet")
 
 
 def load(name: str) -> Restore:
@@ -37,6 +38,8 @@ def load(name: str) -> Restore:
     if name == "plain gpen":
         weights = recipe.recipe_tensors("gpen", seed=0)
         return lambda picture: plain_gpen.restore(weights, picture)
+    if name == "plain gfpgan":
+        return load_spandrels()
     builders = {
         "gpen": (gpen.GPEN, gpen.LAYOUT),
         "gfpgan": (gfpgan.GFPGAN, gfpgan.LAYOUT),
@@ -45,6 +48,18 @@ def load(name: str) -> Restore:
     build, layout = builders[name]
     with tempfile.TemporaryDirectory() as folder:
         return checkpoint.load(build(), recipe.recipe_weights(name, 0, Path(folder)), layout, name)
+
+
+def load_spandrels() -> Restore:
+    """GFPGAN as spandrel runs it."""
+    from spandrel.architectures.GFPGAN import GFPGAN as Original  # noqa: N811, a class
+
+    network = Original(
+        out_size=512, num_style_feat=512, channel_multiplier=2, num_mlp=8, input_is_latent=True,
+        different_w=True, narrow=1, sft_half=True,
+    ).eval()  # fmt: skip
+    network.load_state_dict(recipe.recipe_tensors("gfpgan", 0))
+    return lambda picture: network(picture, return_rgb=False, randomize_noise=False)[0]
 
 
 def pictures(batch: int) -> Tensor:
@@ -59,10 +74,9 @@ def seconds(run: Restore, given: Tensor) -> tuple[float, Tensor]:
     return (time.process_time() - start) / len(given), result
 
 
-def compare(batches: list[int], rounds: int) -> None:
-    """Print GPEN's time beside that of the plain formulas."""
-    ours, plain = load("gpen"), load("plain gpen")
-    print("batch  plain, s  ours, s  ratio  largest difference")
+def compare(name: str, batches: list[int], rounds: int) -> None:
+    """Print a network's time beside that of the plain one."""
+    ours, plain = load(name), load(f"plain {name}")
     for batch in batches:
         given = pictures(batch)
         ours(given)
@@ -74,7 +88,10 @@ def compare(batches: list[int], rounds: int) -> None:
             ours_least = min(ours_least, spent)
         off = (result - expected).abs().max().item()
         ratio = plain_least / ours_least
-        print(f"{batch:>5}  {plain_least:>8.2f}  {ours_least:>7.2f}  {ratio:>5.2f}  {off:.1e}", flush=True)
+        print(
+            f"| {name} | {batch} | {plain_least:.2f} | {ours_least:.2f} | {ratio:.2f} | {off:.1e} |",
+            flush=True,
+        )
 
 
 def peak(name: str, batch: int) -> None:
@@ -99,6 +116,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("networks", nargs="*", help="gpen, gfpgan; both by default")
+    parser.add_argument("--no-memory", action="store_true", help="measure time only")
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--peak", choices=NAMES, help=argparse.SUPPRESS)
@@ -106,8 +125,12 @@ def main() -> None:
     with torch.inference_mode():
         if args.peak:
             return peak(args.peak, args.batches[0])
-        report_memory()  # first: a child's peak counts from its parent's size
-        compare(args.batches, args.rounds)
+        if not args.no_memory:
+            report_memory()  # first: a child's peak counts from its parent's size
+        print("| network | batch | plain, CPU s | ours | times faster | largest difference |")
+        print("|---|---|---|---|---|---|")
+        for name in args.networks or ("gpen", "gfpgan"):
+            compare(name, args.batches, args.rounds)
 
 
 if __name__ == "__main__":
