@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint import Layout
+from .layers import full_precision
 from .detector import overlap
 
 MEAN = (104.0, 117.0, 123.0)  # as the original subtracts it: a mean in BGR order, from RGB pictures
@@ -90,8 +91,13 @@ class S3FD(nn.Module):
         self.to(memory_format=torch.channels_last)  # takes two thirds of the time on a CPU
 
     def forward(self, picture: Tensor) -> list[Level]:
-        """Look at pictures (B, 3, H, W), RGB in 0..255; H and W are free. Six levels, the finest first."""
-        return [head(features) for head, features in zip(self.heads, self.features(picture), strict=True)]
+        """Look at pictures (B, 3, H, W), RGB in 0..255; H and W are free. Six levels, the finest first.
+
+        Autocast is switched off: the answers are positions.
+        """
+        with full_precision(picture.device):
+            levels = zip(self.heads, self.features(picture.float()), strict=True)
+            return [head(features) for head, features in levels]
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Features at strides 4 to 128."""

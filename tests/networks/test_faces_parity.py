@@ -164,6 +164,19 @@ def test_bfloat16_leaves_the_picture_as_it_was(name: str, weights: Path) -> None
         assert torch.equal(lower.warped, full.warped)
 
 
+def test_coefficients_and_face_boxes_ignore_autocast(weights: Path) -> None:
+    inputs = {"face3d": torch.rand(1, 3, 64, 64), "s3fd": torch.rand(1, 3, 64, 64) * 255 - 120}
+    for name, picture in inputs.items():
+        network = loaded(name, weights)
+        with torch.inference_mode():
+            full = network(picture)
+            with torch.autocast("cpu", torch.bfloat16):
+                lower = network(picture)
+        if name == "s3fd":
+            full, lower = (torch.cat([level.boxes.flatten() for level in out]) for out in (full, lower))
+        assert torch.equal(lower, full)
+
+
 def test_warp_without_flow_shrinks_the_picture_by_a_64th() -> None:
     position = (torch.arange(256) + 0.5).expand(1, 3, 256, 256)
 
