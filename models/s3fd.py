@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .checkpoint import Layout
-from .layers import full_precision
 from .detector import overlap
+from .layers import full_precision
 
 MEAN = (104.0, 117.0, 123.0)  # as the original subtracts it: a mean in BGR order, from RGB pictures
 STRIDES = (4, 8, 16, 32, 64, 128)  # pixels between the anchors of each level
