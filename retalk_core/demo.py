@@ -13,8 +13,9 @@ from .errors import InputError
 from .networks import LocalNetworks
 from .options import DubOptions
 from .pictures import write_picture
-from .pipeline import Dubbed, StageProgress, dub, quiet
+from .pipeline import Dubbed, dub
 from .video import open_clip
+from .work import StageProgress, quiet
 
 # Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
 TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"

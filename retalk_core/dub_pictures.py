@@ -10,23 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .analysis import analyse
 from .clips import clip_of_pictures, watched
-from .engines import choose_engine
 from .networks import NetworkProvider
 from .options import DubOptions
 from .patches import Patch
-from .pipeline import (
-    Notes,
-    StageProgress,
-    analyse,
-    borrow_faces,
-    edited_frames,
-    make_engine,
-    make_report,
-    quiet,
-)
+from .pipeline import edited_frames, make_engine
 from .report import Report
 from .sound import SoundSource
+from .summary import make_report
+from .work import StageProgress, begin_work, quiet
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,22 +57,21 @@ def dub_pictures(
         options = replace(options, constant_rate=rate)  # a still has no rate of its own
     if look is not None:
         clip = watched(clip, look)
-    notes, choice, edited = Notes({}), choose_engine(options, networks), 0
-    with borrow_faces(networks) as faces:
-        analysis = analyse(clip, voice, options, faces, progress, notes, choice=choice, networks=networks)
-        tell = progress("dub")
-        engine = make_engine(analysis, options, networks, tell, notes)
-        timeline = analysis.timeline
+    edited = 0
+    with begin_work(clip, voice, options, networks, progress) as work:
+        analysis = analyse(work)
+        timeline, tell = analysis.timeline, progress("dub")
+        engine = make_engine(work, analysis, tell)
         images = torch.empty(len(timeline), *pictures.shape[1:])
         support = torch.zeros(len(timeline), *pictures.shape[1:3])
-        with notes.timed("dub"):
-            for i, (frame, patch) in enumerate(edited_frames(analysis, engine, options)):
+        with work.timed("dub"):
+            for i, (frame, patch) in enumerate(edited_frames(work, analysis, engine)):
                 images[i] = pictures[frame.index]
                 if patch is not None:
                     _place(images[i], support[i], patch)
                     edited += 1
                 tell(i + 1, len(timeline))
-    report = make_report(analysis, engine, "frames", edited, notes, networks)
+    report = make_report(work, analysis, "frames", edited, resumed=engine.resumed)
     return DubbedPictures(images, support, timeline.end, report)
 
 

@@ -66,6 +66,7 @@ class EmbeddedEngine:
     """Edits a stream of frames; keeps no more than two shots' banks and one run's plan in memory."""
 
     name = "embedded"
+    resumed = 0  # frames; it takes nothing over from an earlier run
     note = "preview without checkpoints: the clip's own mouth pictures, warped to the voice"
 
     def __init__(

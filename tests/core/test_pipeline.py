@@ -14,18 +14,19 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.analysis import analyse
 from retalk_nodes.retalk_core.errors import InputError, OptionError, RetalkError
-from retalk_nodes.retalk_core.faces import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.mouth.engine import EmbeddedEngine
 from retalk_nodes.retalk_core.networks import FACE_NETWORKS, LocalNetworks
 from retalk_nodes.retalk_core.options import DubOptions
-from retalk_nodes.retalk_core.pipeline import Dubbed, StageProgress, analyse, dub
-from retalk_nodes.retalk_core.pipeline import quiet as untold
+from retalk_nodes.retalk_core.pipeline import Dubbed, dub
 from retalk_nodes.retalk_core.sound import SoundArray, read_mono
 from retalk_nodes.retalk_core.timeline import LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.types import Progress, silent
 from retalk_nodes.retalk_core.video import open_clip
 from retalk_nodes.retalk_core.video_writer import Codec
+from retalk_nodes.retalk_core.work import StageProgress, begin_work
+from retalk_nodes.retalk_core.work import quiet as untold
 from scenes import (
     RATE,
     babble,
@@ -66,11 +67,6 @@ def make(networks_on_disk: LocalNetworks) -> Dub:
     return made
 
 
-@pytest.fixture(scope="module")
-def faces() -> FaceNetworks:
-    return load_face_networks()
-
-
 def changed(clip: Path, output: Path) -> list[bool]:
     """For each frame of the shorter of two lossless files, whether a pixel differs."""
     return [
@@ -84,14 +80,15 @@ def changed(clip: Path, output: Path) -> list[bool]:
 @pytest.mark.parametrize("size", [(160, 160), (159, 161), (160, 157)], ids=str)
 @pytest.mark.parametrize("depth", [8, 16])
 def test_outside_the_support_no_pixel_differs(
-    make: Dub, faces: FaceNetworks, tmp_path: Path, size: tuple[int, int], depth: int
+    make: Dub, networks_on_disk: LocalNetworks, tmp_path: Path, size: tuple[int, int], depth: int
 ) -> None:
     frames = [np.ascontiguousarray(frame[: size[0], : size[1]]) for frame in talking(6, 161)]
     clip = write_clip(tmp_path / "clip.mkv", frames if depth == 8 else deepened(frames))
     voice = babble(0.24)
     make(clip, voice, tmp_path / "out.mkv")
 
-    analysis = analyse(open_clip(clip), SoundArray(voice[None], RATE), LOSSLESS, faces)
+    with begin_work(open_clip(clip), SoundArray(voice[None], RATE), LOSSLESS, networks_on_disk) as work:
+        analysis = analyse(work)
     opened = analysis.clip
     engine = EmbeddedEngine(analysis.tracked.track, analysis.plan, lambda rows: opened.frames(rows))
     results = pixels_of(tmp_path / "out.mkv")

@@ -19,10 +19,11 @@ from retalk_nodes.retalk_core.faces import load_face_networks, track_faces
 from retalk_nodes.retalk_core.model_files import ModelFiles
 from retalk_nodes.retalk_core.networks import LocalNetworks
 from retalk_nodes.retalk_core.options import DubOptions, Stages
-from retalk_nodes.retalk_core.pipeline import Dubbed, StageProgress, dub, quiet
+from retalk_nodes.retalk_core.pipeline import Dubbed, dub
 from retalk_nodes.retalk_core.sound import SoundArray
 from retalk_nodes.retalk_core.types import Progress
 from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.work import StageProgress, quiet
 from scenes import (
     FPS,
     RATE,
