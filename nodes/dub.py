@@ -509,6 +509,8 @@ def _stages(given: Mapping[str, Any]) -> dict[str, Any]:
         "action_units": parse_numbers(given["action_units"]),
         "restore_strength": given["restore_strength"],
         "colour_match": given["colour_match"],
+        "face_boxes": given["face_boxes"],
+        "mask_smoothing": given["mask_smoothing"],
     }
     if given["restore_reference"] != AS_PRESET:
         stages["restore_reference"] = given["restore_reference"] == "on"
@@ -701,6 +703,23 @@ def _stage_inputs() -> list[Any]:
             max=1.0,
             step=0.05,
             tooltip="How far the drawn face's colour follows the frame's.",
+            **ADVANCED,
+        ),
+        io.Combo.Input(
+            "face_boxes",
+            options=["track", "s3fd"],
+            default="track",
+            tooltip="What frames the faces for L-Net and E-Net. track: the face's track · s3fd: the original's "
+            "detector, if its file is there; slow.",
+            **ADVANCED,
+        ),
+        io.Float.Input(
+            "mask_smoothing",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Seconds over which the restored mouth's mask is smoothed, against trembling. 0: not at all.",
             **ADVANCED,
         ),
     ]
