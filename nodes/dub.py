@@ -709,8 +709,8 @@ def _stage_inputs() -> list[Any]:
             "face_boxes",
             options=["track", "s3fd"],
             default="track",
-            tooltip="What frames the faces for L-Net and E-Net. track: the face's track · s3fd: the original's "
-            "detector, if its file is there; slow.",
+            tooltip="What frames the faces for L-Net and E-Net. track: the face's track · s3fd: the "
+            "original's detector, if its file is there; slow.",
             **ADVANCED,
         ),
         io.Float.Input(
@@ -719,7 +719,8 @@ def _stage_inputs() -> list[Any]:
             min=0.0,
             max=1.0,
             step=0.01,
-            tooltip="Seconds over which the restored mouth's mask is smoothed, against trembling. 0: not at all.",
+            tooltip="Seconds over which the restored mouth's mask is smoothed, against trembling. 0: not at "
+            "all.",
             **ADVANCED,
         ),
     ]
