@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCALES = ROOT / "locales"
 PAGES = ROOT / "web" / "docs"
 LANGUAGES = ("en", "zh")
-HEADS = {  # of the tables, by language
+HEADS: dict[str, dict[str, Any]] = {  # of the tables, by language
     "en": {
         "inputs": ("input", "type", "default and range", "what it is"),
         "outputs": ("output", "type", "what it is"),
@@ -104,7 +104,7 @@ def with_tables(page: str, schema: Any, words: dict[str, Any], language: str) ->
         marks = f"<!-- {name} -->", f"<!-- /{name} -->"
         between = re.compile(f"{marks[0]}.*?{marks[1]}", re.DOTALL)
         new = f"{marks[0]}\n\n{table}\n\n{marks[1]}"
-        page, count = between.subn(lambda _, new=new: new, page)
+        page, count = between.subn(new.replace("\\", r"\\"), page)
         if count != 1:
             raise ValueError(f"{page_path(schema.node_id, language)}: {marks[0]} must be there once")
     return page
