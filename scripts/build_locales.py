@@ -24,20 +24,20 @@ PAGES = ROOT / "web" / "docs"
 LANGUAGES = ("en", "zh")
 HEADS: dict[str, dict[str, Any]] = {  # of the tables, by language
     "en": {
-        "inputs": ("input", "type", "default and range", "what it is"),
-        "outputs": ("output", "type", "what it is"),
+        "inputs": ("input", "what it is"),
+        "outputs": ("output", "what it is"),
         "optional": "optional",
-        "file": "a file",
-        "to": "to",
-        "such as": "empty; such as",
+        "default": "Default {}.",
+        "range": "Default {}, from {} to {}.",
+        "such as": "Such as {}.",
     },
     "zh": {
-        "inputs": ("输入", "类型", "默认值与范围", "说明"),
-        "outputs": ("输出", "类型", "说明"),
+        "inputs": ("输入", "说明"),
+        "outputs": ("输出", "说明"),
         "optional": "可选",
-        "file": "文件",
-        "to": "至",
-        "such as": "空；例如",
+        "default": "默认 {}。",
+        "range": "默认 {}，范围 {} 至 {}。",
+        "such as": "例如 {}。",
     },
 }
 
@@ -111,33 +111,29 @@ def with_tables(page: str, schema: Any, words: dict[str, Any], language: str) ->
 
 
 def input_table(schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401
-    heads = HEADS[language]
-    rows = [
-        (
-            _label(each.id, words["inputs"][each.id]["name"]),
-            _type_of(each) + (f" ({heads['optional']})" if each.optional else ""),
-            _range_of(schema, each, language),
-            words["inputs"][each.id]["tooltip"],
-        )
-        for each in schema.inputs
-    ]
+    heads, rows = HEADS[language], []
+    for each in schema.inputs:
+        own = words["inputs"][each.id]
+        kind = _type_of(each) + (f" ({heads['optional']})" if each.optional else "")
+        rows.append(_row(each.id, own, kind, _range_of(schema, each, language)))
     return _table(heads["inputs"], rows) if rows else "–"
 
 
 def output_table(schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401
     rows = [
-        (
-            _label(each.display_name, words["outputs"][str(i)]["name"]),
-            _type_of(each),
-            words["outputs"][str(i)]["tooltip"],
-        )
+        _row(each.display_name, words["outputs"][str(i)], _type_of(each))
         for i, each in enumerate(schema.outputs)
     ]
     return _table(HEADS[language]["outputs"], rows)
 
 
-def _label(id: str, name: str) -> str:
-    return f"`{id}`" if name == id else f"`{id}` {name}"
+def _row(id: str, words: dict[str, str], *told: str) -> tuple[str, str]:
+    """Two columns, the first one narrow, as the editor shows help in a narrow panel."""
+    kind, *more = told
+    name = "" if words["name"] == id else words["name"]
+    return "<br>".join(filter(None, (f"`{id}`", name))), "<br>".join(
+        filter(None, (words["tooltip"], *more, f"*{kind}*"))
+    )
 
 
 def _type_of(each: Any) -> str:  # noqa: ANN401
@@ -146,21 +142,20 @@ def _type_of(each: Any) -> str:  # noqa: ANN401
 
 def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
     """Default and limits of a widget, or its choices, the default in bold; nothing for a socket."""
-    heads = HEADS[language]
+    say = HEADS[language]
+    default = getattr(each, "default", None)
     if each.io_type == "COMBO":
         if each.id == "file" or schema.node_id == "ReTalkLoadModels":  # whatever lies on the disk
-            default = getattr(each, "default", None)
-            return f"`{default}`; {heads['file']}" if default else heads["file"]
-        choices = (f"**`{choice}`**" if choice == each.default else f"`{choice}`" for choice in each.options)
+            return say["default"].format(f"`{default}`") if default else ""
+        choices = (f"**`{choice}`**" if choice == default else f"`{choice}`" for choice in each.options)
         return " · ".join(choices)
-    default = getattr(each, "default", None)
     if default is None or getattr(each, "force_input", None):
         return ""
     if each.io_type in ("INT", "FLOAT"):
-        return f"{_number(default)}; {_number(each.min)} {heads['to']} {_number(each.max)}"
+        return say["range"].format(*map(_number, (default, each.min, each.max)))
     if each.io_type == "BOOLEAN":
-        return f"`{str(default).lower()}`"
-    return f"{heads['such as']} `{each.placeholder}`"
+        return say["default"].format(f"`{str(default).lower()}`")
+    return say["such as"].format(f"`{each.placeholder}`")
 
 
 def _number(value: float) -> str:

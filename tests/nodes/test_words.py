@@ -125,6 +125,13 @@ def test_what_a_page_puts_into_code_marks_is_there(
             assert spoken - ids <= {"true", "false"}, (schema.node_id, language)
 
 
+def test_what_is_meant_to_be_bold_is(root: Path) -> None:
+    """In Markdown, two stars behind a mark and before a word end nothing: the mark belongs behind them."""
+    for path in (root / "web").rglob("*.md"):
+        for inner, after in re.findall(r"\*\*([^*\n]+)\*\*(.?)", path.read_text("utf-8")):
+            assert not (re.match(r"[^\w\s]", inner[-1]) and re.match(r"\w", after)), (path, inner)
+
+
 def test_every_page_shows_a_picture_that_is_there_and_small(
     root: Path, builder: ModuleType, schemas: list[Any]
 ) -> None:
