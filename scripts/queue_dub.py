@@ -74,7 +74,13 @@ class Job:
     voice: Path
     output: Path
     soundtrack: Path | None = None
-    changes: tuple[tuple[str, Any], ...] = ()  # "NODE.input" and its value
+    changes: tuple[tuple[str, Any], ...] = ()  # "NODE.input" and its value; a Path: a file to bring along
+
+    @property
+    def files(self) -> list[Path]:
+        """What must be on the server."""
+        given = [self.clip, self.voice, self.soundtrack, *(value for _, value in self.changes)]
+        return [path for path in given if isinstance(path, Path)]
 
 
 def quick_dub() -> Workflow:
@@ -143,13 +149,15 @@ def _job_of(
     for name, value in given.items():
         if "." not in name and name not in ON_DUB:
             raise QueueError(f"{where}: there is no column {name}. Use {', '.join(ON_DUB)}, or NODE.input.")
-        own.append((name, value_of(ENGINES.get(value, value) if name == "engine" else value)))
+        own.append((name, value_of(ENGINES.get(value, value) if name == "engine" else value, folder)))
     paths = {name: folder / value for name, value in files.items() if value}
     return Job(**paths, changes=(*changes, *own))
 
 
-def value_of(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """A value as JSON, or else the text itself."""
+def value_of(text: str, folder: Path | None = None) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """A value as JSON, or else the text itself; with a folder, "@FILE" is a file there."""
+    if folder is not None and text.startswith("@"):
+        return folder / text[1:]
     try:
         return json.loads(text)
     except ValueError:
@@ -183,27 +191,35 @@ def put(workflow: Workflow, place: str, value: Any) -> None:  # noqa: ANN401
         return
     found = nodes_named(workflow, name)
     if len(found) != 1:
-        several = f"names {len(found)} nodes ({', '.join(found)})" if found else "names no node"
-        raise QueueError(
-            f"{place}: {name!r} {several} of the workflow. Use an id, a class or a title of one."
+        titles = ", ".join(f"{each} {workflow[each].get('_meta', {}).get('title', '')!r}" for each in found)
+        several = (
+            f"names {len(found)} nodes of the workflow ({titles})"
+            if found
+            else "names no node of the workflow"
         )
+        raise QueueError(f"{place}: {name!r} {several}. Use an id, a class or a title that only one has.")
     workflow[found[0]]["inputs"][key] = value
 
 
-def prompt_of(
-    workflow: Workflow, job: Job, names: Mapping[str, str], places: Mapping[str, str], prefix: str
-) -> Workflow:
-    """The workflow with a job's files, by their names on the server, and its changes."""
+def prompt_of(workflow: Workflow, job: Job, names: Mapping[Path, str], places: Mapping[str, str]) -> Workflow:
+    """The workflow with a job's files, by their names on the server, and its changes. Raises QueueError."""
     prompt: Workflow = json.loads(json.dumps(workflow))
-    for role in ("clip", "voice"):
-        put(prompt, places[role], names[role])
-    if "soundtrack" in names:
-        prompt["soundtrack"] = {"class_type": "LoadAudio", "inputs": {"audio": names["soundtrack"]}}
+    for option, place, path in (
+        ("--clip-at", places["clip"], job.clip),
+        ("--voice-at", places["voice"], job.voice),
+    ):
+        try:
+            put(prompt, place, names.get(path, path.name))
+        except QueueError as error:
+            raise QueueError(f"{error} Then say which with {option} NODE.INPUT.") from None
+    if job.soundtrack is not None:
+        name = names.get(job.soundtrack, job.soundtrack.name)
+        prompt["soundtrack"] = {"class_type": "LoadAudio", "inputs": {"audio": name}}
         put(prompt, "soundtrack", ["soundtrack", 0])
     for key in nodes_named(prompt, "SaveVideo"):
-        prompt[key]["inputs"]["filename_prefix"] = prefix
+        prompt[key]["inputs"]["filename_prefix"] = job.output.stem
     for place, value in job.changes:
-        put(prompt, place, value)
+        put(prompt, place, names.get(value, value.name) if isinstance(value, Path) else value)
     return prompt
 
 
@@ -512,7 +528,8 @@ def files_of(entry: Mapping[str, Any]) -> list[dict[str, str]]:
 def reports_of(entry: Mapping[str, Any]) -> list[str]:
     """The texts that a job's nodes showed."""
     shown = (each.get("text", ()) for each in entry.get("outputs", {}).values())
-    return [str(text) for texts in shown for text in ([texts] if isinstance(texts, str) else texts)]
+    told = [str(text) for texts in shown for text in ([texts] if isinstance(texts, str) else texts)]
+    return list(dict.fromkeys(told))  # a node behind may show the same
 
 
 # Doing it
@@ -520,13 +537,13 @@ def reports_of(entry: Mapping[str, Any]) -> list[str]:
 
 async def run_job(server: Server, workflow: Workflow, job: Job, places: Mapping[str, str]) -> None:
     """Bring the files, queue the prompt, follow it, save the result, print the report."""
-    for path in filter(None, (job.clip, job.voice, job.soundtrack)):
+    for path in job.files:
         if not path.is_file():
             raise QueueError(f"There is no file {path}.")
     _ready(job.output)
-    given = {"clip": job.clip, "voice": job.voice, "soundtrack": job.soundtrack}
-    names = {role: await server.bring(path) for role, path in given.items() if path is not None}
-    prompt = prompt_of(workflow, job, names, places, prefix=job.output.stem)
+    prompt_of(workflow, job, {}, places)  # refuses what doesn't fit before anything is uploaded
+    names = {path: await server.bring(path) for path in dict.fromkeys(job.files)}
+    prompt = prompt_of(workflow, job, names, places)
     address = f"{server.url.replace('http', 'ws', 1)}/ws?clientId={server.client}"
     async with server.session.ws_connect(
         address, max_msg_size=0
@@ -647,7 +664,8 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NODE.INPUT=VALUE",
-        help="change the workflow; NODE is an id, a class or a title, VALUE JSON or text; may be repeated",
+        help="change the workflow; NODE is an id, a class or a title, VALUE JSON, text, or @FILE, which is "
+        "brought to the server; may be repeated",
     )
     add("--clip-at", default="LoadVideo.file", metavar="NODE.INPUT", help="where the clip goes (%(default)s)")
     add(
@@ -681,7 +699,7 @@ def understood(argv: Sequence[str] | None) -> argparse.Namespace:
         place, equals, value = text.partition("=")
         if not equals or not place:
             words.error(f"--set wants NODE.INPUT=VALUE, not {text!r}")
-        args.changes.append((place, value_of(value)))
+        args.changes.append((place, value_of(value, Path())))
     return args
 
 

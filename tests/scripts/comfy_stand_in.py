@@ -30,6 +30,7 @@ class ComfyStandIn:
         default_factory=lambda: {
             "3": {"images": [{**OUTPUT, "type": "temp"}], "text": (REPORT,)},
             "4": {"images": [OUTPUT]},
+            "5": {"text": REPORT},
         }
     )
     finishes: bool = True  # whether a job ends by itself

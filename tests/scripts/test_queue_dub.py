@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -167,16 +168,37 @@ def test_a_workflow_that_saves_nothing_is_told(run: Run, comfy: ComfyStandIn, ca
 
 
 def test_nodes_are_named_by_id_class_or_title(
-    run: Run, comfy: ComfyStandIn, queue_dub: ModuleType, tmp_path: Path
+    run: Run, comfy: ComfyStandIn, queue_dub: ModuleType, tmp_path: Path, capsys: Capture
 ) -> None:
     workflow = queue_dub.quick_dub()
     workflow["9"] = {"class_type": "LoadAudio", "inputs": {"audio": ""}, "_meta": {"title": "Music"}}
     (tmp_path / "flow.json").write_text(json.dumps(workflow))
-    words = ["--workflow", str(tmp_path / "flow.json"), "--voice-at", "2.audio"]
-    assert run(*words, "--set", "Music.audio=a.wav", "--set", "SaveVideo.format.codec=h264") == 0
+    (tmp_path / "music.wav").touch()
+    words = ["--workflow", str(tmp_path / "flow.json"), "--set", f"Music.audio=@{tmp_path / 'music.wav'}"]
+    assert run(*words, "--voice-at", "2.audio", "--set", "SaveVideo.format.codec=h264") == 0
     prompt = comfy.prompts[0]
-    assert prompt["9"]["inputs"]["audio"] == "a.wav" and prompt["2"]["inputs"]["audio"] == "voice.wav"
+    assert prompt["9"]["inputs"]["audio"] == "music.wav" and prompt["2"]["inputs"]["audio"] == "voice.wav"
     assert prompt["4"]["inputs"]["format.codec"] == "h264"
+    assert comfy.uploads == ["clip.mp4", "voice.wav", "music.wav"]
+
+    assert run(*words) == 1
+    said = capsys.readouterr().err
+    assert "names 2 nodes" in said and "'Music'" in said and "--voice-at" in said
+    assert len(comfy.uploads) == 3  # nothing more for a job that can't be
+
+
+def test_the_guides_example_fits_its_workflow(queue_dub: ModuleType, root: Path) -> None:
+    guide = (root / "docs" / "headless.md").read_text("utf-8")
+    path, voice, other = re.findall(r'--workflow (\S+) \\\n *--voice-at "([^"]+)" --set "([^"=]+)=@', guide)[
+        0
+    ]
+    workflow = queue_dub.read_workflow(root / path)
+    for place in (voice, other):
+        queue_dub.put(workflow, place, "new.wav")
+    assert [node["inputs"]["audio"] for node in workflow.values() if node["class_type"] == "LoadAudio"] == [
+        "new.wav",
+        "new.wav",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -227,16 +249,18 @@ def test_many_are_done_one_after_the_other_and_a_failed_one_keeps_no_other(
 ) -> None:
     jobs = write_jobs(
         tmp_path,
-        "clip, voice, output, engine, 3.start",
-        "clip.mp4, voice.wav, results/one.mp4, embedded, 2",
-        "gone.mp4, voice.wav, results/two.mp4, ,",
-        "clip.mp4, voice.wav, results/three.mp4, ,",
+        "clip, voice, output, engine, 3.start, 2.audio",
+        "clip.mp4, voice.wav, results/one.mp4, embedded, 2, @other.wav",
+        "gone.mp4, voice.wav, results/two.mp4, , ,",
+        "clip.mp4, voice.wav, results/three.mp4, , ,",
     )
+    (tmp_path / "other.wav").touch()
     assert queue_dub.main(["--jobs", jobs, "--server", comfy.url, "--preset", "fast"]) == 1
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"one.mp4", "three.mp4"}
     first, second = (prompt["3"]["inputs"] for prompt in comfy.prompts)
     assert (first["engine"], first["start"], first["preset"]) == ("embedded preview", 2, "fast")
     assert (second["engine"], second["start"], second["preset"]) == ("auto", 0.0, "fast")
+    assert [prompt["2"]["inputs"]["audio"] for prompt in comfy.prompts] == ["other.wav", "voice.wav"]
     assert "two.mp4: There is no file" in capsys.readouterr().err
 
     assert queue_dub.main(["--jobs", jobs, "--server", comfy.url]) == 1  # only what is missing
