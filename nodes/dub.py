@@ -177,7 +177,10 @@ class DubVideo(io.ComfyNode):
                     tooltip="Over time: loudness, the mouth as wanted and as found, cuts, untouched "
                     "stretches.",
                 ),
-                io.Image.Output(display_name="sheet", tooltip="Mouths before and after."),
+                io.Image.Output(
+                    display_name="sheet",
+                    tooltip="Mouths before, after and where they were edited; below, the least sharp.",
+                ),
                 io.String.Output(
                     display_name="report", tooltip="What ran, what was left alone and why, what was measured."
                 ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -85,22 +86,47 @@ def _curve(
     cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, colour, 1, cv2.LINE_AA, shift=4)
 
 
-def draw_sheet(mouths: Sequence[tuple[float, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Lay out mouths (seconds, before, after), pictures of one size, as RGB uint8: before above after."""
-    if not mouths:
-        sheet = np.full((60, 420, 3), 255, np.uint8)
-        cv2.putText(sheet, "No frame was edited.", (10, 36), FONT, 0.6, INK, 1, cv2.LINE_AA)
-        return sheet
-    tiles = [_tile(*mouth) for mouth in mouths]
-    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % COLUMNS if len(tiles) > COLUMNS else 0)
-    rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-    return np.vstack(rows)
+class Mouth(NamedTuple):
+    """One mouth of a sheet; pictures of one size, (h, w, 3) uint8 RGB."""
+
+    seconds: float
+    before: np.ndarray
+    after: np.ndarray
+    mask: np.ndarray  # white where pixels may have changed
 
 
-def _tile(seconds: float, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    label = np.full((20, before.shape[1], 3), 255, np.uint8)
-    cv2.putText(label, timecode(seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
-    tile = np.vstack([label, before, after])
+def draw_sheet(mouths: Sequence[Mouth], worst: Sequence[Mouth] = ()) -> np.ndarray:
+    """Lay out mouths as RGB uint8: each before, after and where it was edited, one below the other.
+
+    mouths: a choice of all
+    worst:  those that lost most of their sharpness
+    """
+    if not mouths and not worst:
+        return _line("No frame was edited.", 420)
+    columns = COLUMNS if max(len(mouths), len(worst)) > COLUMNS else max(len(mouths), len(worst))
+    parts = [_block(mouths, columns)] if mouths else []
+    if worst:
+        block = _block(worst, columns)
+        parts += [_line("The least sharp, compared with the source:", block.shape[1]), block]
+    return np.vstack(parts)
+
+
+def _line(text: str, width: int) -> np.ndarray:
+    line = np.full((34, width, 3), 255, np.uint8)
+    cv2.putText(line, text, (6, 23), FONT, 0.5, INK, 1, cv2.LINE_AA)
+    return line
+
+
+def _block(mouths: Sequence[Mouth], columns: int) -> np.ndarray:
+    tiles = [_tile(mouth) for mouth in mouths]
+    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
+    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+
+
+def _tile(mouth: Mouth) -> np.ndarray:
+    label = np.full((20, mouth.before.shape[1], 3), 255, np.uint8)
+    cv2.putText(label, timecode(mouth.seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
+    tile = np.vstack([label, mouth.before, mouth.after, mouth.mask])
     return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=WHITE)
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from ..models.detector import eight_bit
 from ..models.landmarks import FaceMesh, find_mesh, region_of_points
+from .charts import Mouth
 from .measure import MouthWatch, best_lag, psnr
+from .mouth.retrieval import lip_sharpness
 from .mouth.shape import EYE_CORNERS
 from .patches import Box, Patch
 from .report import Measured
@@ -21,7 +23,8 @@ from .video import open_clip, prefetch
 
 CHECKED_FRAMES = 750  # from the beginning; enough to judge, whatever the length
 SAMPLED_FRAMES = 4  # whose pixels outside the edit are compared
-SHEET_MOUTHS = 24
+SHEET_MOUTHS = 16  # evenly spread in time
+SHEET_WORST = 8  # and those that lost most of their sharpness
 SHEET_SIDE = 144  # pixels
 SURE = 0.5  # lowest score of a face that counts
 
@@ -52,7 +55,8 @@ class ResultWatch:
         self.source = MouthWatch()
         self.edited = np.zeros(self.checked, bool)
         self.outside: dict[int, Outside] = {}
-        self.mouths: list[tuple[float, np.ndarray, np.ndarray]] = []
+        self.mouths: list[Mouth] = []  # a choice of all, evenly spread
+        self._worst: list[tuple[float, Mouth]] = []
         self._sampled = _spread(self.checked, SAMPLED_FRAMES)
         self._shown = _spread(len(rows), SHEET_MOUTHS)
 
@@ -69,9 +73,30 @@ class ResultWatch:
             self.source.see(before, mesh)
         if output in self._sampled:
             self.outside[output] = Outside(before, patch.box if patch else None)
-        if output in self._shown and mesh is not None:
-            seconds = float(self._times[output])
-            self.mouths.append((seconds, mouth_crop(before, mesh), mouth_crop(after, mesh)))
+        if mesh is not None and patch is not None:
+            self._keep_mouth(output, before, after, mesh, patch)
+
+    def _keep_mouth(
+        self, output: int, before: np.ndarray, after: np.ndarray, mesh: np.ndarray, patch: Patch
+    ) -> None:
+        """Keep a mouth for the sheet, if it is one of the choice or one of the least sharp so far."""
+        kept = lip_sharpness(after, mesh) / max(lip_sharpness(before, mesh), 1e-6)
+        chosen = output in self._shown
+        if not chosen and len(self._worst) == SHEET_WORST and kept >= self._worst[-1][0]:
+            return
+        edited = np.zeros((*before.shape[:2], 3), np.uint8)
+        edited[patch.box.slices][patch.support] = 255
+        crops = (mouth_crop(pixels, mesh) for pixels in (before, after, edited))
+        mouth = Mouth(float(self._times[output]), *crops)
+        if chosen:
+            self.mouths.append(mouth)
+        else:
+            self._worst = sorted([*self._worst, (kept, mouth)], key=lambda each: each[0])[:SHEET_WORST]
+
+    @property
+    def worst(self) -> list[Mouth]:
+        """The mouths that lost most of their sharpness, in the order of time; none that is shown anyway."""
+        return sorted((mouth for _, mouth in self._worst), key=lambda mouth: mouth.seconds)
 
 
 def _spread(count: int, most: int) -> set[int]:

@@ -85,7 +85,8 @@ def dub(
         checked = _check(work, analysis, made, output) if options.check else None
     report = make_report(work, analysis, str(output), made.edited, resumed=made.resumed)
     report.measured = checked.measured if checked else None
-    return Dubbed(report, chart_of(work, analysis, report, checked), draw_sheet(made.watch.mouths))
+    sheet = draw_sheet(made.watch.mouths, made.watch.worst)
+    return Dubbed(report, chart_of(work, analysis, report, checked), sheet)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:

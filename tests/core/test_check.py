@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core import check
@@ -160,7 +161,7 @@ def test_nothing_edited_gives_nothing_to_measure(
     measured = check_result(result, watch, faces.mesh, np.zeros(COUNT)).measured
     assert measured.lip_sharpness is None and measured.lip_flicker is None
     assert measured.loss_outside is None
-    assert watch.mouths == []
+    assert watch.mouths == watch.worst == []
 
 
 # Bounds
@@ -195,8 +196,26 @@ def test_what_is_kept_for_the_check_doesnt_grow_with_the_clip(count: int) -> Non
     assert 1 <= len(watch.outside) <= check.SAMPLED_FRAMES
     assert min(count, check.SHEET_MOUTHS) * 0.5 <= len(watch.mouths) <= check.SHEET_MOUTHS
     assert watch.checked == len(watch.edited) == min(count, check.CHECKED_FRAMES)
-    seconds = [mouth[0] for mouth in watch.mouths]
-    assert seconds == sorted(seconds) and seconds[-1] < count / FPS
+    assert len(watch.worst) <= check.SHEET_WORST
+    for shown in (watch.mouths, watch.worst):
+        seconds = [mouth.seconds for mouth in shown]
+        assert seconds == sorted(seconds) and all(time < count / FPS for time in seconds)
+
+
+def test_the_mouths_that_lost_most_sharpness_are_shown() -> None:
+    count = 60
+    track = drawn_track([drawn_mesh(51.0, (81.0, 66.0))])
+    watch = ResultWatch(track, np.zeros(count, int), times(count))
+    sharp = portrait()
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 3)
+    unlucky = [8, 9, 31, 32, 50]
+    for i in range(count):
+        watch.see(i, sharp, blurred if i in unlucky else sharp, patch_of(sharp))
+    worst = [round(mouth.seconds * FPS) for mouth in watch.worst]
+    chosen = [round(mouth.seconds * FPS) for mouth in watch.mouths]
+    assert set(unlucky) <= {*worst, *chosen} and not set(worst) & set(chosen)
+    assert set(unlucky) & set(worst)
+    assert watch.worst[0].mask.max() == 255 and watch.worst[0].mask.min() == 0
 
 
 @pytest.mark.parametrize("centre", [(81.0, 66.0), (-300.0, 10.0), (150.0, 170.0)])

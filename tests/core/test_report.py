@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.charts import COLUMNS, SIZE, Scene, draw_chart, draw_sheet
+from retalk_nodes.retalk_core.charts import COLUMNS, SIZE, Mouth, Scene, draw_chart, draw_sheet
 from retalk_nodes.retalk_core.report import Measured, Report, Stretch, stretches
 
 
@@ -173,21 +173,33 @@ def test_a_curve_with_gaps_or_without_any_value_can_be_drawn() -> None:
 # Sheets
 
 
-def tiles(count: int, side: int = 144) -> list[tuple[float, np.ndarray, np.ndarray]]:
+def mouths(count: int, side: int = 144, start: int = 0) -> list[Mouth]:
+    values = [(10 + i, 200 - i, 90 + i) for i in range(start, start + count)]
     return [
-        (i / 25, np.full((side, side, 3), 10 + i, np.uint8), np.full((side, side, 3), 200 - i, np.uint8))
-        for i in range(count)
+        Mouth(i / 25, *(np.full((side, side, 3), value, np.uint8) for value in each))
+        for i, each in enumerate(values)
     ]
 
 
+def shades(sheet: np.ndarray) -> set[int]:
+    """The greys that a sheet shows."""
+    return {colour[0] for colour in sheet[:, ::12].reshape(-1, 3).tolist() if len(set(colour)) == 1}
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 24])
-def test_a_sheet_shows_every_mouth_before_and_after(count: int) -> None:
-    sheet = draw_sheet(tiles(count))
+def test_a_sheet_shows_every_mouth_before_and_after_and_where(count: int) -> None:
+    sheet = draw_sheet(mouths(count))
     assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
-    shown = {tuple(colour) for colour in sheet[:, ::12].reshape(-1, 3).tolist()}
     for i in range(count):
-        assert (10 + i,) * 3 in shown and (200 - i,) * 3 in shown
+        assert {10 + i, 200 - i, 90 + i} <= shades(sheet)
     assert sheet.shape[1] <= COLUMNS * 160
+
+
+@pytest.mark.parametrize(("count", "worst"), [(3, 8), (16, 8), (16, 2), (0, 3)])
+def test_the_worst_come_below_under_a_line_of_their_own(count: int, worst: int) -> None:
+    sheet = draw_sheet(mouths(count), mouths(worst, start=count))
+    assert {10 + i for i in range(count + worst)} <= shades(sheet)
+    assert sheet.shape[0] > draw_sheet(mouths(count)).shape[0] + 400 * (count > 0)
 
 
 def test_a_sheet_of_nothing_says_so() -> None:
