@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from .batches import device_of
-from .errors import OptionError
+from .errors import NoFaceError, OptionError
 from .face_boxes import FaceBoxes, find_boxes
-from .faces import TrackedFace, track_faces
+from .faces import SMALLEST_FACE, TrackedFace, track_faces
 from .likeness import Likeness, learn_likeness, wanted_expression
 from .memory import batch_size_for, free_memory
 from .mouth.drive import MouthDrive, mouth_drive, sample_drive
@@ -122,14 +122,20 @@ def _follow(work: Work, shown: range) -> TrackedFace:
 
 
 def _given_track(track: FaceTrack, clip: Clip, shown: range) -> TrackedFace:
-    """The part of a given track that is shown. Raises OptionError where it is another clip's."""
+    """The part of a given track that is shown.
+
+    raises: OptionError where it is another clip's, NoFaceError where no frame that is shown has the face
+    """
     if len(track) != len(clip) or track.frame_size != clip.size:
         sizes = [f"{width}x{height}" for height, width in (track.frame_size, clip.size)]
         raise OptionError(
             f"The face track is of {len(track)} frames of {sizes[0]}, but the clip has {len(clip)} of "
             f"{sizes[1]}. Make the track from this clip."
         )
-    return tracked_face(part_of_track(track, slice(shown.start, shown.stop)))
+    part = part_of_track(track, slice(shown.start, shown.stop))
+    if not part.present.any():
+        raise NoFaceError(len(part), SMALLEST_FACE, part.frame_size)
+    return tracked_face(part)
 
 
 def _frame(work: Work, shown: range, track: FaceTrack) -> FaceBoxes:

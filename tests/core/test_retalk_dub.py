@@ -14,7 +14,7 @@ import recipe
 import torch
 from retalk_nodes.retalk_core.cli import main
 from retalk_nodes.retalk_core.crops import cut_crop, frame_faces
-from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
+from retalk_nodes.retalk_core.errors import CheckpointError, NoFaceError, OptionError
 from retalk_nodes.retalk_core.faces import load_face_networks, track_faces
 from retalk_nodes.retalk_core.model_files import ModelFiles
 from retalk_nodes.retalk_core.networks import LocalNetworks
@@ -130,6 +130,18 @@ def test_a_given_track_is_used(talking_clip: Path, tmp_path: Path) -> None:
     short = replace(LOSSLESS, track=replace(track, times=track.times[:7]))
     with pytest.raises(OptionError, match=r"7 frames of 160x160, but the clip has 18"):
         made(talking_clip, tmp_path / "out.mkv", short)
+
+
+@pytest.mark.parametrize("engine", ["retalk", "embedded"])
+def test_a_given_track_without_the_face_where_the_clip_is_shown_is_refused_in_words(
+    talking_clip: Path, tmp_path: Path, engine: str
+) -> None:
+    track = track_faces(open_clip(talking_clip).frames(), load_face_networks()).track
+    present = track.present.clone()
+    present[8:] = False
+    options = replace(LOSSLESS, engine=engine, track=replace(track, present=present), start=Fraction(2, 5))
+    with pytest.raises(NoFaceError, match="any of the 8 frames"):
+        made(talking_clip, tmp_path / "out.mkv", options)
 
 
 # Framing
