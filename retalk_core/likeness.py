@@ -21,7 +21,7 @@ from .options import Stages
 from .types import Coefficients, Expression, FaceTrack, Frame, Progress, silent
 from .video import open_clip
 
-CHUNK = 32  # frames whose crops are in memory together
+CHUNK = 32  # crops that are in memory together; of whole frames only one is
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +48,13 @@ def fit_track(
     """
     crops, side = frame_faces(track, "portrait"), SIDES["portrait"]
     fitted, rows = [], []
-    shown = ((row, frame) for row, frame in enumerate(frames) if track.present[row])
+    shown = (
+        (row, cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side))
+        for row, frame in enumerate(frames)
+        if track.present[row]
+    )
     while some := list(islice(shown, CHUNK)):
-        here = [row for row, _ in some]
-        faces = [cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side) for row, frame in some]
+        here, faces = [row for row, _ in some], [face for _, face in some]
         landmarks = track_landmarks_in(crops, track, side, rows=here)
         pictures = torch.from_numpy(np.stack(faces))
         fitted.append(fit_coefficients(network, pictures, landmarks, batch_size=batch_size))

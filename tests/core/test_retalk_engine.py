@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -339,3 +340,20 @@ def test_progress_is_told_while_networks_run_and_may_stop_them(edit: Callable[..
     with pytest.raises(KeyboardInterrupt):
         edit(stand_ins(), Stages.of("paper"), progress=tell)
     assert set(told) == {(0, COUNT)}
+
+
+def test_of_whole_frames_only_one_is_kept_while_coefficients_are_fitted(
+    frames: list[Frame], tracked: TrackedFace
+) -> None:
+    alive: list[weakref.ref[Frame]] = []
+
+    def stream() -> Iterator[Frame]:
+        for given in frames:
+            assert sum(ref() is not None for ref in alive) <= 1
+            frame = replace(given, pixels=given.pixels.copy())
+            alive.append(weakref.ref(frame))
+            yield frame
+            del frame
+
+    fit_track(stream(), tracked.track, Face3DStandIn())
+    assert len(alive) == COUNT
