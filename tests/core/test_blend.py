@@ -191,7 +191,7 @@ def test_a_layer_that_is_the_base_changes_nothing(levels: int | None, colour_mat
 
 
 @pytest.mark.parametrize(("own", "others"), [(0.5, 0.55), (0.55, 0.5), (0.02, 0.9), (0.9, 0.02)])
-def test_colour_match_moves_the_layers_mean_towards_the_base(own: float, others: float) -> None:
+def test_colour_match_moves_the_layer_towards_the_base(own: float, others: float) -> None:
     base, layer = torch.full((1, 64, 64, 3), own), torch.full((1, 64, 64, 3), others)
     means = [
         float(laplacian_blend(base, layer, disc(64, 64, 28), colour_match=share).images[0, 32, 32, 0])
@@ -200,6 +200,13 @@ def test_colour_match_moves_the_layers_mean_towards_the_base(own: float, others:
     assert means[0] == pytest.approx(others, abs=0.01)
     away = [abs(mean - own) for mean in means]
     assert away[0] > away[1] > away[2]
+
+
+def test_colour_match_is_not_misled_by_what_only_one_of_the_pictures_shows() -> None:
+    base, layer = torch.full((1, 64, 64, 3), 0.6), torch.full((1, 64, 64, 3), 0.6)
+    layer[:, 45:] = 0.2  # a third of the disc's border
+    blended = laplacian_blend(base, layer, disc(64, 64, 28), colour_match=1.0).images
+    torch.testing.assert_close(blended[0, 24, 32], base[0, 24, 32], atol=0.002, rtol=0)
 
 
 def test_colour_match_is_for_each_channel() -> None:
