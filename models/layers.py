@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 SLOPE = 0.1  # of the leaky ReLU in every block of this file
 EPSILON = 1e-5  # of every normalisation
@@ -235,6 +238,38 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
         return torch.autocast(device.type, enabled=False)
     except (RuntimeError, AssertionError):  # a device that has no autocast has none to switch off
         return nullcontext()
+
+
+class InOrder(TorchFunctionMode):
+    """A context in which convolutions and their like are given tensors that lie in memory in plain order.
+
+    On MPS, releases of torch below 2.14 take filters that lie otherwise for what they are not, and some of
+    them pictures whose channels are part of others', without a word (pytorch issues 192212, 180984, 169342);
+    older ones write nothing into part of a tensor (118115). Tensors in plain order are not copied.
+    """
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        given = dict(kwargs or {})
+        if function in ORDERED:
+            args = tuple(map(_in_order, args))
+            given = {name: _in_order(value) for name, value in given.items()}
+        elif function is torch.addcmul and "out" in given:
+            out: Tensor = given.pop("out")
+            return out.copy_(function(*args, **given))
+        return function(*args, **given)
+
+
+ORDERED = (F.conv1d, F.conv2d, F.conv_transpose2d, F.interpolate, F.grid_sample)
+
+
+def _in_order(value: object) -> object:
+    return value.contiguous() if isinstance(value, Tensor) else value
 
 
 def computed_in(x: Tensor) -> torch.dtype:

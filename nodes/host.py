@@ -230,15 +230,11 @@ def _place(networks: tuple[HostedNetwork, ...] | list[HostedNetwork]) -> None:
 @contextmanager
 def _computing(hosted: HostedNetwork, precision: str) -> Iterator[None]:
     """As exactly as was asked for, and stoppable."""
-    import torch
-
-    from ..models.layers import full_precision
-    from ..retalk_core.networks import DTYPES, MEASURING
+    from ..retalk_core.networks import MEASURING, arithmetic
 
     device = hosted.patcher.load_device
     chosen = precision_on(device, precision)
-    precise = chosen == "fp32" or hosted.key in MEASURING
-    exact = full_precision(device) if precise else torch.autocast(device.type, DTYPES[chosen])
+    exact = arithmetic(device, "fp32" if hosted.key in MEASURING else chosen)
     with exact, stoppable(hosted.patcher.model):
         yield
 

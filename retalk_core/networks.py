@@ -15,7 +15,7 @@ from torch import nn
 from ..models.catalog import PRESETS, Need, catalog
 from ..models.detector import load_detector
 from ..models.landmarks import load_face_mesh
-from ..models.layers import full_precision
+from ..models.layers import InOrder, full_precision
 from .batches import device_of, lacks_memory
 from .errors import CheckpointError, OptionError
 from .memory import SHARE, free_memory, return_freed, working_memory
@@ -188,9 +188,7 @@ class LocalNetworks:
     def _computing(self, key: str) -> AbstractContextManager[object]:
         if key in BUNDLED:
             return full_precision(CPU)
-        if self.precision == "fp32" or key in MEASURING:
-            return full_precision(self.device)
-        return torch.autocast(self.device.type, DTYPES[self.precision])
+        return arithmetic(self.device, "fp32" if key in MEASURING else self.precision)
 
     # Memory
 
@@ -275,6 +273,19 @@ class LocalNetworks:
 
 
 # Devices
+
+
+@contextmanager
+def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute on a device in fp32, bf16 or fp16, and as it was meant where the device has its own ways."""
+    with ExitStack() as stack:
+        if device.type == "mps":
+            stack.enter_context(InOrder())
+        if precision == "fp32":
+            stack.enter_context(full_precision(device))
+        else:
+            stack.enter_context(torch.autocast(device.type, DTYPES[precision]))
+        yield
 
 
 def choose_device(wanted: str | torch.device) -> torch.device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +16,9 @@ from retalk_nodes.retalk_core import networks as module
 from retalk_nodes.retalk_core.errors import CheckpointError, OptionError
 from retalk_nodes.retalk_core.memory import MB, SHARE, working_memory
 from retalk_nodes.retalk_core.model_files import Found, ModelFiles
-from retalk_nodes.retalk_core.networks import CPU, LocalNetworks, Resident
+from retalk_nodes.retalk_core.networks import CPU, LocalNetworks, Resident, arithmetic
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 GPU = torch.device("cuda:0")
 
@@ -138,6 +139,28 @@ def test_the_bundled_networks_stay_on_the_cpu_in_fp32(
             assert product(network) == torch.float32
             assert network is bundled
     assert bundled.places == ["cpu"]
+
+
+@pytest.mark.parametrize(("kind", "ordered"), [("mps", True), ("cuda", False), ("cpu", False)])
+def test_on_mps_tensors_lie_in_plain_order(kind: str, ordered: bool) -> None:
+    filters = torch.ones(2, 3, 3, 3).contiguous(memory_format=torch.channels_last)
+    seen: list[bool] = []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(
+            self,
+            function: Callable[..., object],
+            types: object,
+            args: tuple[Any, ...] = (),
+            kwargs: Mapping[str, object] | None = None,
+        ) -> object:
+            if function is torch.conv2d:
+                seen.append(args[1].is_contiguous())
+            return function(*args, **(kwargs or {}))
+
+    with Watch(), arithmetic(torch.device(kind), "fp32"):
+        torch.conv2d(torch.ones(1, 3, 5, 5), filters)
+    assert seen == [ordered]
 
 
 def test_cuda_computes_in_fp16(gpu: SimpleNamespace) -> None:

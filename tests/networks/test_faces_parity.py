@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import plain_faces
@@ -15,14 +15,16 @@ import pytest
 import recipe
 import torch
 from recordings import Recording, load_recording
-from retalk_nodes.models import checkpoint
+from retalk_nodes.models import checkpoint, enet, gpen
 from retalk_nodes.models.catalog import NETWORKS
 from retalk_nodes.models.dnet import DNet, warp
 from retalk_nodes.models.face3d import Face3D
 from retalk_nodes.models.ganimation import Ganimation
-from retalk_nodes.models.layers import AdaIN, LayerNorm2d, full_precision
+from retalk_nodes.models.layers import ORDERED, AdaIN, InOrder, LayerNorm2d, full_precision
 from retalk_nodes.models.s3fd import S3FD, STRIDES, Level, faces_in
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 NAMES = ("dnet", "face3d", "ganimation", "s3fd")
 PLAIN: dict[str, Callable[..., dict[str, Tensor]]] = {
@@ -238,6 +240,54 @@ def test_norm_is_as_exact_with_channels_last(norm: Callable[[Tensor], Tensor], b
 def test_full_precision_needs_no_autocast_to_switch_off() -> None:
     with full_precision(torch.device("meta")), full_precision(torch.device("cpu")):
         assert not torch.is_autocast_enabled("cpu")
+
+
+class Watch(TorchFunctionMode):
+    """Notes how tensors lie that convolutions and their like are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plain: list[bool] = []
+        self.parts_written: list[object] = []
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Collection[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        given = dict(kwargs or {})
+        if function in ORDERED:
+            values = (*args, *given.values())
+            self.plain += [value.is_contiguous() for value in values if isinstance(value, Tensor)]
+        if "out" in given:
+            self.parts_written.append(function)
+        return function(*args, **given)
+
+
+@torch.no_grad()
+def test_in_order_convolutions_see_plain_tensors_and_give_the_same() -> None:
+    torch.manual_seed(0)
+    enlarge = gpen.StyledConvolution(8, 4, up=True)
+    gpen._settle(enlarge, None)
+    last = nn.Conv2d(4, 3, 3).to(memory_format=torch.channels_last)
+    pictures = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
+    led_by = torch.randn(2, 4, 12, 12).contiguous(memory_format=torch.channels_last)
+    style = torch.randn(2, gpen.STYLE)
+
+    def compute() -> Tensor:
+        large = enlarge(pictures, style, led_by)
+        return F.interpolate(enet.blur(last(large[:, 2:6]), bias=None), scale_factor=2.0)
+
+    with Watch() as unordered:
+        expected = compute()
+    assert not all(unordered.plain) and unordered.parts_written
+    with Watch() as ordered, InOrder():
+        given = compute()
+    assert all(ordered.plain) and len(ordered.plain) == len(unordered.plain)
+    assert not ordered.parts_written
+    torch.testing.assert_close(given, expected)
 
 
 def empty_levels(height: int, width: int) -> list[Level]:
