@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,7 +207,8 @@ def _file_of(video: Input.Video) -> Iterator[Path]:
                 shutil.copyfileobj(source, file)
         yield path
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows removes no file that a stopped run still reads
+            path.unlink(missing_ok=True)
 
 
 def _trim_of(video: Input.Video) -> tuple[Fraction, Fraction | None]:

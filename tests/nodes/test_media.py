@@ -137,6 +137,20 @@ def test_a_video_is_streamed_from_its_file_wherever_that_is(talking_clip: Path, 
     assert talking_clip.exists() and set((base / "temp").iterdir()) == before
 
 
+def test_a_copy_that_is_still_open_hides_no_other_error(
+    talking_clip: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(f"{path} is open")
+
+    with pytest.raises(Manager.Interrupted), media.clip_of(Edited(str(talking_clip))):
+        monkeypatch.setattr(Path, "unlink", refuse)
+        raise Manager.Interrupted
+    monkeypatch.undo()
+    (left,) = (base / "temp").glob("retalk_*.mp4")
+    left.unlink()
+
+
 def test_a_trim_is_honoured(talking_clip: Path) -> None:
     with media.clip_of(VideoFromFile(str(talking_clip))) as clip:
         expected = [frame.pixels for frame in clip.frames(range(2, 7))]
