@@ -149,12 +149,13 @@ def _learn(work: Work, shown: range, track: FaceTrack) -> Likeness:
     assert work.choice.stages is not None
     templates = work.networks.file("expression")
     with work.networks.borrow("face3d") as regressor:
+        device = device_of(regressor)
         return learn_likeness(
             _frames(work, shown),
             track,
             regressor,
             wanted_expression(work.choice.stages, templates, regressor, work.faces),
-            batch_size=work.options.batch or batch_size_for("face3d", free_memory(device_of(regressor))),
+            batch_size=work.options.batch or batch_size_for("face3d", free_memory(device), device),
             progress=work.progress("fit"),
         )
 

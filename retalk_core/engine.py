@@ -337,7 +337,8 @@ class RetalkEngine:
     def _using(self, key: str, stage: str) -> Iterator[tuple[nn.Module, int]]:
         """Borrow a network for a stage: it comes with the number of pictures it may see at a time."""
         with self._timed(stage), self._networks.borrow(key) as network:
-            yield network, self._batch or batch_size_for(key, free_memory(device_of(network)))
+            device = device_of(network)
+            yield network, self._batch or batch_size_for(key, free_memory(device), device)
 
 
 def _beat(progress: Progress, begun: int, count: int) -> Progress:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import recipe
 import torch
+from retalk_nodes.retalk_core import analysis, engine
 from retalk_nodes.retalk_core.cli import main
 from retalk_nodes.retalk_core.crops import cut_crop, frame_faces
 from retalk_nodes.retalk_core.errors import CheckpointError, NoFaceError, OptionError
@@ -132,16 +133,32 @@ def test_a_given_track_is_used(talking_clip: Path, tmp_path: Path) -> None:
         made(talking_clip, tmp_path / "out.mkv", short)
 
 
-@pytest.mark.parametrize("engine", ["retalk", "embedded"])
+@pytest.mark.parametrize("wanted", ["retalk", "embedded"])
 def test_a_given_track_without_the_face_where_the_clip_is_shown_is_refused_in_words(
-    talking_clip: Path, tmp_path: Path, engine: str
+    talking_clip: Path, tmp_path: Path, wanted: str
 ) -> None:
     track = track_faces(open_clip(talking_clip).frames(), load_face_networks()).track
     present = track.present.clone()
     present[8:] = False
-    options = replace(LOSSLESS, engine=engine, track=replace(track, present=present), start=Fraction(2, 5))
+    options = replace(LOSSLESS, engine=wanted, track=replace(track, present=present), start=Fraction(2, 5))
     with pytest.raises(NoFaceError, match="any of the 8 frames"):
         made(talking_clip, tmp_path / "out.mkv", options)
+
+
+def test_batches_are_chosen_for_the_device_that_computes(
+    talking_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, torch.device | None] = {}
+
+    def choose(key: str, free: int, device: torch.device | None = None) -> int:
+        asked[key] = device
+        return 4
+
+    monkeypatch.setattr(analysis, "batch_size_for", choose)
+    monkeypatch.setattr(engine, "batch_size_for", choose)
+    made(talking_clip, tmp_path / "out.mkv")
+    expected = ("face3d", "dnet", "lnet", "enet", "gfpgan", "parser")
+    assert asked == dict.fromkeys(expected, torch.device("cpu"))
 
 
 # Framing
