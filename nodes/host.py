@@ -17,6 +17,7 @@ import comfy.model_management as manager
 import comfy.model_patcher
 import comfy.utils
 import folder_paths
+from comfy.cli_args import args
 from comfy_api.latest import io
 
 if TYPE_CHECKING:
@@ -244,9 +245,9 @@ def precision_on(device: torch.device, wanted: str) -> str:
     from ..retalk_core.networks import choose_precision
 
     chosen = choose_precision(wanted, device)  # type: ignore[arg-type]  # refused there
-    if wanted == "auto" and chosen == "fp16" and not manager.should_use_fp16(device):
-        return "fp32"
-    return chosen
+    # Of bf16 on a CPU ComfyUI has no opinion of its own, only that flag.
+    refused = args.force_fp32 or (chosen == "fp16" and not manager.should_use_fp16(device))
+    return "fp32" if wanted == "auto" and refused else chosen
 
 
 def batch_size(hosted: HostedNetwork, wanted: int) -> int:

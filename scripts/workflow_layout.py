@@ -11,7 +11,7 @@ from workflow_graph import Graph, Group, Link, Node, Output, in_order, links_of,
 
 WIDTH = 330  # of every node, in the editor's pixels
 TITLE = 30  # a node's title stands above its place
-BETWEEN = 26  # nodes of one column
+BETWEEN = 20  # nodes of one column
 MARGIN = 30  # from a group's edge to its nodes
 GROUP_TITLE = 50
 GAP = 130  # between columns, where wires go up and down
@@ -127,7 +127,7 @@ class Planner:
                     height = node_height(node)
                     layout.nodes[node.id] = (self.lefts[Cell(i, column)], below, WIDTH, height)
                     bottom = max(bottom, below + height + MARGIN)
-                    below += height + TITLE + BETWEEN
+                    below += height + growth(node) + TITLE + BETWEEN
                 column += 1
             width = self.lefts[Cell(i, column - 1)] + WIDTH - left + 2 * MARGIN
             layout.groups.append((group, (left - MARGIN, top, width, bottom - top)))
@@ -193,6 +193,11 @@ def node_height(node: Node) -> int:
         return node.interface.height
     rows = sum(max(1, -(-len(line) // NOTE_LETTERS)) for line in node.text.split("\n"))
     return rows * NOTE_ROW + 40
+
+
+def growth(node: Node) -> int:
+    """How much taller a node gets where the editor draws it as a part of the page."""
+    return 28 + 4 * len(node.interface.widgets) if node.interface else 0
 
 
 # The editor's form

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import sys
 import tempfile
@@ -335,6 +336,7 @@ def model_properties(key: str) -> dict[str, Any]:
     return {"models": [{"name": edition.file, "url": sources[0], **known, "directory": "retalk"}]}
 
 
+@functools.cache
 def interfaces() -> dict[str, Interface]:
     """Every node that a workflow may use, by its type."""
     return {each.type: each for each in (*_ours(), *_core(), *_vhs())}

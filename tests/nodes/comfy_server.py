@@ -21,7 +21,8 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class ComfyServer:
     """One server on a base folder of its own."""
 
-    def __init__(self, comfyui: Path, python: str, base: Path, pack: Path) -> None:
+    def __init__(self, comfyui: Path, python: str, base: Path, pack: Path, *more: str) -> None:
+        """more: arguments of ComfyUI's own"""
         self.comfyui, self.base = comfyui, base
         for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
             (base / name).mkdir(parents=True)
@@ -33,6 +34,7 @@ class ComfyServer:
         command = [python, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
         command += ["--base-directory", str(base), "--disable-auto-launch", "--disable-api-nodes"]
         command += ["--database-url", f"sqlite:///{base / 'user' / 'comfyui.db'}"]
+        command += more
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "HF_HUB_OFFLINE": "1"}
         environment.pop("PYTHONPATH", None)
         with self._log.open("wb") as log:

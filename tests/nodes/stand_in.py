@@ -222,6 +222,7 @@ def install(base: Path) -> Manager:
     sys.modules["comfy.model_management"] = manager  # type: ignore[assignment]
     _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
     _module("comfy.utils", ProgressBar=ProgressBar)
+    _module("comfy.cli_args", args=SimpleNamespace(force_fp32=False))
     _module(
         "comfy",
         model_management=manager,

@@ -102,6 +102,15 @@ def test_networks_lent_at_once_stay_on_the_device_together(manager: Manager) -> 
     assert [len(patchers) for patchers in manager.loaded] == [1, 2, 1]
 
 
+def test_comfyuis_own_switch_for_full_precision_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("retalk_nodes.retalk_core.networks._is_made_for_bf16", lambda: True)
+    assert host.precision_on(cpu, "auto") == "bf16"
+    monkeypatch.setattr(host.args, "force_fp32", True)
+    assert host.precision_on(cpu, "auto") == "fp32"
+    assert host.precision_on(cpu, "bf16") == "bf16"  # who names one gets it
+
+
 def test_the_bundled_networks_need_no_file_and_no_device(manager: Manager) -> None:
     with host.HostNetworks().borrow("face_mesh") as network:
         assert next(network.parameters()).device.type == "cpu"

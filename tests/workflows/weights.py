@@ -1,0 +1,37 @@
+"""Networks for a real ComfyUI: weights by the recipe under the official files' names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from recipe import recipe_folder
+
+OTHER_NAMES = {"ParseNet-latest.pth": "parsing_parsenet.pth"}  # as the workflows have them
+
+
+def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
+    """Put all networks, and the templates of expressions, into a folder.
+
+    RETALK_TEST_WEIGHTS names a folder that has them; else they are made, which takes a minute and 2 GB.
+    """
+    given = os.environ.get("RETALK_TEST_WEIGHTS")
+    source = Path(given) if given else recipe_folder(made.mktemp("weights"))
+    folder.mkdir(parents=True)
+    for path in source.iterdir():
+        if path.suffix in (".pth", ".pt", ".safetensors", ".mat"):
+            (folder / OTHER_NAMES.get(path.name, path.name)).symlink_to(path.resolve())
+    if not (folder / "expression.mat").exists():
+        write_templates(folder / "expression.mat")
+
+
+def write_templates(path: Path) -> None:
+    """A neutral and a smiling expression that are nobody's."""
+    numbers = np.random.default_rng(7)
+    templates = {
+        name: numbers.normal(size=(1, 64)) * 0.3 for name in ("expression_center", "expression_mouth")
+    }
+    scipy.io.savemat(path, templates)
