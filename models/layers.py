@@ -43,7 +43,11 @@ class LayerNorm2d(nn.Module):
         batch, channels, height, width = x.shape
         flat = x.permute(0, 2, 3, 1).reshape(batch, 1, -1)
         normed = F.group_norm(flat, 1, eps=EPSILON).view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return normed.mul_(self.weight).add_(self.bias)
+        if normed.dtype == self.weight.dtype:
+            return normed.mul_(self.weight).add_(self.bias)
+        # Two types in one product are slow, but not to a batch norm; this one does nothing else.
+        none, one = self.bias.new_zeros(channels), self.bias.new_ones(channels)
+        return F.batch_norm(normed, none, one, self.weight.flatten(), self.bias.flatten(), eps=0.0)
 
 
 class AdaIN(nn.Module):
@@ -156,8 +160,9 @@ def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     width, margin = x.shape[3], weight.shape[3] // 2
     columns = weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)  # (K out, channels, K, 1)
     padded = F.pad(x, (margin, margin, margin, margin)).contiguous(memory_format=torch.channels_last)
-    parts = F.conv2d(padded, columns).unflatten(1, (weight.shape[3], -1))
-    total = parts[:, 0, ..., :width].contiguous().float()
+    with full_precision(x.device):  # the sums would be rounded on their way
+        parts = F.conv2d(padded.float(), columns.float()).unflatten(1, (weight.shape[3], -1))
+    total = parts[:, 0, ..., :width].contiguous()
     for shift in range(1, weight.shape[3]):
         total += parts[:, shift, ..., shift : shift + width]
     return total if bias is None else total.add_(bias.view(-1, 1, 1))

@@ -123,12 +123,12 @@ class Cost:
 
 COSTS = {
     "dnet": Cost(100, 110, 4),
-    "lnet": Cost(450, 40, 8),
+    "lnet": Cost(600, 40, 8),
     "enet": Cost(630, 3, 8),
     "face3d": Cost(40, 16, 4),
     "ganimation": Cost(20, 25, 4),
     "parser": Cost(130, 370, 1),  # ParseNet's; BiSeNet needs 55 for each
-    "gfpgan": Cost(60, 750, 2),
+    "gfpgan": Cost(490, 3, 8),
     "gpen": Cost(560, 160, 4),
     "s3fd": Cost(0, 1010, 1),  # for a frame of 1920x1080; others in proportion
 }
