@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from build_workflows import BLUEPRINT, WORKFLOWS, files
+from PIL import Image
 from workflow_nodes import Interface, interfaces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,14 @@ def test_the_template_browser_can_show_them() -> None:
     assert not any(
         (ROOT / name).exists() for name in ("example", "examples", "workflow", "example_workflows")
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_thumbnail_shows_each(name: str) -> None:
+    path = FOLDER / f"{name}.jpg"
+    assert path.stat().st_size < 60_000, "run python scripts/draw_thumbnails.py"
+    with Image.open(path) as picture:
+        assert picture.format == "JPEG" and picture.size == (640, 400)
 
 
 def test_nodes_are_known_and_their_values_fit(graph: dict[str, Any]) -> None:
