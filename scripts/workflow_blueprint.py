@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workflow_graph import Graph, Node, Output, in_order, links_of, node_form, stable_id
-from workflow_layout import Layout, Planner, corners_of, groups_form
+from workflow_graph import Graph, Link, Node, Output, in_order, links_of, node_form, stable_id
+from workflow_layout import Planner, corners_of, groups_form
 from workflow_nodes import PACK, Interface, Slot
 
 INSIDE, OUTSIDE = -10, -20  # what the editor calls a subgraph's ends
@@ -22,11 +22,15 @@ def blueprint_form(
     describe: adds the stages behind Fit Length, and returns the finished frames
     """
     graph = Graph(name, known)
-    ends = Node(INSIDE, Interface("", "", (), (), TAKES, PACK, known["ReTalkFitLength"].version), {}, {})
+    ends = Interface("", "", (), (), TAKES, PACK, known["ReTalkFitLength"].version)
+    start = Node(INSIDE, ends, {}, {})
     with graph.group("1 · One length for both", "input"):
-        fitted = graph.add("ReTalkFitLength", images=ends["images"], voice=ends["voice"], fps=ends["fps"])
+        fitted = graph.add("ReTalkFitLength", images=start["images"], voice=start["voice"], fps=start["fps"])
     given = {"images": describe(graph, fitted), "voice": fitted["voice"], "fps": fitted["fps"]}
-    inner = _subgraph(graph, given)
+    gives = tuple(Slot(label, source.type) for label, source in given.items())
+    with graph.group("", "output"):
+        graph.place(Node(OUTSIDE, Interface("", "", gives, (), (), PACK, ends.version), {}, given))
+    inner = _subgraph(graph, gives)
     node = {
         "id": 1,
         "type": inner["id"],
@@ -36,9 +40,9 @@ def blueprint_form(
         "order": 0,
         "mode": 0,
         "inputs": [{"name": each.name, "type": each.type, "link": None} for each in TAKES],
-        "outputs": [{"name": label, "type": source.type, "links": []} for label, source in given.items()],
+        "outputs": [{"name": each.name, "type": each.type, "links": []} for each in gives],
         "title": name,
-        "properties": {"cnr_id": PACK, "ver": ends.interface.version if ends.interface else ""},
+        "properties": {"cnr_id": PACK, "ver": ends.version},
         "widgets_values": [],
     }
     return {
@@ -56,45 +60,41 @@ def blueprint_form(
     }
 
 
-def _subgraph(graph: Graph, given: Mapping[str, Output]) -> dict[str, Any]:
-    """What is inside the node."""
+def _subgraph(graph: Graph, gives: tuple[Slot, ...]) -> dict[str, Any]:
+    """What is inside the node; the graph's last node and group are only where the wires leave."""
     planner, order, links = Planner(graph), in_order(graph), links_of(graph)
     layout = planner.plan()
     reroutes, corners = corners_of(links, layout)
-    left, right, top = _edges(layout)
-    last = len(links)
-    outward = {last + i: source for i, source in enumerate(given.values(), start=1)}
-    nodes = [node_form(node, order[node.id], links, layout.nodes[node.id]) for node in graph.nodes]
-    for number, source in outward.items():
-        form = next(form for form in nodes if form["id"] == source.node.id)
-        form["outputs"][source.slot]["links"].append(number)
-    inward = {
-        each.name: [link.id for link in links if _from_inside(link.source, each.name)] for each in TAKES
-    }
+    places, nodes = layout.nodes, graph.nodes[:-1]
+    begin, end = places[nodes[0].id], places[OUTSIDE]
+    layout.groups.pop()
+    starts = {each.name: [link.id for link in links if _from_start(link.source, each.name)] for each in TAKES}
+    stops = {each.name: [link.id for link in links if _to_end(link, each.name)] for each in gives}
+    left = begin[0] - END_WIDTH - 90
     return {
         "id": stable_id("subgraph", graph.name),
         "version": 1,
         "state": {
             "lastGroupId": len(layout.groups),
-            "lastNodeId": len(graph.nodes),
-            "lastLinkId": last + len(given),
+            "lastNodeId": len(nodes),
+            "lastLinkId": len(links),
             "lastRerouteId": len(reroutes),
         },
         "revision": 0,
         "config": {},
         "name": graph.name,
-        "inputNode": {"id": INSIDE, "bounding": [left - END_WIDTH - 60, top, END_WIDTH, 100]},
-        "outputNode": {"id": OUTSIDE, "bounding": [right + 60, top, END_WIDTH, 100]},
+        "inputNode": {"id": INSIDE, "bounding": [left, begin[1], END_WIDTH, 100]},
+        "outputNode": {"id": OUTSIDE, "bounding": [end[0], end[1], END_WIDTH, 100]},
         "inputs": [
-            _end(graph, "in", each.name, each.type, inward[each.name], (left - 80, top + 20 * row))
+            _end(graph, "in", each, starts[each.name], (left + END_WIDTH - 20, begin[1] + 20 * row))
             for row, each in enumerate(TAKES, start=1)
         ],
         "outputs": [
-            _end(graph, "out", label, source.type, [last + row], (right + 80, top + 20 * row))
-            for row, (label, source) in enumerate(given.items(), start=1)
+            _end(graph, "out", each, stops[each.name], (end[0] + 20, end[1] + 20 * row))
+            for row, each in enumerate(gives, start=1)
         ],
         "widgets": [],
-        "nodes": nodes,
+        "nodes": [node_form(node, order[node.id], links, places[node.id]) for node in nodes],
         "groups": groups_form(layout),
         "links": [
             {
@@ -107,40 +107,21 @@ def _subgraph(graph: Graph, given: Mapping[str, Output]) -> dict[str, Any]:
                 **({"parentId": corners[link.id]} if link.id in corners else {}),
             }
             for link in links
-        ]
-        + [
-            {
-                "id": number,
-                "origin_id": source.node.id,
-                "origin_slot": source.slot,
-                "target_id": OUTSIDE,
-                "target_slot": number - last - 1,
-                "type": source.type,
-            }
-            for number, source in outward.items()
         ],
         "reroutes": reroutes,
         "extra": {},
     }
 
 
-def _from_inside(source: Output, name: str) -> bool:
+def _from_start(source: Output, name: str) -> bool:
     return source.node.id == INSIDE and TAKES[source.slot].name == name
 
 
-def _end(
-    graph: Graph, way: str, name: str, kind: str, links: list[int], place: tuple[float, float]
-) -> dict[str, Any]:
+def _to_end(link: Link, name: str) -> bool:
+    return link.target.id == OUTSIDE and link.name == name
+
+
+def _end(graph: Graph, way: str, slot: Slot, links: list[int], place: tuple[float, float]) -> dict[str, Any]:
     """A slot of a subgraph's end."""
-    found = {"id": stable_id("slot", graph.name, way, name), "name": name, "type": kind, "linkIds": links}
-    return {**found, "pos": list(place)}
-
-
-def _edges(layout: Layout) -> tuple[float, float, float]:
-    """Left, right and top of what is laid out."""
-    places = [place for _, place in layout.groups]
-    return (
-        min(left for left, _, _, _ in places),
-        max(left + width for left, _, width, _ in places),
-        min(top for _, top, _, _ in places),
-    )
+    found = {"id": stable_id("slot", graph.name, way, slot.name), "name": slot.name, "type": slot.type}
+    return {**found, "linkIds": links, "pos": list(place)}

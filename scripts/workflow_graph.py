@@ -111,13 +111,13 @@ class Graph:
                 raise ValueError(f"{kind} needs {each.name}")
         if node.values.get("engine") == "auto":
             node.api_values["engine"] = self.engine
-        return self._place(node)
+        return self.place(node)
 
     def note(self, title: str, text: str) -> Node:
         """Put a note below the last node: Markdown, paragraphs with empty lines between them."""
         paragraphs = inspect.cleandoc(text).split("\n\n")
         unwrapped = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
-        return self._place(Node(len(self.nodes) + 1, None, {}, {}, title, unwrapped))
+        return self.place(Node(len(self.nodes) + 1, None, {}, {}, title, unwrapped))
 
     def _connect(self, node: Node, name: str, given: Any) -> None:  # noqa: ANN401 - value or output
         assert node.interface is not None
@@ -135,7 +135,8 @@ class Graph:
             raise ValueError(f"{given.type} doesn't fit {name} of {node.type}, which takes {wanted}")
         node.wires[name] = given
 
-    def _place(self, node: Node) -> Node:
+    def place(self, node: Node) -> Node:
+        """Put a node that exists already below the last one."""
         self.nodes.append(node)
         self.lines[-1][-1].columns[-1].append(node)
         return node
