@@ -374,7 +374,7 @@ def repair_by_hand(graph: Graph) -> None:
             "Leave Frames Alone",
             face_track=bridged,
             action="skip",
-            ranges="0:01.60-0:02.00",
+            ranges="0:00.80-0:00.92",
         )
     with graph.group("3 · Dub with the corrected track", "lips"):
         dub = graph.add("ReTalkDubVideo", video=clip, voice=voice, face_track=edited, protect=picture["MASK"])
