@@ -35,6 +35,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/dub.py $(ARGS)
 	$(BIN)/python benchmarks/faces.py $(CLIPS)
+	$(BIN)/python benchmarks/pipeline.py
 
 clean:
 	rm -rf .venv out build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .nodes import ReTalk
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 WEB_DIRECTORY = "./web"  # ComfyUI serves the help pages from here
 
 
