@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from retalk_nodes.models.landmarks import find_mesh, region_of_points
@@ -184,8 +185,10 @@ def test_two_textures_are_mixed(track: FaceTrack, shapes: ShotShapes) -> None:
     face = face_of(track, shapes, 0.5)
     here = np.zeros(2, np.float32)
     looks = []
+    lipstick = frame.copy()  # far from the patch's border, whose colours are matched
+    x, y = face.mesh[17, :2].astype(int).tolist()
+    cv2.circle(lipstick, (x, y), 9, (90, 20, 30), -1)
     for share in (0.0, 0.5, 1.0):
-        tinted = np.roll(frame, 1, axis=2)
         textures = [
             Texture(picture, here, face.mesh[:, :2], 0.1, 0.0, part)  # no sharpness: nothing is sharpened
             for picture, part in ((tinted, share), (frame, 1 - share))
