@@ -191,7 +191,7 @@ def test_two_textures_are_mixed(track: FaceTrack, shapes: ShotShapes) -> None:
     for share in (0.0, 0.5, 1.0):
         textures = [
             Texture(picture, here, face.mesh[:, :2], 0.1, 0.0, part)  # no sharpness: nothing is sharpened
-            for picture, part in ((tinted, share), (frame, 1 - share))
+            for picture, part in ((lipstick, share), (frame, 1 - share))
             if part
         ]
         patch = render_mouth(frame, face, textures)
