@@ -7,7 +7,8 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
-from .dub import DubFrames, DubOptionsNode, DubVideo, LipSyncPreview
+from .dub import DubFrames, DubVideo, LipSyncPreview
+from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import CropFaces, DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack, ReframeFaces
 from .lips import EnhanceIdentity, LipSync
