@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import OptionError
+from .errors import InputError, OptionError
 
 if TYPE_CHECKING:  # imported where they are used: --help shall not wait for torch
     import numpy as np
@@ -77,9 +78,10 @@ def _stages(args: argparse.Namespace) -> Stages | None:
         "keep_upper": False if args.whole_face else None,
     }
     if args.expression:
-        wished["expression"] = (
-            args.expression if args.expression in ("neutral", "smile") else Path(args.expression)
-        )
+        named = args.expression in ("neutral", "smile")
+        wished["expression"] = args.expression if named else Path(args.expression)
+        if not named and not os.path.isfile(args.expression):  # noqa: PTH113 - it never raises
+            raise InputError(f"--expression {args.expression}: no such picture, nor is it neutral or smile.")
     if args.expression_edit:
         wished["expression_edits"] = _numbered(args.expression_edit, "--expression-edit")
     if args.upper_face in ("sad", "angry", "surprise", "off"):

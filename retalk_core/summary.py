@@ -34,7 +34,7 @@ def make_report(
         seconds_out=float(timeline.end),
         faces_seen=int(tracked.faces_seen.max()),
         untouched=stretches(timeline.times, timeline.end, analysis.reasons, analysis.shot),
-        warnings=_warnings(analysis),
+        warnings=_warnings(work, analysis),
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
         mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
         preset=choice.preset or "",
@@ -44,7 +44,7 @@ def make_report(
     )
 
 
-def _warnings(analysis: Analysis) -> list[str]:
+def _warnings(work: Work, analysis: Analysis) -> list[str]:
     clip, tracked = analysis.clip, analysis.tracked
     found = []
     if clip.damaged:
@@ -59,6 +59,10 @@ def _warnings(analysis: Analysis) -> list[str]:
     if analysis.boxes is not None and analysis.boxes.inferred.any():
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
+    if work.choice.engine == "embedded" and work.options.stages is not None:
+        found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
+    if work.choice.engine == "embedded" and work.options.work_dir is not None:
+        found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found

@@ -355,3 +355,20 @@ def test_the_demos_voice_is_the_shipped_one_where_no_synthesiser_is(
 ) -> None:
     monkeypatch.setattr(demo.shutil, "which", lambda program: None)
     assert demo._voice(tmp_path) == demo.SHIPPED_VOICE and demo.SHIPPED_VOICE.is_file()
+
+
+def test_an_expression_that_is_no_picture_is_refused(
+    small_clip: Path, voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [
+        "dub",
+        str(small_clip),
+        str(voice_file),
+        "-o",
+        str(tmp_path / "out.mp4"),
+        "--expression",
+        "grim.png",
+    ]
+    assert main(words) == cli.FAILED
+    assert "--expression grim.png: no such picture, nor is it neutral or smile." in capsys.readouterr().err
+    assert leftovers(tmp_path) == []

@@ -206,6 +206,16 @@ def test_auto_takes_the_best_engine_that_the_files_allow(talking_clip: Path, tmp
     ]
 
 
+def test_the_embedded_engine_says_what_it_cannot_do(small_clip: Path, tmp_path: Path) -> None:
+    options = replace(LOSSLESS, engine="auto", phones=False, work_dir=tmp_path / "work")
+    report = made(small_clip, tmp_path / "out.mkv", options, {}, babble(0.12)).report
+    assert [note for note in report.warnings if "nothing was kept for resuming" in note]
+    assert not [note for note in report.warnings if "the stages that were asked for" in note]
+    options = replace(options, stages=Stages.of("fast", one_shot=True), work_dir=None)
+    report = made(small_clip, tmp_path / "out.mkv", options, {}, babble(0.12)).report
+    assert [note for note in report.warnings if "the stages that were asked for" in note]
+
+
 def test_gpen_restores_where_gfpgan_is_missing(talking_clip: Path, tmp_path: Path) -> None:
     networks = {key: network for key, network in stand_ins().items() if key != "gfpgan"}
     report = made(talking_clip, tmp_path / "out.mkv", networks=networks).report
