@@ -418,7 +418,7 @@ def _run_demo(args: argparse.Namespace) -> None:
 def _run_jobs_list(args: argparse.Namespace) -> None:
     from .jobs import list_jobs
 
-    found = list_jobs(args.folder)
+    found = list_jobs(_existing(args.folder))
     for job in found:
         print(_job_line(job))
     if not found:
@@ -429,8 +429,14 @@ def _run_jobs_clear(args: argparse.Namespace) -> None:
     from .jobs import clear_jobs
 
     days = None if args.older_than is None else timedelta(days=args.older_than)
-    for job in clear_jobs(args.folder, older_than=days):
+    for job in clear_jobs(_existing(args.folder), older_than=days):
         print(f"removed: {_job_line(job)}")
+
+
+def _existing(folder: Path) -> Path:
+    if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it never raises
+        raise InputError(f"The folder {folder} does not exist. Name the one that was given as --work-dir.")
+    return folder
 
 
 def _job_line(job: StoredJob) -> str:

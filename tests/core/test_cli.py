@@ -372,3 +372,11 @@ def test_an_expression_that_is_no_picture_is_refused(
     assert main(words) == cli.FAILED
     assert "--expression grim.png: no such picture, nor is it neutral or smile." in capsys.readouterr().err
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("action", ["list", "clear"])
+def test_jobs_are_not_looked_for_where_no_folder_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    assert main(["jobs", action, str(tmp_path / "wrok")]) == cli.FAILED
+    assert "wrok does not exist. Name the one that was given as --work-dir." in capsys.readouterr().err
