@@ -18,13 +18,14 @@ from .blend import MOST_LEVELS, Blended, blend_picture
 from .errors import InputError
 from .framing import SIDES, frame_faces
 from .images import resize
-from .patches import Box, Patch, box_around
+from .patches import Box, Patch, box_around, white_of
 from .types import FaceCrops, Progress, silent
 
 __all__ = [
     "SIDES",
     "Layer",
     "at_size",
+    "crop_corners",
     "crop_faces",
     "cut_crop",
     "frame_faces",
@@ -99,7 +100,7 @@ def cut_crop(pixels: np.ndarray, affine: np.ndarray | Tensor, side: int) -> np.n
     factor = np.floor(np.maximum(step * (1 + 1e-6), 1)).astype(int)
     part, corner = _reduced(pixels, _apply(to_frame, UNIT_CORNERS), factor)
     to_part = np.column_stack([to_frame[:, :2] / side, to_frame[:, 2] - corner]) / factor[:, None]
-    return _warp(part, to_part, (side, side), cv2.INTER_LINEAR) / _white(pixels)
+    return _warp(part, to_part, (side, side), cv2.INTER_LINEAR) / white_of(pixels)
 
 
 def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -214,7 +215,7 @@ def paste_crop(
     placed = [part for layer in layers if (part := _place(layer, frame_size, protect, levels))]
     corners = [corner for part in placed for corner in _corners(part.box)]
     box = box_around(np.array(corners or [(0, 0)]), frame_size, margin=0)
-    white = _white(pixels)
+    white = white_of(pixels)
     canvas = pixels[box.slices].astype(np.float32) / white
     support = np.zeros(box.size, bool)
     for part in placed:
@@ -341,6 +342,11 @@ def _brought(picture: np.ndarray, to_crop: np.ndarray, box: Box, interpolation: 
 UNIT_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
 
 
+def crop_corners(affine: np.ndarray | Tensor) -> np.ndarray:
+    """Where a crop's corners (4, 2) lie in its frame, for an affine (2, 3) from there to the unit square."""
+    return _apply(_inverse(affine), UNIT_CORNERS)
+
+
 def _warp(
     picture: np.ndarray, to_source: np.ndarray, size: tuple[int, int], interpolation: int
 ) -> np.ndarray:
@@ -369,11 +375,6 @@ def _apply(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def _corners(box: Box) -> list[tuple[int, int]]:
     return [(box.left, box.top), (box.right, box.bottom)]
-
-
-def _white(pixels: np.ndarray) -> np.float32:
-    """What a picture's white is in its own numbers."""
-    return np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
 def _array(image: Tensor) -> np.ndarray:

@@ -72,9 +72,6 @@ def _untimed(stage: str) -> AbstractContextManager[None]:
 class RetalkEngine:
     """Edits a stream of frames with the paper's networks; memory doesn't grow with the clip."""
 
-    name = "retalk"
-    note = "VideoReTalking's networks"
-
     def __init__(
         self,
         track: FaceTrack,

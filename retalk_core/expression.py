@@ -15,7 +15,7 @@ from .coefficients import WIDTHS, coefficient_windows, fit_coefficients, track_l
 from .crops import crop_faces, frame_faces
 from .errors import CheckpointError, InputError, NoFaceError, OptionError
 from .faces import SMALLEST_FACE
-from .images import resize, to_images, to_network
+from .images import resize, smooth_step, to_images, to_network
 from .types import Coefficients, Expression, FaceTrack, Progress, silent
 
 SIZE = WIDTHS["expression"]
@@ -219,12 +219,6 @@ def edit_upper_face(
 def upper_half(side: int) -> Tensor:
     """Where an edit of the upper face may show, (side, side) in [0, 1]: soft, and 0 from the middle down."""
     position = (torch.arange(side) + 0.5) / side
-    rim = _ease(torch.minimum(position, 1 - position) / RIM)
-    upper = _ease((UPPER[1] - position) / (UPPER[1] - UPPER[0]))
+    rim = smooth_step(torch.minimum(position, 1 - position) / RIM)
+    upper = smooth_step((UPPER[1] - position) / (UPPER[1] - UPPER[0]))
     return torch.minimum(rim, upper)[:, None] * rim
-
-
-def _ease(x: Tensor) -> Tensor:
-    """From 0 to 1 without a corner."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)

@@ -38,3 +38,9 @@ def resize(images: Tensor, size: int | tuple[int, int], *, average: bool = False
         planes, (height, width), mode="bilinear", align_corners=False, antialias=average and shrinks
     )
     return resized.squeeze(1) if images.ndim == 3 else to_images(resized)
+
+
+def smooth_step(x: Tensor) -> Tensor:
+    """From 0 at 0 to 1 at 1, level at both ends and beyond; any shape."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)

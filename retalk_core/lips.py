@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..models.enet import MOUTH_SIDE, SIDE, draw_noise, shrink
 from .batches import device_of, in_batches
 from .errors import InputError
-from .images import bgr, resize, to_images, to_network
+from .images import bgr, resize, smooth_step, to_images, to_network
 from .types import Progress, silent
 
 # Shares of a crop's side. In the face framing lower lids end at 0.36 and lips begin at 0.64 (measured on
@@ -98,15 +98,9 @@ def seam_mask(side: int, *, keep_upper: bool = True) -> Tensor:
     returns:    (side, side) in [0, 1], soft towards the crop's borders
     """
     row = torch.arange(side)
-    inside = _smooth_step((torch.minimum(row, side - 1 - row) + 0.5) / (side * BORDER))
-    below = _smooth_step((row + 0.5 - side / 2) / (side * SEAM) + 0.5) if keep_upper else torch.ones(side)
+    inside = smooth_step((torch.minimum(row, side - 1 - row) + 0.5) / (side * BORDER))
+    below = smooth_step((row + 0.5 - side / 2) / (side * SEAM) + 0.5) if keep_upper else torch.ones(side)
     return (inside * below)[:, None] * inside
-
-
-def _smooth_step(x: Tensor) -> Tensor:
-    """From 0 at 0 to 1 at 1, level at both ends."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
 
 
 def _one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .images import smooth_step
 from .lips import seam_mask
 from .types import FaceCrops
 
@@ -53,5 +54,4 @@ def outline_mask(outline: np.ndarray, side: int) -> Tensor:
     cv2.fillConvexPoly(filled, corners, 1, shift=SUBPIXEL)
     wide = cv2.copyMakeBorder(filled, 1, 1, 1, 1, cv2.BORDER_REPLICATE)  # the crop's edge is no outline
     depth = cv2.distanceTransform(wide, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    share = np.clip(depth / (FEATHER * height), 0, 1)
-    return torch.from_numpy(share * share * (3 - 2 * share))
+    return smooth_step(torch.from_numpy(depth / (FEATHER * height)))

@@ -44,6 +44,11 @@ def box_around(points: np.ndarray, frame_size: tuple[int, int], margin: float = 
     return Box(left, top, int(np.clip(high[0], left + 1, width)), int(np.clip(high[1], top + 1, height)))
 
 
+def white_of(pixels: np.ndarray) -> np.float32:
+    """What a picture's white is in its own numbers: of whole numbers the largest, of others 1."""
+    return np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Patch:
     """Pixels to put into a frame."""

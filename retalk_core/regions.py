@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .crops import Layer, cut_crop, paste_crop
-from .patches import Box, Patch, box_around, paste_patch
+from .crops import Layer, crop_corners, cut_crop, paste_crop
+from .patches import Box, Patch, box_around, paste_patch, white_of
 
 MARGIN = 96  # pixels around the crops: more than a blend's pyramid reaches
 
@@ -46,15 +46,8 @@ def open_region(frame: np.ndarray, affines: Sequence[Tensor]) -> Region:
     """Take the part of a frame (H, W, 3) around crops, given their affines (2, 3) to the unit square."""
     corners = np.concatenate([crop_corners(affine) for affine in affines])
     box = box_around(corners, (frame.shape[0], frame.shape[1]), margin=MARGIN)
-    pixels = frame[box.slices].astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
+    pixels = frame[box.slices].astype(np.float32) / white_of(frame)
     return Region(box, pixels, np.zeros(box.size, bool))
-
-
-def crop_corners(affine: Tensor) -> np.ndarray:
-    """Where the unit square's corners (4, 2) lie in the frame, for an affine (2, 3) from frame to square."""
-    matrix = affine.numpy().astype(np.float64)
-    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
-    return np.linalg.solve(matrix[:, :2], (square - matrix[:, 2]).T).T
 
 
 def close_region(region: Region, frame: np.ndarray) -> Patch | None:
@@ -66,6 +59,5 @@ def close_region(region: Region, frame: np.ndarray) -> Patch | None:
     inner = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
     left, top = region.box.left, region.box.top
     box = Box(left + inner.left, top + inner.top, left + inner.right, top + inner.bottom)
-    white = np.float32(np.iinfo(frame.dtype).max)
-    pixels = np.rint(region.pixels[inner.slices] * white).astype(frame.dtype)
+    pixels = np.rint(region.pixels[inner.slices] * white_of(frame)).astype(frame.dtype)
     return Patch(box, pixels, region.support[inner.slices].copy())

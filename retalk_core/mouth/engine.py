@@ -65,7 +65,6 @@ class Run:
 class EmbeddedEngine:
     """Edits a stream of frames; keeps no more than two shots' banks and one run's plan in memory."""
 
-    name = "embedded"
     resumed = 0  # frames; it takes nothing over from an earlier run
     note = "preview without checkpoints: the clip's own mouth pictures, warped to the voice"
 

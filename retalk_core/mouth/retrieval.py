@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..patches import Box, box_around
+from ..patches import Box, box_around, white_of
 from ..types import Frame
 from .shape import INNER_LIP, OUTER_LIP, Pose, ShotShapes, load_mouth_model
 from .warp import mouth_patch
@@ -144,7 +144,7 @@ def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = Non
         picture, affine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     small = cv2.resize(large, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
-    return (small / np.float32(_white(picture))).reshape(-1)
+    return (small / white_of(picture)).reshape(-1)
 
 
 def lip_sharpness(picture: np.ndarray, points: np.ndarray) -> float:
@@ -158,14 +158,10 @@ def lip_sharpness(picture: np.ndarray, points: np.ndarray) -> float:
     part = picture[low[1] : high[1], low[0] : high[0]]
     if not part.size:
         return 0.0
-    grey = part.astype(np.float32).mean(axis=2) / _white(picture)
+    grey = part.astype(np.float32).mean(axis=2) / white_of(picture)
     inside = np.zeros(grey.shape, np.uint8)
     cv2.fillPoly(inside, [np.round(outline - low - 0.5).astype(np.int32)], 1)
     return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[inside > 0].mean()) if inside.any() else 0.0
-
-
-def _white(picture: np.ndarray) -> int:
-    return 1 if picture.dtype.kind == "f" else int(np.iinfo(picture.dtype).max)
 
 
 @dataclass(frozen=True, eq=False)
