@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .retalk_core.version import __version__
+
 if TYPE_CHECKING:
     from .nodes import ReTalk
 
-__version__ = "0.2.0"
+__all__ = ["WEB_DIRECTORY", "__version__", "comfy_entrypoint"]
+
 WEB_DIRECTORY = "./web"  # ComfyUI serves the help pages from here
 
 

@@ -23,6 +23,6 @@ def load_pack() -> None:
 
 if __name__ == "__main__":
     load_pack()
-    from retalk_nodes.retalk_core.cli import main
+    from retalk_nodes.retalk_core.cli.main import main
 
     sys.exit(main())

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, portrait
-from retalk_nodes.retalk_core.sound import SoundArray, SoundStream, read_mono
-from retalk_nodes.retalk_core.video import open_clip
-from retalk_nodes.retalk_core.video_writer import VideoWriter
+from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream, read_mono
+from retalk_nodes.retalk_core.media.writer import VideoWriter
 
 RATE = 25  # frames per second
 SHORT = 6  # seconds

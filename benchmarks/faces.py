@@ -17,9 +17,10 @@ from functools import partial
 
 import cv2
 import torch
-from retalk_nodes.models.detector import load_detector
-from retalk_nodes.models.landmarks import load_face_mesh
-from retalk_nodes.retalk_core.faces import load_face_networks, track_faces
+from retalk_nodes.models.faces.blazeface import load_detector
+from retalk_nodes.models.faces.facemesh import load_face_mesh
+from retalk_nodes.retalk_core.faces.detect import load_face_networks
+from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.types import Frame
 from torch import Tensor, nn
 

@@ -20,11 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from retalk_nodes.models import enet, lnet
 from retalk_nodes.models.checkpoint import load
+from retalk_nodes.models.lips import enet, lnet
 from torch import Tensor
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "networks"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 import plain_lips  # beside the tests, as is the recipe
 import recipe
 

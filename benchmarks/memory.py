@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path += [str(TESTS), str(TESTS / "networks")]
+sys.path += [str(TESTS), str(TESTS / "helpers")]
 
 import conftest  # noqa: E402, F401, brings the pack and the recipe's weights
 import recipe  # noqa: E402
 from retalk_nodes.models.catalog import NETWORKS  # noqa: E402
 from retalk_nodes.models.checkpoint import load  # noqa: E402
-from retalk_nodes.retalk_core.model_trial import INPUTS  # noqa: E402
+from retalk_nodes.retalk_core.weights.trial import INPUTS  # noqa: E402
 
 SPANS = {"dnet": 2, "ganimation": 2, "gpen": 2, "gfpgan": 2, "lnet": 1, "enet": 1}  # of their pictures
 NAMES = ("face3d", *SPANS, "parsenet", "bisenet")

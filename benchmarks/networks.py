@@ -27,7 +27,7 @@ from retalk_nodes.models.catalog import NETWORKS
 from retalk_nodes.models.checkpoint import load
 from torch import Tensor, nn
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "networks"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 import plain_faces  # beside the tests, as is the recipe
 import recipe
 

@@ -25,16 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from retalk_nodes.retalk_core.demo import SHIPPED_VOICE
-from retalk_nodes.retalk_core.model_files import ModelFiles
-from retalk_nodes.retalk_core.networks import BUNDLED, LocalNetworks
-from retalk_nodes.retalk_core.options import DubOptions
-from retalk_nodes.retalk_core.pipeline import dub
-from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.compute.provider import BUNDLED, LocalNetworks
+from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE
+from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.weights.files import ModelFiles
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "networks"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 sys.path.append(str(Path(__file__).resolve().parent))
 import recipe  # beside the tests
 from dub import write_clip

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path += [str(TESTS), str(TESTS / "networks")]
+sys.path += [str(TESTS), str(TESTS / "helpers")]
 
 import conftest  # noqa: E402, F401, brings the pack
 import recipe  # noqa: E402

@@ -22,12 +22,14 @@ import torch
 from torch import Tensor
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path += [str(TESTS), str(TESTS / "networks")]
+sys.path += [str(TESTS), str(TESTS / "helpers")]
 
 import conftest  # noqa: E402, F401, brings the pack and the recipe's weights
 import plain_gpen  # noqa: E402
 import recipe  # noqa: E402
-from retalk_nodes.models import checkpoint, gfpgan, gpen, parsing  # noqa: E402
+from retalk_nodes.models import checkpoint  # noqa: E402
+from retalk_nodes.models.faces import parsing  # noqa: E402
+from retalk_nodes.models.restorers import gfpgan, gpen  # noqa: E402
 
 Restore = Callable[[Tensor], Tensor]
 NAMES = ("gpen", "plain gpen", "gfpgan", "plain gfpgan", "parsenet")

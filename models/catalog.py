@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import CheckpointError
 
-if TYPE_CHECKING:  # listing files shall not wait for torch
+if TYPE_CHECKING:
     from torch import nn
 
     from .checkpoint import Layout
+
 
 PAPER = "https://github.com/OpenTalker/video-retalking/releases/download/v0.0.1"
 HUGGING_FACE = (
@@ -63,17 +64,17 @@ class Builder:
 
 
 NETWORKS = {
-    "face3d": Builder("face3d", "Face3D"),
-    "dnet": Builder("dnet", "DNet"),
-    "lnet": Builder("lnet", "LNet"),
-    "enet": Builder("enet", "ENet"),
-    "ganimation": Builder("ganimation", "Ganimation"),
-    "parsenet": Builder("parsing", "ParseNet", "PARSENET"),
-    "bisenet": Builder("parsing", "BiSeNet", "BISENET"),
-    "gfpgan": Builder("gfpgan", "GFPGAN"),
-    "gpen": Builder("gpen", "GPEN"),
-    "retinaface": Builder("retinaface", "RetinaFace"),
-    "s3fd": Builder("s3fd", "S3FD"),
+    "face3d": Builder("faces.face3d", "Face3D"),
+    "dnet": Builder("expression.dnet", "DNet"),
+    "lnet": Builder("lips.lnet", "LNet"),
+    "enet": Builder("lips.enet", "ENet"),
+    "ganimation": Builder("expression.ganimation", "Ganimation"),
+    "parsenet": Builder("faces.parsing", "ParseNet", "PARSENET"),
+    "bisenet": Builder("faces.parsing", "BiSeNet", "BISENET"),
+    "gfpgan": Builder("restorers.gfpgan", "GFPGAN"),
+    "gpen": Builder("restorers.gpen", "GPEN"),
+    "retinaface": Builder("faces.retinaface", "RetinaFace"),
+    "s3fd": Builder("faces.s3fd", "S3FD"),
 }
 
 

@@ -264,3 +264,13 @@ def _advice(found: str | None, name: str) -> str:
     if found == name:
         return "It seems to be that network, changed or of another edition; download the official file."
     return f"It seems to be {title(found)}; choose the file of {title(name)}."
+
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def load_weights(network: N, path: Path) -> N:
+    """Fill a network strictly from a safetensors file and make it ready for inference, in fp32."""
+    network.load_state_dict(load_file(path), strict=True)
+    network.float().eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # a third faster on one CPU thread

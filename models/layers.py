@@ -298,3 +298,55 @@ def lay_channels_last(network: nn.Module, _: object) -> None:
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow's "same" does: the odd pixel goes to the right and the bottom.
+
+    Exact for inputs whose sides are multiples of the stride: all of ours are.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, D, H / stride, W / stride)."""
+        spare = self.kernel_size[0] - self.stride[0]
+        if spare % 2 == 0:
+            return F.conv2d(x, self.weight, self.bias, self.stride, spare // 2, groups=self.groups)
+        before, after = spare // 2, spare - spare // 2
+        return super().forward(F.pad(x, (before, after, before, after)))
+
+
+def depthwise(channels: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution of each channel by itself."""
+    return SameConv2d(channels, channels, 3, stride=stride, groups=channels)
+
+
+class Shortcut(nn.Module):
+    """Carries a block's input past it: halved by its maxima, widened by channels of zeros."""
+
+    def __init__(self, channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.extra = out_channels - channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bring (B, C, H, W) to the shape of the block's output."""
+        if self.stride > 1:
+            x = F.max_pool2d(x, self.stride)
+        return F.pad(x, (0, 0, 0, 0, 0, self.extra)) if self.extra else x
+
+
+class SeparableBlock(nn.Module):
+    """A residual block: depthwise, then pointwise."""
+
+    def __init__(
+        self, channels: int, out_channels: int, stride: int = 1, activation: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.shortcut = Shortcut(channels, out_channels, stride)
+        self.depthwise = depthwise(channels, stride)
+        self.pointwise = nn.Conv2d(channels, out_channels, 1)
+        self.activation = activation or nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, H, W) to (B, out_channels, H / stride, W / stride)."""
+        return self.activation(self.shortcut(x) + self.pointwise(self.depthwise(x)))

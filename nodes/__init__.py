@@ -7,11 +7,12 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
-from .dub import DubFrames, DubVideo, LipSyncPreview
+from .crops import CropFaces, ReframeFaces
+from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
-from .faces import CropFaces, DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack, ReframeFaces
-from .lips import EnhanceIdentity, LipSync
+from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
+from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import (
     CheckModels,
     LoadDNet,

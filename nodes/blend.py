@@ -8,11 +8,12 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
+from ..nodes import host, media, sockets
 from .schema import meant, node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core.types import FaceCrops
+
 
 LEVELS_TIP = (
     "Levels of the pyramid: the more, the wider shading is blended. 0: what fits the mask, at most 6. 1: "
@@ -59,7 +60,7 @@ class LaplacianBlend(io.ComfyNode):
     def execute(
         cls, base: Tensor, layer: Tensor, mask: Tensor, levels: int, colour_match: float
     ) -> io.NodeOutput:
-        from ..retalk_core.blend import laplacian_blend
+        from ..retalk_core.crops.blend import laplacian_blend
         from ..retalk_core.errors import InputError
 
         under, over = media.pictures(base, "base"), media.pictures(layer, "layer")
@@ -151,9 +152,8 @@ class PasteBack(io.ComfyNode):
         mask: Tensor | None = None,
         protect: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.crops import paste_back
-        from ..retalk_core.lips import seam_mask
-        from ..retalk_core.masks import face_masks
+        from ..retalk_core.crops.masks import face_masks, seam_mask
+        from ..retalk_core.crops.paste import paste_back
 
         count = media.same_count(frames=frames, faces=faces, face_crops=face_crops)
         crops = media.pictures(faces, "faces").expand(count, -1, -1, -1)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
-from .lips import BATCH_TIP
-from .schema import ADVANCED, node_schema
+from ..nodes import host, media, sockets
+from . import networks
+from .schema import ADVANCED, BATCH_TIP, node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core.types import FaceCrops, FaceTrack
@@ -50,16 +50,20 @@ class Fit3DMM(io.ComfyNode):
         faces: Tensor,
         face_crops: FaceCrops,
         face_track: FaceTrack,
-        face3d: host.HostedNetwork,
+        face3d: networks.HostedNetwork,
         batch_size: int,
     ) -> io.NodeOutput:
-        from ..retalk_core.coefficients import fit_coefficients, hold_absent, track_landmarks_in
+        from ..retalk_core.stages.coefficients import fit_coefficients, hold_absent, track_landmarks_in
 
         given = media.pictures(faces, "faces")
         media.same_count(faces=given, face_crops=face_crops, face_track=face_track)
         landmarks = track_landmarks_in(face_crops, face_track, given.shape[1])
-        with host.running(face3d) as (network, progress):
+        with networks.running(face3d) as (network, progress):
             found = fit_coefficients(
-                network, given, landmarks, batch_size=host.batch_size(face3d, batch_size), progress=progress
+                network,
+                given,
+                landmarks,
+                batch_size=networks.batch_size(face3d, batch_size),
+                progress=progress,
             )
         return io.NodeOutput(hold_absent(found, face_track.present, face_track.shot))

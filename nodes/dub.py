@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from . import host, media, sockets
+from ..nodes import host, media, sockets
+from . import networks, weights
 from .dub_options import GIGABYTE, SUFFIXES, MoreOptions
+from .host import SHARES
 from .schema import meant, node_schema
 from .speech import LONGER, LONGER_TIP, SHORTER, SHORTER_TIP
 
 if TYPE_CHECKING:
-    from ..retalk_core.options import DubOptions
-    from ..retalk_core.report import Report
-    from ..retalk_core.sound import SoundArray
+    from ..retalk_core.dub.options import DubOptions
+    from ..retalk_core.media.sound import SoundArray
+    from ..retalk_core.reports.report import Report
     from ..retalk_core.types import FaceTrack
+
 
 ENGINES = {  # what the widget offers, and the core's word for it
     "auto": "auto",
@@ -33,7 +36,6 @@ FACES = {  # the index from the left; -1: the largest
     "4th from the left": 3,
 }
 PAUSES = ("close", "keep_original")
-SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of the progress bar
 STAGES = {
     "listen": "listening to the voice",
     "track": "finding the face",
@@ -176,7 +178,7 @@ class DubVideo(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, engine: str | None = None, **_: object) -> object:
-        return None if engine == "embedded preview" else host.state_of_files()
+        return None if engine == "embedded preview" else weights.state_of_files()
 
     @classmethod
     @host.in_words
@@ -194,11 +196,11 @@ class DubVideo(io.ComfyNode):
         duration: float,
         soundtrack: media.Audio | None = None,
         face_track: FaceTrack | None = None,
-        models: host.HostNetworks | None = None,
+        models: networks.HostNetworks | None = None,
         options: MoreOptions | None = None,
         protect: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.pipeline import dub
+        from ..retalk_core.dub.pipeline import dub
 
         more, bar = options or MoreOptions(), _bar(cls)
         heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
@@ -211,11 +213,11 @@ class DubVideo(io.ComfyNode):
             protect=protect,
         )
         path = host.temporary_file(meant(wanted.codec, SUFFIXES))
-        networks = (models or host.HostNetworks()).with_precision(more.precision)
+        lent = (models or networks.HostNetworks()).with_precision(more.precision)
         with media.clip_of(video) as clip:
             if protect is not None:
                 media.same_count(video=clip, protect=media.masks(protect))
-            dubbed = dub(clip, spoken, path, wanted, networks, bar, show=bar.picture)
+            dubbed = dub(clip, spoken, path, wanted, lent, bar, show=bar.picture)
         report = _told(dubbed.report, more)
         host.say(cls, report)
         sound = media.cut_sound(heard or spoken, wanted.start, dubbed.report.seconds_out)
@@ -239,7 +241,7 @@ def _told(report: Report, more: MoreOptions) -> str:
     report.output = "video"  # the temporary file's name says nothing
     text = report.to_text()
     if more.resume_bytes and report.engine != "embedded":
-        from ..retalk_core.jobs import list_jobs
+        from ..retalk_core.resume.store import list_jobs
 
         jobs = list_jobs(host.jobs_folder())
         kept = sum(job.size for job in jobs) / GIGABYTE
@@ -255,8 +257,9 @@ def dub_options(
     protect: Tensor | None,
 ) -> DubOptions:
     """The core's options from what is on a dub node, on Dub Options and on the sockets."""
-    from ..retalk_core.faces import FaceChoice
-    from ..retalk_core.options import DubOptions, Stages
+    from ..retalk_core.dub.options import DubOptions
+    from ..retalk_core.faces.choice import FaceChoice
+    from ..retalk_core.stages.options import Stages
 
     engine, preset, face, longer, shorter, pauses, start, duration = on_face
     stages = Stages.of(preset, **more.stages)  # type: ignore[arg-type]  # refused there if unknown
@@ -327,7 +330,7 @@ class DubFrames(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, engine: str | None = None, **_: object) -> object:
-        return None if engine == "embedded preview" else host.state_of_files()
+        return None if engine == "embedded preview" else weights.state_of_files()
 
     @classmethod
     @host.in_words
@@ -347,11 +350,11 @@ class DubFrames(io.ComfyNode):
         video_info: Mapping[str, Any] | None = None,
         soundtrack: media.Audio | None = None,
         face_track: FaceTrack | None = None,
-        models: host.HostNetworks | None = None,
+        models: networks.HostNetworks | None = None,
         options: MoreOptions | None = None,
         protect: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.dub_pictures import dub_pictures
+        from ..retalk_core.dub.frames import dub_pictures
 
         more, bar = options or MoreOptions(), _bar(cls)
         heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
@@ -363,12 +366,12 @@ class DubFrames(io.ComfyNode):
             face_track=face_track,
             protect=protect,
         )
-        networks = (models or host.HostNetworks()).with_precision(more.precision)
+        lent = (models or networks.HostNetworks()).with_precision(more.precision)
         rate = media.exact_rate(_rate_of(fps, video_info))
         if protect is not None:
             media.same_count(images=images, protect=media.masks(protect))
         dubbed = dub_pictures(
-            media.pictures(images, "images"), rate, spoken, wanted, networks, bar, host.stop_if_asked
+            media.pictures(images, "images"), rate, spoken, wanted, lent, bar, host.stop_if_asked
         )
         report = dubbed.report.to_text()
         host.say(cls, report)
@@ -391,55 +394,3 @@ def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None) -> float:
         which = "Neither" if fps is None else "Both"
         raise OptionError(f"{which} of fps and video_info are connected: connect one of them.")
     return float(fps if fps is not None else (video_info or {})["loaded_fps"])
-
-
-class LipSyncPreview(io.ComfyNode):
-    """Move the lips without any checkpoint."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return node_schema(
-            "ReTalkLipSyncPreview",
-            "Lip Sync (preview, no checkpoint)",
-            "lips",
-            "Moves the lips to a voice without any checkpoint: the clip's own mouth pictures, warped to what "
-            "is said. Quick and rough, a preview for those who have no weights yet.",
-            aliases=["lipsync", "lip sync", "no model", "embedded", "quick"],
-            inputs=[
-                io.Image.Input("images", tooltip="The frames, as many as shall be shown: from Fit Length."),
-                sockets.FaceTrack.Input("face_track", tooltip="Of these frames, from Detect Faces."),
-                io.Audio.Input("voice", tooltip="What shall be said, from Fit Length."),
-                io.Float.Input(
-                    "fps",
-                    default=25.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.001,
-                    tooltip="Frames per second of the images, from Fit Length.",
-                ),
-            ],
-            outputs=[
-                io.Image.Output(display_name="images", tooltip="The frames with moved lips."),
-                io.Mask.Output(
-                    display_name="support", tooltip="1 where pixels may have changed; 0 where they are exact."
-                ),
-            ],
-        )
-
-    @classmethod
-    @host.in_words
-    def execute(cls, images: Tensor, face_track: FaceTrack, voice: media.Audio, fps: float) -> io.NodeOutput:
-        from ..retalk_core.dub_pictures import dub_pictures
-        from ..retalk_core.options import DubOptions
-
-        media.same_count(images=images, face_track=face_track)
-        dubbed = dub_pictures(
-            media.pictures(images, "images"),
-            media.exact_rate(fps),
-            media.sound(voice),
-            DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
-            host.HostNetworks(),
-            host.Bar(SHARES),
-            host.stop_if_asked,
-        )
-        return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))

@@ -8,9 +8,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import host, media, sockets
-from .expression import parse_numbers
-from .schema import ADVANCED, meant, node_schema
+from ..nodes import host, media, sockets
+from .schema import ADVANCED, meant, node_schema, parse_numbers
 
 SUFFIXES = {"h264": ".mp4", "prores": ".mov", "ffv1": ".mkv"}
 GIGABYTE = 10**9
@@ -48,7 +47,7 @@ class DubOptionsNode(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, **given: Any) -> io.NodeOutput:  # noqa: ANN401 - one for each input
-        from ..retalk_core.timeline import parse_ranges
+        from ..retalk_core.times import parse_ranges
 
         rate = given["frame_rate"]
         dub = {

@@ -8,10 +8,10 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
-from .lips import BATCH_TIP
+from ..nodes import host, media, sockets
+from . import networks, weights
 from .loaders import AUTO, file_input, file_problem
-from .schema import ADVANCED, meant, node_schema
+from .schema import ADVANCED, BATCH_TIP, meant, node_schema, parse_numbers
 
 if TYPE_CHECKING:
     from ..retalk_core import types
@@ -73,7 +73,7 @@ class Expression(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **inputs: object) -> object:
-        return host.state_of_files()
+        return weights.state_of_files()
 
     @classmethod
     @host.in_words
@@ -86,7 +86,7 @@ class Expression(io.ComfyNode):
         coefficients: types.Coefficients | None = None,
     ) -> io.NodeOutput:
         from ..retalk_core.errors import OptionError
-        from ..retalk_core.expression import calm_expression
+        from ..retalk_core.stages.expression import calm_expression
         from ..retalk_core.types import Expression as Wanted
 
         wanted = None
@@ -102,30 +102,16 @@ class Expression(io.ComfyNode):
 def _stored(template: str, file: str) -> Tensor | None:
     """A template (64,) out of expression.mat; the neutral one is None where the file isn't there."""
     from ..retalk_core.errors import OptionError
-    from ..retalk_core.expression import read_templates
-    from ..retalk_core.model_files import missing_words
+    from ..retalk_core.stages.expression import read_templates
+    from ..retalk_core.weights.files import missing_words
 
-    found = host.model_files().find("expression")
-    path = host.weight_path(file) if file != AUTO else found[0] if found else None
+    found = weights.model_files().find("expression")
+    path = weights.weight_path(file) if file != AUTO else found[0] if found else None
     if path is not None:
         return read_templates(path)[template]
     if template == "neutral":
         return None
-    raise OptionError(missing_words("expression", host.weight_folders()))
-
-
-def parse_numbers(text: str) -> dict[int, float]:
-    """Read "3:0.5, 10:-0.2" as numbers and their values. Raises OptionError."""
-    from ..retalk_core.errors import OptionError
-
-    numbers = {}
-    for part in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
-        number, _, value = part.partition(":")
-        try:
-            numbers[int(number)] = float(value)
-        except ValueError:
-            raise OptionError(f"{part!r} is no change: write number, colon, value, such as 3:0.5.") from None
-    return numbers
+    raise OptionError(missing_words("expression", weights.weight_folders()))
 
 
 class NeutraliseExpression(io.ComfyNode):
@@ -161,22 +147,22 @@ class NeutraliseExpression(io.ComfyNode):
         faces: Tensor,
         coefficients: types.Coefficients,
         expression: types.Expression,
-        dnet: host.HostedNetwork,
+        dnet: networks.HostedNetwork,
         batch_size: int,
     ) -> io.NodeOutput:
-        from ..retalk_core.expression import neutralise_expression, resolve_expression
+        from ..retalk_core.stages.expression import neutralise_expression, resolve_expression
 
         given = media.pictures(faces, "faces")
         count = media.same_count(coefficients=coefficients, faces=given)
         present, shot = _shown(coefficients)
-        with host.running(dnet) as (network, progress):
+        with networks.running(dnet) as (network, progress):
             neutral = neutralise_expression(
                 network,
                 given.expand(count, -1, -1, -1),
                 coefficients,
                 resolve_expression(expression, coefficients, present),
                 shot=shot,
-                batch_size=host.batch_size(dnet, batch_size),
+                batch_size=networks.batch_size(dnet, batch_size),
                 progress=progress,
             )
         return io.NodeOutput(media.image(neutral))
@@ -230,17 +216,17 @@ class EditUpperFace(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(
-        cls, faces: Tensor, ganimation: host.HostedNetwork, emotion: str, units: str, batch_size: int
+        cls, faces: Tensor, ganimation: networks.HostedNetwork, emotion: str, units: str, batch_size: int
     ) -> io.NodeOutput:
-        from ..retalk_core.expression import EMOTIONS, action_units, edit_upper_face
+        from ..retalk_core.stages.expression import EMOTIONS, action_units, edit_upper_face
 
         wanted = parse_numbers(units) if emotion == "action units" else meant(emotion, EMOTIONS)
-        with host.running(ganimation) as (network, progress):
+        with networks.running(ganimation) as (network, progress):
             edited = edit_upper_face(
                 network,
                 media.pictures(faces, "faces"),
                 action_units(wanted),
-                batch_size=host.batch_size(ganimation, batch_size),
+                batch_size=networks.batch_size(ganimation, batch_size),
                 progress=progress,
             )
         return io.NodeOutput(media.image(edited))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from . import host, media, sockets
+from ..nodes import host, media, sockets
+from . import networks
 from .schema import ADVANCED, meant, node_schema
 
 if TYPE_CHECKING:
-    from ..retalk_core.faces import FaceChoice, TrackedFace
-    from ..retalk_core.types import FaceCrops, FaceTrack
-    from ..retalk_core.video import Clip
+    from ..retalk_core.faces.choice import FaceChoice
+    from ..retalk_core.faces.track import TrackedFace
+    from ..retalk_core.media.clip import Clip
+    from ..retalk_core.types import FaceTrack
+
 
 RULES = {  # what the widget offers, and the core's word for it
     "largest": "largest",
@@ -23,7 +26,6 @@ RULES = {  # what the widget offers, and the core's word for it
     "nearest to a point": "point",
     "in the mask": "mask",
 }
-FRAMINGS = ("face", "portrait", "ffhq", "gpen", "mouth")
 FPS_TIP = "Frames per second of an IMAGE batch, from 1 to 1000. A VIDEO knows its own, and this is not used."
 
 
@@ -109,7 +111,7 @@ class DetectFaces(io.ComfyNode):
         smooth: bool,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.overlay import describe_track, face_masks, overlay_sheet, track_lines
+        from ..retalk_core.reports.track import describe_track, face_masks, overlay_sheet, track_lines
 
         choice = face_choice(meant(face, RULES), index, (x, y), mask)
         with media.clip_of(clip, fps) as source:
@@ -128,7 +130,7 @@ class DetectFaces(io.ComfyNode):
 
 def face_choice(rule: str, index: int, point: tuple[int, int], mask: Tensor | None) -> FaceChoice:
     """The core's choice of a face."""
-    from ..retalk_core.faces import FaceChoice
+    from ..retalk_core.faces.choice import FaceChoice
 
     given = None if mask is None else media.masks(mask).numpy()
     return FaceChoice(rule, index, point, given)  # type: ignore[arg-type]  # one of the core's words
@@ -136,13 +138,13 @@ def face_choice(rule: str, index: int, point: tuple[int, int], mask: Tensor | No
 
 def follow(clip: Clip, choice: FaceChoice, smooth: bool) -> TrackedFace:
     """Follow a face through a clip, telling how far it is."""
-    from ..retalk_core.faces import track_faces
-    from ..retalk_core.video import prefetch
+    from ..retalk_core.faces.follow import track_faces
+    from ..retalk_core.media.reader import prefetch
 
-    with host.face_networks() as networks:
+    with networks.face_networks() as lent:
         return track_faces(
             prefetch(clip.frames()),
-            networks,
+            lent,
             choice=choice,
             smoothing="savgol" if smooth else "none",
             frame_count=len(clip),
@@ -201,9 +203,9 @@ class EditTrack(io.ComfyNode):
     def execute(
         cls, face_track: FaceTrack, action: str, ranges: str, strength: float, mask: Tensor | None = None
     ) -> io.NodeOutput:
-        from ..retalk_core import track_edits
         from ..retalk_core.errors import OptionError
-        from ..retalk_core.timeline import parse_ranges
+        from ..retalk_core.faces import edits as track_edits
+        from ..retalk_core.times import parse_ranges
 
         when = parse_ranges(ranges)
         if action == "place by mask":
@@ -240,8 +242,8 @@ class PreviewTrack(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, clip: Input.Video | Tensor, face_track: FaceTrack, fps: float) -> io.NodeOutput:
-        from ..retalk_core.overlay import write_overlay
-        from ..retalk_core.track_edits import tracked_face
+        from ..retalk_core.faces.edits import tracked_face
+        from ..retalk_core.reports.track import write_overlay
 
         path = host.temporary_file(".mp4")
         with media.clip_of(clip, fps) as source:
@@ -295,7 +297,8 @@ class FaceTrackFromLandmarks(io.ComfyNode):
     def execute(
         cls, images: Tensor, face_landmarks: Mapping[str, Any], fps: float, index: int
     ) -> io.NodeOutput:
-        from ..retalk_core.faces import FaceChoice, track_found_faces
+        from ..retalk_core.faces.choice import FaceChoice
+        from ..retalk_core.faces.follow import track_found_faces
 
         found = [[_mesh_of(face) for face in faces] for faces in face_landmarks["frames"]]
         media.same_count(images=images, face_landmarks=found)
@@ -308,138 +311,11 @@ class FaceTrackFromLandmarks(io.ComfyNode):
 
 def _mesh_of(face: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a Mesh, whose module takes a while to import
     """One of ComfyUI's faces: 478 points, the last ten of them the irises'; depth in the network's pixels."""
-    from ..models.landmarks import POINTS, Mesh
+    from ..models.faces.facemesh import POINTS
+    from ..retalk_core.faces.mesh import Mesh
 
     flat, deep = np.asarray(face["landmarks_xy"])[:POINTS], np.asarray(face["landmarks_3d"])[:POINTS]
     spans = [float(np.linalg.norm(points[263, :2] - points[33, :2])) for points in (flat, deep)]  # the eyes
     depth = deep[:, 2:] * (spans[0] / max(spans[1], 1e-6))
     score = 1 / (1 + np.exp(-float(face.get("presence", 4.0))))
     return Mesh(np.concatenate([flat, depth], axis=1).astype(np.float32), float(score))
-
-
-class CropFaces(io.ComfyNode):
-    """Cut a followed face out."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return node_schema(
-            "ReTalkCropFaces",
-            "Crop Faces",
-            "faces",
-            "Cuts the face out of every frame, in the framing that a later stage was trained on. The crops "
-            "are plain IMAGEs: other nodes, an upscaler for instance, fit in between.",
-            aliases=["face crop", "align face", "extract face", "ffhq"],
-            inputs=[
-                io.Image.Input(
-                    "images", tooltip="The frames that were tracked, or the same ones at another size."
-                ),
-                sockets.FaceTrack.Input("face_track", tooltip="From Detect Faces."),
-                io.Combo.Input(
-                    "framing",
-                    options=list(FRAMINGS),
-                    default="face",
-                    tooltip="face: for L-Net, E-Net and GANimation · portrait: one fixed box for each shot, "
-                    "for Fit 3DMM and D-Net · ffhq: for GFPGAN · gpen: for GPEN · mouth: a square around "
-                    "the lips.",
-                ),
-                io.Int.Input(
-                    "size",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=16,
-                    tooltip="Side of the crops in pixels. 0: what the framing's network was trained with, "
-                    "256 to 512.",
-                ),
-            ],
-            outputs=[
-                io.Image.Output(display_name="faces", tooltip="Square crops, one for each frame."),
-                sockets.FaceCrops.Output(
-                    display_name="face_crops",
-                    tooltip="Where they came from, for Paste Back and Reframe Faces.",
-                ),
-            ],
-        )
-
-    @classmethod
-    @host.in_words
-    def execute(cls, images: Tensor, face_track: FaceTrack, framing: str, size: int) -> io.NodeOutput:
-        from ..retalk_core.crops import crop_faces, frame_faces
-
-        media.same_count(images=images, face_track=face_track)
-        crops = frame_faces(face_track, framing)
-        faces = crop_faces(media.pictures(images), crops, size or None, host.Bar()())
-        return io.NodeOutput(media.image(faces), crops)
-
-
-class ReframeFaces(io.ComfyNode):
-    """Bring crops to another framing."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return node_schema(
-            "ReTalkReframeFaces",
-            "Reframe Faces",
-            "faces",
-            "Brings face crops from one framing to another, such as D-Net's portraits to the faces that "
-            "L-Net wants, in one resampling. What the crops don't cover comes from the base.",
-            aliases=["warp crop", "convert crop", "align"],
-            inputs=[
-                io.Image.Input("faces", tooltip="Crops in the framing they come from, of any size."),
-                sockets.FaceCrops.Input("crops_from", tooltip="Where they came from, from Crop Faces."),
-                sockets.FaceCrops.Input("crops_to", tooltip="The wanted framing, from another Crop Faces."),
-                io.Int.Input(
-                    "size",
-                    default=0,
-                    min=0,
-                    max=4096,
-                    step=16,
-                    tooltip="Side of the result in pixels. 0: what the framing's network was trained with.",
-                ),
-                io.Image.Input(
-                    "base",
-                    optional=True,
-                    tooltip="Crops in the wanted framing, for what the faces don't cover. Without it their "
-                    "edge is repeated there.",
-                ),
-                io.Mask.Input(
-                    "mask",
-                    optional=True,
-                    tooltip="Drawn in the given crops, by Parse Face for instance: it is brought along. One, "
-                    "or one for each face.",
-                ),
-            ],
-            outputs=[
-                io.Image.Output(display_name="faces", tooltip="The same faces in the wanted framing."),
-                io.Mask.Output(display_name="covered", tooltip="Where the given faces cover the result."),
-                io.Mask.Output(
-                    display_name="mask",
-                    tooltip="The mask in the wanted framing, black where the crops didn't reach. Without a "
-                    "mask: what the faces cover.",
-                ),
-            ],
-        )
-
-    @classmethod
-    @host.in_words
-    def execute(
-        cls,
-        faces: Tensor,
-        crops_from: FaceCrops,
-        crops_to: FaceCrops,
-        size: int,
-        base: Tensor | None = None,
-        mask: Tensor | None = None,
-    ) -> io.NodeOutput:
-        from ..retalk_core.crops import reframe, reframe_masks
-
-        drawn = None if mask is None else media.masks(mask)
-        given: dict[str, Sized | None] = {"faces": faces, "crops_from": crops_from, "crops_to": crops_to}
-        given |= {"base": base, "mask": drawn}
-        count = media.same_count(**{name: each for name, each in given.items() if each is not None})
-        below = None if base is None else media.pictures(base, "base").expand(count, -1, -1, -1)
-        reframed, covered = reframe(
-            media.pictures(faces, "faces"), crops_from, crops_to, side=size or None, base=below
-        )
-        moved = covered if drawn is None else reframe_masks(drawn, crops_from, crops_to, side=size or None)
-        return io.NodeOutput(media.image(reframed), media.mask(covered), media.mask(moved))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
-from .schema import ADVANCED, node_schema
+from ..nodes import host, media, sockets
+from . import networks
+from .host import SHARES
+from .schema import ADVANCED, BATCH_TIP, node_schema
 
 if TYPE_CHECKING:
-    from ..retalk_core.types import MelWindows
-
-BATCH_TIP = "Pictures at a time. 0: as memory allows. It is halved by itself where memory runs out."
+    from ..retalk_core.types import FaceTrack, MelWindows
 
 
 class LipSync(io.ComfyNode):
@@ -53,19 +53,19 @@ class LipSync(io.ComfyNode):
         faces: Tensor,
         reference: Tensor,
         mel_windows: MelWindows,
-        lnet: host.HostedNetwork,
+        lnet: networks.HostedNetwork,
         batch_size: int,
     ) -> io.NodeOutput:
-        from ..retalk_core.lips import sync_lips
+        from ..retalk_core.stages.lips.lnet import sync_lips
 
         media.same_count(mel_windows=mel_windows.windows, faces=faces, reference=reference)
-        with host.running(lnet) as (network, progress):
+        with networks.running(lnet) as (network, progress):
             synced = sync_lips(
                 network,
                 media.pictures(faces, "faces"),
                 media.pictures(reference, "reference"),
                 mel_windows.windows,
-                batch_size=host.batch_size(lnet, batch_size),
+                batch_size=networks.batch_size(lnet, batch_size),
                 progress=progress,
             )
         return io.NodeOutput(media.image(synced))
@@ -106,18 +106,70 @@ class EnhanceIdentity(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(
-        cls, synced: Tensor, reference: Tensor, enet: host.HostedNetwork, seed: int, batch_size: int
+        cls, synced: Tensor, reference: Tensor, enet: networks.HostedNetwork, seed: int, batch_size: int
     ) -> io.NodeOutput:
-        from ..retalk_core.lips import enhance_identity
+        from ..retalk_core.stages.lips.enet import enhance_identity
 
         media.same_count(synced=synced, reference=reference)
-        with host.running(enet) as (network, progress):
+        with networks.running(enet) as (network, progress):
             faces = enhance_identity(
                 network,
                 media.pictures(synced, "synced"),
                 media.pictures(reference, "reference"),
                 seed=None if seed < 0 else seed,
-                batch_size=host.batch_size(enet, batch_size),
+                batch_size=networks.batch_size(enet, batch_size),
                 progress=progress,
             )
         return io.NodeOutput(media.image(faces))
+
+
+class LipSyncPreview(io.ComfyNode):
+    """Move the lips without any checkpoint."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return node_schema(
+            "ReTalkLipSyncPreview",
+            "Lip Sync (preview, no checkpoint)",
+            "lips",
+            "Moves the lips to a voice without any checkpoint: the clip's own mouth pictures, warped to what "
+            "is said. Quick and rough, a preview for those who have no weights yet.",
+            aliases=["lipsync", "lip sync", "no model", "embedded", "quick"],
+            inputs=[
+                io.Image.Input("images", tooltip="The frames, as many as shall be shown: from Fit Length."),
+                sockets.FaceTrack.Input("face_track", tooltip="Of these frames, from Detect Faces."),
+                io.Audio.Input("voice", tooltip="What shall be said, from Fit Length."),
+                io.Float.Input(
+                    "fps",
+                    default=25.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    tooltip="Frames per second of the images, from Fit Length.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="images", tooltip="The frames with moved lips."),
+                io.Mask.Output(
+                    display_name="support", tooltip="1 where pixels may have changed; 0 where they are exact."
+                ),
+            ],
+        )
+
+    @classmethod
+    @host.in_words
+    def execute(cls, images: Tensor, face_track: FaceTrack, voice: media.Audio, fps: float) -> io.NodeOutput:
+        from ..retalk_core.dub.frames import dub_pictures
+        from ..retalk_core.dub.options import DubOptions
+
+        media.same_count(images=images, face_track=face_track)
+        dubbed = dub_pictures(
+            media.pictures(images, "images"),
+            media.exact_rate(fps),
+            media.sound(voice),
+            DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
+            networks.HostNetworks(),
+            host.Bar(SHARES),
+            host.stop_if_asked,
+        )
+        return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from comfy_api.latest import io, ui
 
-from . import host, sockets
+from ..nodes import host, sockets
+from . import networks, weights
 from .schema import node_schema
 
 AUTO = "auto"
@@ -29,7 +30,7 @@ def file_input(name: str, key: str, tooltip: str) -> io.Combo.Input:
     """A choice among the files for one place in the catalogue, or the best of them."""
     return io.Combo.Input(
         name,
-        options=[AUTO, *host.weight_names(key)],
+        options=[AUTO, *weights.weight_names(key)],
         default=AUTO,
         tooltip=f"{tooltip} auto: the best one found.",
     )
@@ -37,11 +38,11 @@ def file_input(name: str, key: str, tooltip: str) -> io.Combo.Input:
 
 def file_problem(file: str | None, *keys: str) -> bool | str:
     """True if a chosen file is there, else what to do; None is a value that isn't known yet."""
-    if file is None or file == AUTO or host.weight_path(file) is not None:
+    if file is None or file == AUTO or weights.weight_path(file) is not None:
         return True
-    from ..retalk_core.model_files import missing_words
+    from ..retalk_core.weights.files import missing_words
 
-    folders = host.weight_folders()
+    folders = weights.weight_folders()
     said = "" if file == NONE else f"{file} is in none of ReTalk's folders. "
     return said + " ".join(missing_words(key, folders) for key in keys[:1])
 
@@ -50,7 +51,7 @@ def _existing(file: str, *keys: str) -> Path:
     """The file of that name. Raises InputError, which says what to do."""
     from ..retalk_core.errors import InputError
 
-    path = host.weight_path(file)
+    path = weights.weight_path(file)
     if path is None:
         raise InputError(str(file_problem(file, *keys)))
     return path
@@ -76,7 +77,7 @@ class _LoadNetwork(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=host.weight_names(*cls.KEYS) or [NONE],
+                    options=weights.weight_names(*cls.KEYS) or [NONE],
                     tooltip="From models/retalk or another pack's folder. Check Models says how to get one.",
                 )
             ],
@@ -94,12 +95,12 @@ class _LoadNetwork(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> object:
-        return host.state_of_file(file)
+        return weights.state_of_file(file)
 
     @classmethod
     @host.in_words
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(host.host_network(_existing(file, *cls.KEYS), *cls.KEYS))
+        return io.NodeOutput(networks.host_network(_existing(file, *cls.KEYS), *cls.KEYS))
 
 
 class LoadDNet(_LoadNetwork):
@@ -191,14 +192,14 @@ class LoadModels(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, **files: str | None) -> object:
-        return host.state_of_files()
+        return weights.state_of_files()
 
     @classmethod
     @host.in_words
     def execute(cls, **files: str) -> io.NodeOutput:
         keys = {name: PLACES[name][0] for name, file in files.items() if file != AUTO}
         return io.NodeOutput(
-            host.HostNetworks({key: _existing(files[name], key) for name, key in keys.items()})
+            networks.HostNetworks({key: _existing(files[name], key) for name, key in keys.items()})
         )
 
 
@@ -222,13 +223,13 @@ class CheckModels(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls) -> object:
-        return host.state_of_files()
+        return weights.state_of_files()
 
     @classmethod
     @host.in_words
     def execute(cls) -> io.NodeOutput:
-        from ..retalk_core.model_commands import survey_lines
+        from ..retalk_core.weights.commands import survey_lines
 
-        report = "\n".join(survey_lines(host.model_files()))
+        report = "\n".join(survey_lines(weights.model_files()))
         host.say(cls, report)
         return io.NodeOutput(report, ui=ui.PreviewText(report))

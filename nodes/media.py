@@ -16,13 +16,14 @@ import torch
 from comfy_api.latest import Input, InputImpl, io, ui
 from torch import Tensor
 
-from . import host
+from ..nodes import host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
-    from ..retalk_core.sound import SoundArray
-    from ..retalk_core.video import Clip
+    from ..retalk_core.media.clip import Clip
+    from ..retalk_core.media.sound import SoundArray
+
 
 Audio = Mapping[str, Any]  # waveform (B, C, n) and sample_rate; VideoHelperSuite's is no dict
 
@@ -104,7 +105,7 @@ def exact_seconds(seconds: float) -> Fraction:
 def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
     """An AUDIO as samples (C, n); of a batch the first. Raises InputError where there is none."""
     from ..retalk_core.errors import InputError
-    from ..retalk_core.sound import SoundArray
+    from ..retalk_core.media.sound import SoundArray
 
     if audio is None:
         raise InputError(f"The {what} has no sound: the video it was taken from is silent. Connect another.")
@@ -149,7 +150,7 @@ def audio(samples: np.ndarray | Tensor, rate: int) -> dict[str, Any]:
 
 def cut_sound(given: SoundArray, start: Fraction, seconds: Fraction | float) -> SoundArray:
     """The part of a sound from `start` on; shares memory with it. Where it is shorter, silence follows."""
-    from ..retalk_core.sound import SoundArray
+    from ..retalk_core.media.sound import SoundArray
 
     first = round(start * given.rate)
     wanted = max(1, round(seconds * given.rate))
@@ -168,7 +169,7 @@ def clip_of(given: Input.Video | Tensor, fps: float = 25.0) -> Iterator[Clip]:
 
     A VIDEO that is a file is streamed from it; its trims, rotation and later edits are honoured.
     """
-    from ..retalk_core.clips import watched
+    from ..retalk_core.media.clip import watched
 
     with _source(given, fps) as clip:
         yield watched(clip, host.stop_if_asked)
@@ -176,7 +177,7 @@ def clip_of(given: Input.Video | Tensor, fps: float = 25.0) -> Iterator[Clip]:
 
 @contextmanager
 def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
-    from ..retalk_core.clips import clip_of_pictures
+    from ..retalk_core.media.clip import clip_of_pictures
 
     if isinstance(given, Tensor):
         yield clip_of_pictures(pictures(given), exact_rate(fps), bit_depth=16)
@@ -224,8 +225,8 @@ def _opened(path: Path, start: Fraction, duration: Fraction | None) -> Clip:
     """A file's clip, or the part of it that begins at a moment of the file's own clock."""
     import av
 
-    from ..retalk_core.clips import part_of
-    from ..retalk_core.video import open_clip
+    from ..retalk_core.media.clip import part_of
+    from ..retalk_core.media.reader import open_clip
 
     clip = open_clip(path)
     if start == 0 and duration is None:

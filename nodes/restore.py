@@ -8,9 +8,9 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
-from .lips import BATCH_TIP
-from .schema import ADVANCED, meant, node_schema
+from ..nodes import host, media, sockets
+from . import networks
+from .schema import ADVANCED, BATCH_TIP, meant, node_schema
 
 
 class ParseFace(io.ComfyNode):
@@ -57,17 +57,17 @@ class ParseFace(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(
-        cls, faces: Tensor, parser: host.HostedNetwork, region: str, soften: float, batch_size: int
+        cls, faces: Tensor, parser: networks.HostedNetwork, region: str, soften: float, batch_size: int
     ) -> io.NodeOutput:
-        from ..retalk_core.restore import parse_regions
+        from ..retalk_core.stages.restore import parse_regions
 
-        with host.running(parser) as (network, progress):
+        with networks.running(parser) as (network, progress):
             marked = parse_regions(
                 network,
                 media.pictures(faces, "faces"),
                 meant(region, cls.REGIONS),
                 soften=soften,
-                batch_size=host.batch_size(parser, batch_size),
+                batch_size=networks.batch_size(parser, batch_size),
                 progress=progress,
             )
         return io.NodeOutput(media.mask(marked))
@@ -111,21 +111,21 @@ class RestoreFace(io.ComfyNode):
     def execute(
         cls,
         faces: Tensor,
-        restorer: host.HostedNetwork,
+        restorer: networks.HostedNetwork,
         strength: float,
         batch_size: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         from ..retalk_core.images import resize
-        from ..retalk_core.restore import restore_faces
+        from ..retalk_core.stages.restore import restore_faces
 
         given = media.pictures(faces, "faces")
-        with host.running(restorer) as (network, progress):
+        with networks.running(restorer) as (network, progress):
             restored = restore_faces(
                 network,
                 given,
                 strength=strength,
-                batch_size=host.batch_size(restorer, batch_size),
+                batch_size=networks.batch_size(restorer, batch_size),
                 progress=progress,
             )
         if mask is not None:

@@ -60,3 +60,20 @@ def meant(choice: str, choices: Mapping[str, T]) -> T:
     if choice not in choices:
         raise OptionError(f"{choice!r} is no choice here. Choose one of: {', '.join(choices)}.")
     return choices[choice]
+
+
+def parse_numbers(text: str) -> dict[int, float]:
+    """Read "3:0.5, 10:-0.2" as numbers and their values. Raises OptionError."""
+    from ..retalk_core.errors import OptionError
+
+    numbers = {}
+    for part in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
+        number, _, value = part.partition(":")
+        try:
+            numbers[int(number)] = float(value)
+        except ValueError:
+            raise OptionError(f"{part!r} is no change: write number, colon, value, such as 3:0.5.") from None
+    return numbers
+
+
+BATCH_TIP = "Pictures at a time. 0: as memory allows. It is halved by itself where memory runs out."

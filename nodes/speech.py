@@ -8,11 +8,12 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, sockets
+from ..nodes import host, media, sockets
 from .schema import node_schema
 
 if TYPE_CHECKING:
     from ..retalk_core.types import FaceTrack
+
 
 LONGER = ("bounce", "stretch", "hold", "loop", "cut_voice")
 SHORTER = ("keep_clip", "end_with_voice")
@@ -74,7 +75,7 @@ class FitLength(io.ComfyNode):
     ) -> io.NodeOutput:
         from fractions import Fraction
 
-        from ..retalk_core.timeline import plan_timeline
+        from ..retalk_core.dub.timeline import plan_timeline
 
         rate, sound = media.exact_rate(fps), media.sound(voice)
         count = len(media.pictures(images, "images"))
@@ -146,9 +147,9 @@ class AudioToMel(io.ComfyNode):
     ) -> io.NodeOutput:
         import math
 
-        from ..retalk_core.charts import draw_mel
-        from ..retalk_core.sound import read_mono
-        from ..retalk_core.speech import SAMPLE_RATE, log_mel, mel_windows
+        from ..retalk_core.media.sound import read_mono
+        from ..retalk_core.reports.charts import draw_mel
+        from ..retalk_core.stages.speech import SAMPLE_RATE, log_mel, mel_windows
 
         samples = torch.from_numpy(read_mono(media.sound(voice), SAMPLE_RATE))
         rate = media.exact_rate(fps)

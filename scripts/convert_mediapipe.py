@@ -23,14 +23,9 @@ from pathlib import Path
 import numpy as np
 import tflite
 import torch
-from retalk_nodes.models.detector import (
-    WEIGHTS,
-    Detector,
-    FullRangeDetector,
-    ShortRangeDetector,
-    load_weights,
-)
-from retalk_nodes.models.landmarks import LIPS, FaceMesh
+from retalk_nodes.models.checkpoint import WEIGHTS, load_weights
+from retalk_nodes.models.faces.blazeface import Detector, FullRangeDetector, ShortRangeDetector
+from retalk_nodes.models.faces.facemesh import LIPS, FaceMesh
 from safetensors.torch import save
 from torch import Tensor, nn
 

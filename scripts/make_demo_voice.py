@@ -12,7 +12,7 @@ from pathlib import Path
 
 import librosa
 import soundfile
-from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, SPEAK, TEXT
+from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, SPEAK, TEXT
 
 SAMPLE_RATE = 16_000  # Hz
 

@@ -20,22 +20,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from retalk_nodes.retalk_core.blend import laplacian_blend
-from retalk_nodes.retalk_core.charts import draw_mel
-from retalk_nodes.retalk_core.crops import SIDES, crop_faces, frame_faces, paste_back, reframe
-from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, portrait
-from retalk_nodes.retalk_core.faces import TrackedFace, load_face_networks, track_faces
-from retalk_nodes.retalk_core.lips import seam_mask
-from retalk_nodes.retalk_core.masks import face_masks
-from retalk_nodes.retalk_core.networks import LocalNetworks
-from retalk_nodes.retalk_core.options import DubOptions
-from retalk_nodes.retalk_core.overlay import draw_track
-from retalk_nodes.retalk_core.pictures import write_picture
-from retalk_nodes.retalk_core.pipeline import dub
-from retalk_nodes.retalk_core.sound import read_mono
-from retalk_nodes.retalk_core.speech import SAMPLE_RATE, log_mel
+from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.crops.blend import laplacian_blend
+from retalk_nodes.retalk_core.crops.cut import crop_faces, reframe
+from retalk_nodes.retalk_core.crops.framing import SIDES, frame_faces
+from retalk_nodes.retalk_core.crops.masks import face_masks, seam_mask
+from retalk_nodes.retalk_core.crops.paste import paste_back
+from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
+from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.faces.detect import load_face_networks
+from retalk_nodes.retalk_core.faces.follow import track_faces
+from retalk_nodes.retalk_core.faces.track import TrackedFace
+from retalk_nodes.retalk_core.files import write_picture
+from retalk_nodes.retalk_core.media.clip import Clip
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.media.sound import read_mono
+from retalk_nodes.retalk_core.reports.charts import draw_mel
+from retalk_nodes.retalk_core.reports.track import draw_track
+from retalk_nodes.retalk_core.stages.speech import SAMPLE_RATE, log_mel
 from retalk_nodes.retalk_core.types import FaceTrack
-from retalk_nodes.retalk_core.video import Clip, open_clip
 
 TARGET = Path(__file__).resolve().parents[1] / "web" / "docs" / "images"
 LIMIT = 40_000  # bytes

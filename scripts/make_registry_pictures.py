@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from retalk_nodes.retalk_core.demo import SHIPPED_VOICE, portrait
-from retalk_nodes.retalk_core.networks import LocalNetworks
-from retalk_nodes.retalk_core.options import DubOptions
-from retalk_nodes.retalk_core.pictures import write_picture
-from retalk_nodes.retalk_core.pipeline import dub
-from retalk_nodes.retalk_core.sound import read_mono
-from retalk_nodes.retalk_core.speech import SAMPLE_RATE
-from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
+from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.files import write_picture
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.media.sound import read_mono
+from retalk_nodes.retalk_core.stages.speech import SAMPLE_RATE
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 ICON = 400  # pixels, the most that the registry takes

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from retalk_nodes.retalk_core.networks import LocalNetworks
+    from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = Path(os.environ.get("RETALK_TEST_MEDIA", ROOT.parent / "shared" / "media"))
@@ -37,7 +37,7 @@ def _load_pack() -> None:
 
 
 _load_pack()
-sys.path += [str(ROOT / "tests" / folder) for folder in ("core", "networks")]  # for `scenes`, `recipe`
+sys.path += [str(ROOT / "tests" / "helpers")]  # `scenes`, `recipe` and the like
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def recording() -> Callable[[str], dict[str, np.ndarray]]:
 @pytest.fixture(scope="session")
 def networks_on_disk() -> LocalNetworks:
     """The face networks, loaded once."""
-    from retalk_nodes.retalk_core.networks import LocalNetworks
+    from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 
     return LocalNetworks()
 

@@ -12,10 +12,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.nodes import dub as dub_nodes
-from retalk_nodes.retalk_core.errors import CheckpointError, InputError, OptionError
-from retalk_nodes.retalk_core.options import DubOptions, Stages
-from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.errors import InputError, OptionError
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.stages.options import Stages
 from scenes import talking
 from stand_in import Manager, VideoFromFile
 from test_execution import Nodes, run, voice

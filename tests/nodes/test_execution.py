@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.nodes import host
+from retalk_nodes.nodes import networks as host_networks
 from retalk_nodes.retalk_core.errors import InputError, OptionError
-from retalk_nodes.retalk_core.model_files import Found
+from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.types import FaceTrack
-from retalk_nodes.retalk_core.video import open_clip
+from retalk_nodes.retalk_core.weights.files import Found
 from scenes import babble, scenery, talking
 from stand_in import ModelPatcher, VideoFromFile
 from torch import Tensor, nn
@@ -227,9 +227,9 @@ def test_any_two_pictures_blend(nodes: Nodes, frames: Tensor) -> None:
 # Networks
 
 
-def hosted(key: str, network: nn.Module) -> host.HostedNetwork:
+def hosted(key: str, network: nn.Module) -> host_networks.HostedNetwork:
     cpu = torch.device("cpu")
-    return host.HostedNetwork(key, ModelPatcher(network, cpu, cpu), Path("file"), Found("ab" * 32))
+    return host_networks.HostedNetwork(key, ModelPatcher(network, cpu, cpu), Path("file"), Found("ab" * 32))
 
 
 class Answer(nn.Module):

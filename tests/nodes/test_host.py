@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.nodes import host
-from retalk_nodes.retalk_core.errors import CheckpointError, RetalkError
-from retalk_nodes.retalk_core.model_files import Found
+from retalk_nodes.models.errors import CheckpointError, RetalkError
+from retalk_nodes.nodes import host, weights
+from retalk_nodes.nodes import networks as host_networks
+from retalk_nodes.retalk_core.weights.files import Found
 from stand_in import Manager, ModelPatcher, ProgressBar
 from torch import nn
 
@@ -33,9 +34,11 @@ class Counting(nn.Module):
         return self.layers(x)
 
 
-def hosted(key: str = "lnet") -> host.HostedNetwork:
+def hosted(key: str = "lnet") -> host_networks.HostedNetwork:
     cpu = torch.device("cpu")
-    return host.HostedNetwork(key, ModelPatcher(Counting(), cpu, cpu), Path("file"), Found("ab" * 32))
+    return host_networks.HostedNetwork(
+        key, ModelPatcher(Counting(), cpu, cpu), Path("file"), Found("ab" * 32)
+    )
 
 
 def test_a_bar_goes_from_stage_to_stage_and_never_back(manager: Manager) -> None:
@@ -86,14 +89,14 @@ def test_a_network_stops_between_two_layers(manager: Manager) -> None:
 
 def test_networks_that_run_together_are_loaded_together(manager: Manager) -> None:
     one, two = hosted(), hosted("enet")
-    with host.running(one, two) as (first, second, progress):
+    with host_networks.running(one, two) as (first, second, progress):
         assert (first, second) == (one.patcher.model, two.patcher.model)
         progress(1, 1)
     assert manager.loaded == [[one.patcher, two.patcher]]
 
 
 def test_networks_lent_at_once_stay_on_the_device_together(manager: Manager) -> None:
-    networks = host.HostNetworks()
+    networks = host_networks.HostNetworks()
     networks._hosted.update(lnet=hosted(), enet=hosted("enet"))
     with networks.borrow("lnet"), networks.borrow("enet"):
         pass
@@ -104,15 +107,15 @@ def test_networks_lent_at_once_stay_on_the_device_together(manager: Manager) -> 
 
 def test_comfyuis_own_switch_for_full_precision_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    monkeypatch.setattr("retalk_nodes.retalk_core.networks._is_made_for_bf16", lambda: True)
-    assert host.precision_on(cpu, "auto") == "bf16"
-    monkeypatch.setattr(host.args, "force_fp32", True)
-    assert host.precision_on(cpu, "auto") == "fp32"
-    assert host.precision_on(cpu, "bf16") == "bf16"  # who names one gets it
+    monkeypatch.setattr("retalk_nodes.retalk_core.compute.devices._is_made_for_bf16", lambda: True)
+    assert host_networks.precision_on(cpu, "auto") == "bf16"
+    monkeypatch.setattr(host_networks.args, "force_fp32", True)
+    assert host_networks.precision_on(cpu, "auto") == "fp32"
+    assert host_networks.precision_on(cpu, "bf16") == "bf16"  # who names one gets it
 
 
 def test_the_bundled_networks_need_no_file_and_no_device(manager: Manager) -> None:
-    with host.HostNetworks().borrow("face_mesh") as network:
+    with host_networks.HostNetworks().borrow("face_mesh") as network:
         assert next(network.parameters()).device.type == "cpu"
     assert manager.loaded == []
 
@@ -141,25 +144,25 @@ def folder(base: Path) -> Path:
 def test_files_are_offered_by_their_names_and_then_the_unknown_ones(folder: Path) -> None:
     for name in ("mine.safetensors", "DNet.pt", "LNet.pth", "notes.txt"):
         (folder / name).write_bytes(b"no weights")
-    assert host.weight_names("dnet") == ["DNet.pt", "mine.safetensors"]
-    assert host.weight_path("DNet.pt") == folder / "DNet.pt"
-    assert host.weight_path("../DNet.pt") is None
+    assert weights.weight_names("dnet") == ["DNet.pt", "mine.safetensors"]
+    assert weights.weight_path("DNet.pt") == folder / "DNet.pt"
+    assert weights.weight_path("../DNet.pt") is None
 
 
 def test_the_state_of_the_files_changes_with_them(folder: Path) -> None:
-    before = host.state_of_files()
+    before = weights.state_of_files()
     (folder / "ENet.pth").write_bytes(b"no weights")
-    assert host.state_of_files() != before and host.state_of_file("ENet.pth") is not None
+    assert weights.state_of_files() != before and weights.state_of_file("ENet.pth") is not None
 
 
 def test_a_file_that_is_no_network_is_refused_in_words(folder: Path) -> None:
     (folder / "DNet.pt").write_bytes(b"no weights")
     with pytest.raises(CheckpointError, match=r"DNet\.pt"):
-        host.host_network(folder / "DNet.pt", "dnet")
+        host_networks.host_network(folder / "DNet.pt", "dnet")
 
 
 def test_networks_without_files_say_what_is_missing(folder: Path) -> None:
-    networks = host.HostNetworks()
+    networks = host_networks.HostNetworks()
     assert networks.lacking([("dnet",), ("gfpgan", "gpen")]) == [("dnet",), ("gfpgan", "gpen")]
     with pytest.raises(CheckpointError, match="D-Net was not found"), networks.borrow("dnet"):
         pass

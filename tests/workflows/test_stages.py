@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.nodes import host
-from retalk_nodes.retalk_core.model_files import Found
+from retalk_nodes.nodes import networks as host_networks
+from retalk_nodes.retalk_core.weights.files import Found
 from scenes import babble, talking
 from stages import Prompt, dub_frames_beside, find, stages_of
 from stand_in import ModelPatcher
@@ -36,7 +36,7 @@ class Redder(StandIn):
         return made.clamp(-1, 1)
 
 
-class Lent(host.HostNetworks):
+class Lent(host_networks.HostNetworks):
     """Lends the given networks, and those that find faces."""
 
     def __init__(self, networks: dict[str, nn.Module]) -> None:
@@ -79,9 +79,9 @@ def run(
     return done
 
 
-def hosted(key: str, network: nn.Module) -> host.HostedNetwork:
+def hosted(key: str, network: nn.Module) -> host_networks.HostedNetwork:
     cpu = torch.device("cpu")
-    return host.HostedNetwork(key, ModelPatcher(network, cpu, cpu), Path(key), Found("ab" * 32))
+    return host_networks.HostedNetwork(key, ModelPatcher(network, cpu, cpu), Path(key), Found("ab" * 32))
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper", "original"])

@@ -1,0 +1,1 @@
+"""Networks that change an expression: D-Net, GANimation."""

@@ -1,0 +1,1 @@
+"""Networks that draw lips: L-Net, and E-Net, which redraws its faces sharply."""

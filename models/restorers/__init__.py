@@ -1,0 +1,1 @@
+"""Networks that restore a face's detail: GFPGAN, GPEN."""

@@ -1,0 +1,1 @@
+"""The `retalk` command: arguments, options, progress bars, and what each command does."""

@@ -1,0 +1,1 @@
+"""Where networks compute: who lends them, devices and precision, memory, batches."""

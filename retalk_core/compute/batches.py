@@ -1,0 +1,69 @@
+"""Run a network over many pictures, some at a time, and over fewer at a time where memory runs out."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..types import Progress, silent
+
+
+def in_batches(
+    run: Callable[[slice], Tensor], count: int, batch_size: int, progress: Progress = silent
+) -> Tensor:
+    """Join what `run` gives for slices of `count` pictures.
+
+    run:        computes the results (n, ...) of pictures [start, stop); it is called again with fewer where
+                memory runs out, so it must not change anything
+    batch_size: pictures at a time, at least 1; halved as often as memory asks for it
+    progress:   told the pictures done, of `count`
+    returns:    (count, ...)
+    raises:     whatever `run` does; the lack of memory too where a single picture is too much
+    """
+    if count < 1 or batch_size < 1:
+        raise ValueError(f"{count} pictures in batches of {batch_size}: both must be at least 1")
+    parts: list[Tensor] = []
+    done = 0
+    while done < count:
+        stop = min(done + batch_size, count)
+        part = _unless_memory_lacks(run, slice(done, stop))
+        if part is None:
+            batch_size = max((stop - done) // 2, 1)
+            continue
+        parts.append(part)
+        done = stop
+        progress(done, count)
+    return torch.cat(parts)
+
+
+def _unless_memory_lacks(run: Callable[[slice], Tensor], pictures: slice) -> Tensor | None:
+    """The results, or None where fewer pictures might fit into memory."""
+    try:
+        with torch.no_grad():
+            return run(pictures)
+    except Exception as error:
+        if pictures.stop - pictures.start == 1 or not lacks_memory(error):
+            raise
+    gc.collect()  # outside the handler: the error holds on to what the network had computed
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return None
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Tell whether an error says that memory ran out, on any device."""
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        words in text for words in ("out of memory", "not enough memory", "can't allocate memory")
+    )
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network computes: with its first weight, or on the CPU if it has none."""
+    first = next(network.parameters(), None)
+    return torch.device("cpu") if first is None else first.device

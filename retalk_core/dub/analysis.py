@@ -1,0 +1,166 @@
+"""The first pass: plan which frame is shown when, listen to the voice, follow the face and read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..compute.batches import device_of
+from ..compute.memory import batch_size_for, free_memory
+from ..engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
+from ..engines.embedded.engine import MouthPlan
+from ..engines.likeness import Likeness, learn_likeness, wanted_expression
+from ..errors import NoFaceError, OptionError
+from ..faces.edits import part_of_track, tracked_face
+from ..faces.follow import track_faces
+from ..faces.s3fd import FaceBoxes, find_boxes
+from ..faces.track import SMALLEST_FACE, TrackedFace
+from ..media.clip import Clip
+from ..media.reader import prefetch
+from ..media.sound import read_mono
+from ..stages.speech import SAMPLE_RATE, log_mel
+from ..types import FaceTrack, Frame
+from .options import DubOptions
+from .remember import remembered_boxes, remembered_likeness, remembered_track
+from .session import Work
+from .strength import edit_strength
+from .timeline import Timeline, plan_timeline
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """All that synthesis needs to know of a clip and a voice."""
+
+    clip: Clip
+    timeline: Timeline
+    first: int  # the clip's frame that the track begins with
+    tracked: TrackedFace
+    drive: MouthDrive
+    plan: MouthPlan
+    loudness: np.ndarray  # (T,) 0..1 in each output frame
+    reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
+    mel: Tensor | None  # (80, columns) log-mel spectrogram of what is said, where the engine listens to it
+    boxes: FaceBoxes | None  # where the engine frames faces by a detector
+    likeness: Likeness | None  # where the engine neutralises expressions
+
+    @property
+    def shot(self) -> np.ndarray:
+        """The shot (T,) that each output frame belongs to."""
+        return self.tracked.track.shot.numpy()[self.plan.rows]
+
+    def frames_at(self, rows: Sequence[int]) -> Iterable[Frame]:
+        """Decode the frames of the given rows of the track, in rising order."""
+        return self.clip.frames([self.first + row for row in rows])
+
+
+def analyse(work: Work) -> Analysis:
+    """Make the first pass. Raises InputError, OptionError, NoFaceError, CheckpointError."""
+    with work.timed("listen"):
+        samples = read_mono(work.voice, SAMPLE_RATE)
+        timeline = _plan(work.clip, Fraction(len(samples), SAMPLE_RATE), work.options)
+        drive, mel = _listen(work, samples, timeline)
+    shown = range(min(timeline.source), max(timeline.source) + 1)
+    with work.timed("track"):
+        tracked = remembered_track(work.job, lambda: _follow(work, shown))
+    stages, boxes, likeness = work.choice.stages, None, None
+    if stages is not None and stages.face_boxes == "s3fd":
+        with work.timed("frame"):
+            boxes = remembered_boxes(work.job, lambda: _frame(work, shown, tracked.track))
+    if stages is not None and stages.neutralise:
+        with work.timed("fit"):
+            likeness = remembered_likeness(work.job, lambda: _learn(work, shown, tracked.track))
+    opening, width, loudness, speaking = sample_drive(drive, timeline.times)
+    rows = np.array(timeline.source) - shown.start
+    show, reasons = edit_strength(tracked, rows, timeline, speaking, work.options)
+    plan = MouthPlan(rows, opening, width, speaking, show)
+    return Analysis(
+        *(work.clip, timeline, shown.start, tracked, drive, plan, loudness, reasons), mel, boxes, likeness
+    )
+
+
+def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
+    return plan_timeline(
+        clip.times,
+        clip.end,
+        clip.rate,
+        voice_seconds,
+        longer=options.longer,
+        shorter=options.shorter,
+        start=options.start,
+        duration=options.duration,
+        constant_rate=options.constant_rate,
+        still=clip.is_still,
+    )
+
+
+def _listen(work: Work, samples: np.ndarray, timeline: Timeline) -> tuple[MouthDrive, Tensor | None]:
+    """What the voice (samples,) does over the timeline, and its spectrogram for the engine that hears it."""
+    begin = round(work.options.start * SAMPLE_RATE)
+    spoken = samples[begin : begin + max(round(timeline.voice_end * SAMPLE_RATE), 1)]
+    embedded = work.choice.engine == "embedded"
+    phones = work.options.phones if embedded else False
+    drive = mouth_drive(spoken, phones=phones, progress=work.progress("listen"))
+    return drive, None if embedded else log_mel(torch.from_numpy(spoken))
+
+
+def _follow(work: Work, shown: range) -> TrackedFace:
+    """The face in the clip's frames that are shown: as it was given, or found."""
+    options = work.options
+    if options.track is not None:
+        return _given_track(options.track, work.clip, shown)
+    return track_faces(
+        _frames(work, shown),
+        work.faces,
+        choice=options.face,
+        smoothing=options.smoothing,
+        frame_count=len(shown),
+        progress=work.progress("track"),
+    )
+
+
+def _given_track(track: FaceTrack, clip: Clip, shown: range) -> TrackedFace:
+    """The part of a given track that is shown.
+
+    raises: OptionError where it is another clip's, NoFaceError where no frame that is shown has the face
+    """
+    if len(track) != len(clip) or track.frame_size != clip.size:
+        sizes = [f"{width}x{height}" for height, width in (track.frame_size, clip.size)]
+        raise OptionError(
+            f"The face track is of {len(track)} frames of {sizes[0]}, but the clip has {len(clip)} of "
+            f"{sizes[1]}. Make the track from this clip."
+        )
+    part = part_of_track(track, slice(shown.start, shown.stop))
+    if not part.present.any():
+        raise NoFaceError(len(part), SMALLEST_FACE, part.frame_size)
+    return tracked_face(part)
+
+
+def _frame(work: Work, shown: range, track: FaceTrack) -> FaceBoxes:
+    """The face's boxes, as S3FD draws them."""
+    with work.networks.borrow("s3fd") as detector:
+        return find_boxes(_frames(work, shown), track, detector, work.progress("frame"))
+
+
+def _learn(work: Work, shown: range, track: FaceTrack) -> Likeness:
+    """What D-Net must be told of the clip."""
+    assert work.choice.stages is not None
+    templates = work.networks.file("expression")
+    with work.networks.borrow("face3d") as regressor:
+        device = device_of(regressor)
+        return learn_likeness(
+            _frames(work, shown),
+            track,
+            regressor,
+            wanted_expression(work.choice.stages, templates, regressor, work.faces),
+            batch_size=work.options.batch or batch_size_for("face3d", free_memory(device), device),
+            progress=work.progress("fit"),
+        )
+
+
+def _frames(work: Work, shown: range) -> Iterator[Frame]:
+    return prefetch(work.clip.frames(shown))

@@ -1,0 +1,188 @@
+"""From a clip and a voice to a clip whose lips follow that voice: analyse, then synthesise.
+
+Both passes stream. What is kept is small: the face's track, what the engine must know of it, a few pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ..compute.provider import NetworkProvider
+from ..crops.patch import Patch, paste_patch, spare
+from ..engines.embedded.engine import EmbeddedEngine
+from ..engines.retalk import LipsPlan, RetalkEngine
+from ..media.clip import Clip
+from ..media.reader import prefetch
+from ..media.sound import SoundSource, SoundStream
+from ..media.writer import VideoWriter
+from ..reports.charts import draw_sheet
+from ..reports.check import Checked, ResultWatch, check_result
+from ..reports.report import Report
+from ..times import exact_tick
+from ..types import Frame, Progress, silent
+from ..version import __version__
+from .analysis import Analysis, analyse
+from .options import DubOptions
+from .results import chart_of, make_report
+from .session import StageProgress, Work, begin_work, quiet
+
+
+@dataclass(frozen=True, eq=False)
+class Dubbed:
+    """A finished dub."""
+
+    report: Report
+    chart: np.ndarray  # (h, w, 3) uint8 RGB: loudness, mouth, untouched stretches over time
+    sheet: np.ndarray  # (h, w, 3) uint8 RGB: mouths before and after
+
+
+@dataclass(frozen=True, eq=False)
+class Synthesis:
+    """What the second pass leaves beside the file."""
+
+    watch: ResultWatch  # what to check in the file
+    edited: int  # frames
+    resumed: int  # frames that were there from an earlier run
+
+
+class Engine(Protocol):
+    """Edits a stream of frames."""
+
+    resumed: int  # frames taken over from an earlier run
+
+    def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:
+        """Pair each output frame, in order, with the pixels to put into it (None: it stays as it is)."""
+        ...
+
+
+def dub(
+    clip: Clip,
+    voice: SoundSource,
+    output: Path,
+    options: DubOptions,
+    networks: NetworkProvider,
+    progress: StageProgress = quiet,
+    show: Callable[[np.ndarray], None] | None = None,
+) -> Dubbed:
+    """Give the clip's speaker a new voice.
+
+    clip:     a clip or a still picture, from `video.open_clip`
+    voice:    a sound file, or samples
+    output:   the file to write; its suffix names the container
+    networks: lends what finds faces, and the paper's networks where they are used
+    progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
+    show:     is handed each finished frame (H, W, 3), to look at only
+    raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
+    """
+    _refuse_early(clip, output, options)
+    with begin_work(clip, voice, options, networks, progress) as work:
+        analysis = analyse(work)
+        made = synthesise(work, analysis, output, show)
+        checked = _check(work, analysis, made, output) if options.check else None
+    report = make_report(work, analysis, str(output), made.edited, resumed=made.resumed)
+    report.measured = checked.measured if checked else None
+    sheet = draw_sheet(made.watch.mouths, made.watch.worst)
+    return Dubbed(report, chart_of(work, analysis, report, checked), sheet)
+
+
+def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
+    """Raise what writing the result would raise, before the minutes that it takes to come so far."""
+    VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    if options.soundtrack is not None:
+        SoundStream(options.soundtrack, 0, 1)
+
+
+def synthesise(
+    work: Work, analysis: Analysis, output: Path, show: Callable[[np.ndarray], None] | None = None
+) -> Synthesis:
+    """Second pass: edit and write frame by frame."""
+    timeline, progress = analysis.timeline, work.progress("dub")
+    watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
+    engine = make_engine(work, analysis, progress)
+    edited = 0
+    with work.timed("dub"), _writer(work, analysis, output) as writer:
+        for i, (frame, patch) in enumerate(edited_frames(work, analysis, engine)):
+            pixels = frame.pixels
+            if patch is not None:
+                pixels = pixels.copy()  # the clip may show this frame again
+                paste_patch(pixels, patch)
+                edited += 1
+            watch.see(i, frame.pixels, pixels, patch)
+            writer.write(pixels, timeline.times[i], timeline.durations[i])
+            progress(i + 1, len(timeline))
+            if show is not None:
+                show(pixels)
+    return Synthesis(watch, edited, engine.resumed)
+
+
+def make_engine(work: Work, analysis: Analysis, progress: Progress = silent) -> Engine:
+    """The engine that was chosen, ready to edit the timeline's frames."""
+    track, plan, choice = analysis.tracked.track, analysis.plan, work.choice
+    if choice.stages is None:
+        return EmbeddedEngine(track, plan, analysis.frames_at, analysis.clip.bit_depth)
+    assert analysis.mel is not None
+    return RetalkEngine(
+        track,
+        LipsPlan(plan.rows, plan.show, analysis.timeline.times, analysis.mel),
+        analysis.likeness,
+        analysis.frames_at,
+        work.networks,
+        choice.stages,
+        restorer=choice.restorer,
+        batch=work.options.batch,
+        job=work.job,
+        face_boxes=analysis.boxes.boxes if analysis.boxes is not None else None,
+        smooth_boxes=work.options.smoothing != "none",
+        timed=work.timed,
+        progress=progress,
+    )
+
+
+def edited_frames(work: Work, analysis: Analysis, engine: Engine) -> Iterator[tuple[Frame, Patch | None]]:
+    """Each output frame, in order, with what is put into it (None: nothing), protected pixels left out."""
+    protect = work.options.protect
+    for frame, patch in engine.edits(prefetch(analysis.clip.frames(analysis.timeline.source))):
+        if patch is not None and protect is not None:
+            patch = spare(patch, frame.pixels, protect, frame.index)
+        yield frame, patch
+
+
+def _writer(work: Work, analysis: Analysis, output: Path) -> VideoWriter:
+    clip, timeline, options = analysis.clip, analysis.timeline, work.options
+    # Metadata comes before the pictures, so this is the report without what they cost and showed.
+    edited = int((analysis.plan.show > 0).sum())
+    report = make_report(work, analysis, output.name, edited, finished=False)
+    heard = work.voice if options.soundtrack is None else options.soundtrack
+    return VideoWriter(
+        output,
+        clip.size,
+        rate=timeline.rate,
+        tick=exact_tick(timeline.times, timeline.end),
+        codec=options.codec,
+        quality=options.quality,
+        bit_depth=clip.bit_depth,
+        color=clip.color,
+        sound=SoundStream(heard, options.start, timeline.end),
+        pixel_aspect=clip.pixel_aspect,
+        metadata={
+            "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
+            f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",
+            "retalk": report.to_json(),
+        },
+    )
+
+
+def _check(work: Work, analysis: Analysis, made: Synthesis, output: Path) -> Checked:
+    """Look at the finished file again."""
+    try:
+        with work.timed("check"):
+            progress = work.progress("check")
+            return check_result(output, made.watch, work.faces.mesh, analysis.loudness, progress)
+    except BaseException:  # stopped: as at any other time, nothing is left
+        output.unlink(missing_ok=True)
+        raise

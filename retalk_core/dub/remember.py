@@ -1,0 +1,119 @@
+"""What a stopped dub goes on from: a job's key is the content of everything that its pixels depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..compute.provider import NetworkProvider
+from ..engines.likeness import Likeness
+from ..faces.s3fd import FaceBoxes
+from ..faces.track import TrackedFace
+from ..media.clip import Clip
+from ..media.sound import SoundArray, SoundSource
+from ..resume.store import Job, job_key
+from ..stages.coefficients import pack, unpack
+from ..types import FaceTrack
+from .choose import EngineChoice
+from .options import DubOptions
+
+# Options that change the file but no edited pixel before it is encoded.
+LATER = ("work_dir", "work_limit", "codec", "quality", "check", "soundtrack", "protect")
+
+
+@contextmanager
+def open_job(
+    clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
+) -> Iterator[Job | None]:
+    """The job folder of a dub, locked for this process; None where nothing is to be kept.
+
+    The embedded engine takes less time than reading its work back would. Pictures in memory are not kept.
+    """
+    if options.work_dir is None or choice.engine == "embedded" or not clip.path.is_file():
+        yield None
+        return
+    wanted = {each.name: getattr(options, each.name) for each in fields(options) if each.name not in LATER}
+    parts = {
+        "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
+        "voice": voice if isinstance(voice, SoundArray) else Path(voice),
+        "options": wanted,
+        "stages": choice.stages,
+        "networks": {key: networks.identity(key) for key in choice.borrowed},
+        "templates": networks.file("expression"),
+        "computing": networks.computing,
+    }
+    with Job(options.work_dir, job_key(parts), options.work_limit).open() as job:
+        yield job
+
+
+def remembered_track(job: Job | None, track: Callable[[], TrackedFace]) -> TrackedFace:
+    """The face's track from an earlier run, or the one that is made now."""
+    stored = job.read_state("track") if job is not None else None
+    if stored is not None:
+        return _restored_track(stored)
+    made = track()
+    if job is not None:
+        job.write_state("track", _track_arrays(made))
+    return made
+
+
+_TENSORS = ("boxes", "mesh", "scores", "present", "shot", "weight")  # of a FaceTrack
+
+
+def _track_arrays(tracked: TrackedFace) -> dict[str, np.ndarray]:
+    track = tracked.track
+    return {
+        **{name: getattr(track, name).numpy() for name in _TENSORS},
+        "times": np.array([str(time) for time in track.times]),
+        "frame_size": np.array(track.frame_size),
+        "faces_seen": tracked.faces_seen,
+        "filled": tracked.filled,
+        "reasons": np.array(tracked.reasons),
+        "cuts": np.array(tracked.cuts, int),
+    }
+
+
+def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
+    height, width = stored["frame_size"].tolist()
+    track = FaceTrack(
+        times=tuple(Fraction(time) for time in stored["times"].tolist()),
+        frame_size=(height, width),
+        **{name: torch.from_numpy(stored[name]) for name in _TENSORS},
+    )
+    return TrackedFace(
+        track,
+        stored["faces_seen"],
+        stored["filled"],
+        tuple(stored["reasons"].tolist()),
+        tuple(stored["cuts"].tolist()),
+    )
+
+
+def remembered_likeness(job: Job | None, learn: Callable[[], Likeness]) -> Likeness:
+    """What an earlier run learnt of the face, or what is learnt now."""
+    stored = job.read_state("likeness") if job is not None else None
+    if stored is not None:
+        coefficients = unpack(torch.from_numpy(stored["coefficients"]))
+        return Likeness(coefficients, torch.from_numpy(stored["expression"]))
+    made = learn()
+    if job is not None:
+        arrays = {"coefficients": pack(made.coefficients).numpy(), "expression": made.expression.numpy()}
+        job.write_state("likeness", arrays)
+    return made
+
+
+def remembered_boxes(job: Job | None, find: Callable[[], FaceBoxes]) -> FaceBoxes:
+    """The boxes that an earlier run found, or those that are found now."""
+    stored = job.read_state("face_boxes") if job is not None else None
+    if stored is not None:
+        return FaceBoxes(stored["boxes"], stored["inferred"])
+    made = find()
+    if job is not None:
+        job.write_state("face_boxes", {"boxes": made.boxes, "inferred": made.inferred})
+    return made

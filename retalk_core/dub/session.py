@@ -1,0 +1,75 @@
+"""One dub's inputs and choices, and those who lend it networks, keep its parts and are told of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..compute.provider import FACE_NETWORKS, NetworkProvider
+from ..faces.detect import FaceNetworks
+from ..media.clip import Clip
+from ..media.sound import SoundSource
+from ..resume.store import Job
+from ..types import Progress, silent
+from .choose import EngineChoice, choose_engine
+from .options import DubOptions
+from .remember import open_job
+
+StageProgress = Callable[[str], Progress]
+
+
+def quiet(stage: str) -> Progress:
+    """Tell nobody how far a stage is."""
+    return silent
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What both passes of a dub work with."""
+
+    clip: Clip
+    voice: SoundSource
+    options: DubOptions
+    choice: EngineChoice
+    networks: NetworkProvider
+    faces: FaceNetworks
+    progress: StageProgress = quiet
+    job: Job | None = None  # remembers finished parts, and gives back those of an earlier run
+    spent: dict[str, float] = field(default_factory=dict)  # seconds in each stage so far
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time inside the block to a stage's."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent[stage] = self.spent.get(stage, 0.0) + time.perf_counter() - begun
+
+
+@contextmanager
+def begin_work(
+    clip: Clip,
+    voice: SoundSource,
+    options: DubOptions,
+    networks: NetworkProvider,
+    progress: StageProgress = quiet,
+) -> Iterator[Work]:
+    """Choose the engine, borrow what finds faces, and open the job folder, for as long as the block lasts.
+
+    raises: CheckpointError where the engine that was asked for lacks a file
+    """
+    choice = choose_engine(options, networks)
+    with _borrow_faces(networks) as faces, open_job(clip, voice, options, choice, networks) as job:
+        yield Work(clip, voice, options, choice, networks, faces, progress, job)
+
+
+@contextmanager
+def _borrow_faces(networks: NetworkProvider) -> Iterator[FaceNetworks]:
+    """The networks that find and follow faces."""
+    with ExitStack() as stack:
+        borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
+        yield FaceNetworks(*borrowed)

@@ -1,0 +1,1 @@
+"""Who edits frames: frames in, patches out."""

@@ -1,0 +1,133 @@
+"""Where every point of the face goes when the mouth opens or widens.
+
+Shapes live in canonical coordinates: frontal, x to the right, y down, the outer eye corners one unit apart
+(one eye distance) and their midpoint at the origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ...faces.canonical import LIP_PAIRS, Pose, head_poses, load_mouth_model, measure_mouth
+from ...types import FaceTrack
+
+SHUT = 0.004  # opening of shut lips, as landmarks see it
+SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, least and most
+STILL_OPENING = 0.125  # the same where there is no speech to learn it from
+WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
+SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
+BLOCK = 5  # frames that share one sample of the slow residual
+
+
+def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
+    """What drives the basis, (T, 3): h, 5 h² (the jaw turns, so points follow a curve), relative width."""
+    return np.stack([opening, 5 * opening**2, width / neutral_width - 1], axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ShotShapes:
+    """One person's mouth over the frames of one shot."""
+
+    frames: np.ndarray  # (n,) indices into the track
+    pose: Pose  # of those frames
+    drivers: np.ndarray  # (n, 3) as measured
+    full_opening: float  # eye distances, at full voice
+    neutral_width: float  # eye distances
+    neutral: np.ndarray  # (blocks, 468, 3) the face with its speech taken out, slowly changing
+
+    def neutral_at(self, rows: np.ndarray) -> np.ndarray:
+        """The speechless face (len(rows), 468, 3) at rows of this shot, between its blocks' centres."""
+        place = np.clip((rows + 0.5) / BLOCK - 0.5, 0, len(self.neutral) - 1)
+        before = np.floor(place).astype(int)
+        after = np.minimum(before + 1, len(self.neutral) - 1)
+        share = (place - before)[:, None, None].astype(np.float32)
+        return self.neutral[before] * (1 - share) + self.neutral[after] * share
+
+
+def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -> ShotShapes:
+    """Measure one shot's mouth: how far it opens, how wide it is, how it looks without speech.
+
+    frames: (n,) indices of the shot's frames that show the face, at least one
+    """
+    mesh = track.mesh.numpy()
+    pose = head_poses(mesh[frames])
+    measured = [
+        measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(len(frames))
+    ]  # chunks: canonical meshes of a long shot would fill the memory
+    opening = np.concatenate([h for h, _ in measured])
+    width = np.concatenate([w for _, w in measured])
+    neutral_width = float(np.median(width))
+    driven = drivers(opening, width, neutral_width)
+    full = float(np.clip(np.percentile(opening, 95), *SPEECH_OPENING)) if len(frames) > 1 else STILL_OPENING
+    neutral = _speechless(mesh, frames, pose, driven, frames_per_second)
+    return ShotShapes(frames, pose, driven, full, neutral_width, neutral)
+
+
+def _speechless(
+    mesh: np.ndarray, frames: np.ndarray, pose: Pose, driven: np.ndarray, frames_per_second: float
+) -> np.ndarray:
+    basis = load_mouth_model().basis
+    blocks = []
+    for rows in _chunks(len(frames)):
+        rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
+        blocks += [rest[i : i + BLOCK].mean(axis=0) for i in range(0, len(rest), BLOCK)]
+    slow = np.stack(blocks)
+    middle = np.median(slow, axis=0)
+    sigma = SLOW_SECONDS * frames_per_second / BLOCK
+    return (middle + gaussian_filter1d(slow - middle, sigma, axis=0, mode="nearest")).astype(np.float32)
+
+
+def _chunks(count: int, size: int = 50 * BLOCK) -> list[np.ndarray]:
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def wanted_drivers(shapes: ShotShapes, opening: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Turn the voice's opening (T,) in [0, 1] and width (T,) in [-1, 1] into this mouth's drivers (T, 3)."""
+    h = SHUT + opening * (shapes.full_opening - SHUT)
+    return drivers(h, shapes.neutral_width * (1 + WIDTH_SWING * width), shapes.neutral_width)
+
+
+def outright_shape(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The face (T, 468, 3) in canonical coordinates with nothing of the old speech left in it.
+
+    rows:   (T,) rows of the shot that are shown
+    wanted: (T, 3) drivers from wanted_drivers
+    """
+    shape = shapes.neutral_at(rows) + np.einsum("tk,kpc->tpc", wanted, load_mouth_model().basis)
+    _part_lips(shape, wanted[:, 0])
+    return shape
+
+
+def place_mouth(
+    shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, wanted: np.ndarray, strength: np.ndarray
+) -> np.ndarray:
+    """Where the face's points go, in frame pixels (T, 468, 2).
+
+    rows, wanted: as for outright_shape
+    mesh:         (T, 468, 3) the face as it stands in those frames
+    strength:     (T,) in [0, 1]; 0 leaves the face as it is
+
+    The lips are placed outright; the jaw and the cheeks are moved by the difference, so that they keep what
+    is theirs; the nose and all above stay.
+    """
+    model, pose = load_mouth_model(), shapes.pose[rows]
+    given = pose.to_canonical(mesh)
+    moved = given + np.einsum("tk,kpc->tpc", wanted - shapes.drivers[rows], model.basis)
+    target = moved + model.near[None, :, None] * (outright_shape(shapes, rows, wanted) - moved)
+    _part_lips(target, wanted[:, 0])
+    share = (strength[:, None] * model.moves)[..., None]
+    target = pose.to_frame(given + share * (target - given))
+    return np.where(share == 0, mesh, target)[..., :2]  # exact where nothing moves
+
+
+def _part_lips(points: np.ndarray, opening: np.ndarray) -> None:
+    """Keep inner-lip pairs (T, 468, 3) from crossing, and from gaping where the mouth is to be shut."""
+    for upper, lower in LIP_PAIRS:
+        gap = points[:, lower, 1] - points[:, upper, 1]
+        allowed = np.clip(gap, 0.0015, 1.4 * opening + 0.002)
+        half = (allowed - gap) / 2
+        points[:, lower, 1] += half
+        points[:, upper, 1] -= half

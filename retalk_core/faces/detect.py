@@ -1,0 +1,175 @@
+"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...models.faces.blazeface import KEYPOINTS, Detector, load_detector
+from ...models.faces.facemesh import FaceMesh, load_face_mesh
+from ..compute.devices import cpu_threads
+from ..images import eight_bit, shrink, to_input
+
+# Looking
+LOOK_SIDE = 640  # frames are shrunk to this longer side before the detectors see them
+TILE_SIDES = (960, 360)  # pixels of the frame; tiles in which small faces are sought
+TILE_THRESHOLD = 0.5  # lower than the detector's own: the mesh has the last word
+SAME_FACE = 0.2  # overlap of two boxes that show one person
+
+
+@dataclass(frozen=True, eq=False)
+class FaceNetworks:
+    """What it takes to follow a face."""
+
+    short: Detector
+    full: Detector
+    mesh: FaceMesh
+
+
+def load_face_networks() -> FaceNetworks:
+    """The networks that ship with the project, on the CPU."""
+    return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh())
+
+
+def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True) -> list[Detection]:
+    """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough."""
+    small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
+    found = detect(networks.short, small)
+    if thorough:
+        found = _merge(found, detect(networks.full, small))
+    return [_placed(face, pixels.shape[1] / small.shape[1], (0, 0)) for face in found]
+
+
+def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray) -> list[Detection]:
+    """Find the faces around a box (4,), in the frame's pixels: small ones show better in a small part."""
+    half = 2.0 * float((box[2:] - box[:2]).max()) + 16
+    low = np.clip((box[:2] + box[2:]) / 2 - half, 0, None).astype(int)
+    part = pixels[low[1] : low[1] + int(2 * half), low[0] : low[0] + int(2 * half)]
+    if not part.size:
+        return []
+    small = eight_bit(shrink(part, LOOK_SIDE / max(part.shape[:2])))
+    scale = part.shape[1] / small.shape[1]
+    return [_placed(face, scale, (low[0], low[1])) for face in detect(networks.short, small)]
+
+
+def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list[Detection]:
+    """Find small faces in overlapping tiles of a frame that is larger than they are, in its pixels."""
+    height, width = pixels.shape[:2]
+    found: list[Detection] = []
+    if side >= 0.75 * max(height, width):
+        return found
+    for top in _tile_starts(height, side):
+        for left in _tile_starts(width, side):
+            tile = eight_bit(np.ascontiguousarray(pixels[top : top + side, left : left + side]))
+            faces = detect(networks.full, tile, TILE_THRESHOLD)
+            found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
+    return found
+
+
+def _tile_starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length and share at least a quarter with their neighbours."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (0.75 * side))) + 1
+    return np.linspace(0, length - side, count).astype(int).tolist()
+
+
+def _merge(found: list[Detection], more: list[Detection]) -> list[Detection]:
+    """Add the faces that were not found yet."""
+    boxes = boxes_of(found)
+    return found + [face for face in more if not (overlap(face.box, boxes) > SAME_FACE).any()]
+
+
+def _placed(face: Detection, scale: float, shift: tuple[int, int]) -> Detection:
+    """A detection brought from a part of a frame to the frame."""
+    box = face.box * scale + np.tile(shift, 2)
+    return Detection(face.score, box, face.keypoints * scale + np.array(shift))
+
+
+def boxes_of(faces: Sequence[Detection]) -> np.ndarray:
+    return np.array([face.box for face in faces]).reshape(-1, 4)
+
+
+OVERLAP = 0.3  # boxes that share more of their union are one face
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face, in pixels of the picture it was found in; pixel i's centre is i + 0.5."""
+
+    score: float  # confidence in [0, 1]
+    box: np.ndarray  # (4,) left, top, right, bottom: brows to chin, cheek to cheek
+    keypoints: np.ndarray  # (6, 2) right eye, left eye, nose tip, mouth, right ear, left ear
+
+
+def detect(network: Detector, picture: np.ndarray, threshold: float | None = None) -> list[Detection]:
+    """Find the faces in a picture, the surest first.
+
+    picture:   (H, W, 3) RGB uint8 of any size; it is shrunk to the network's own
+    threshold: lowest score in [0, 1]; the network's own where None
+    returns:   boxes and keypoints in the picture's pixels; they may reach beyond its edges
+    """
+    height, width = picture.shape[:2]
+    scale = network.side / max(height, width)
+    square = _letterbox(picture, network.side)
+    device = network.anchors.device
+    with torch.inference_mode(), cpu_threads(1):
+        logits, points = network(square.to(device))
+    scores = torch.sigmoid(logits[0].float()).cpu().numpy()
+    sure = scores >= (network.threshold if threshold is None else threshold)
+    corner = (network.side - np.array([width, height]) * scale) / 2
+    placed = points[0].float().cpu().numpy()[sure] * network.side
+    placed[:, 1] /= scale
+    placed[:, [0, *range(2, 2 + KEYPOINTS)]] = (placed[:, [0, *range(2, 2 + KEYPOINTS)]] - corner) / scale
+    return merge_overlapping(scores[sure], placed)
+
+
+def merge_overlapping(scores: np.ndarray, points: np.ndarray) -> list[Detection]:
+    """Make one detection of each group of overlapping ones: their mean, weighted by score.
+
+    scores: (N,), points: (N, 8, 2): centre, size and keypoints; the surest detection comes first
+    """
+    boxes = np.concatenate([points[:, 0] - points[:, 1] / 2, points[:, 0] + points[:, 1] / 2], axis=1)
+    left = np.argsort(-scores, kind="stable")
+    found = []
+    while len(left):
+        best = left[0]
+        same = overlap(boxes[best], boxes[left]) > OVERLAP
+        same[0] = True  # even if its box is empty
+        group, left = left[same], left[~same]
+        share = scores[group] / scores[group].sum()
+        found.append(
+            Detection(
+                score=float(scores[best]),
+                box=np.tensordot(share, boxes[group], 1),
+                keypoints=np.tensordot(share, points[group, 2:], 1),
+            )
+        )
+    return found
+
+
+def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Share (N,) of a box (4,) and each of boxes (N, 4) in their union, in [0, 1]."""
+    shared = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    area = shared.clip(min=0).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - area
+    return area / np.maximum(union, 1e-9)
+
+
+def _letterbox(picture: np.ndarray, side: int) -> Tensor:
+    """Fit a picture (H, W, 3) uint8 into the middle of a square, (1, 3, side, side) in [-1, 1]."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    shift = [(side - width * scale) / 2, (side - height * scale) / 2]
+    shrunk = shrink(picture, scale)
+    factor = np.array([width / shrunk.shape[1], height / shrunk.shape[0]]) * scale
+    # From pixels of `shrunk` to the square; OpenCV counts from pixel centres.
+    matrix = np.array([[factor[0], 0, shift[0] + 0.5 * factor[0] - 0.5],
+                       [0, factor[1], shift[1] + 0.5 * factor[1] - 0.5]])  # fmt: skip
+    square = cv2.warpAffine(shrunk, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return to_input(square).mul_(2).sub_(1)

@@ -1,0 +1,198 @@
+"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import savgol_filter
+
+from ...models.faces.facemesh import POINTS
+from ..errors import NoFaceError
+from ..types import FaceTrack
+from .mesh import (
+    Mesh,
+    face_box,
+    face_height,
+    face_step,
+    head_pose,
+)
+
+SMALLEST_FACE = 32  # pixels from forehead to chin
+HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
+
+# Gaps, smoothing, fading
+LONGEST_GAP = 0.3  # seconds without a face that are filled in
+GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
+FILLED_SCORE = 0.25  # confidence in a filled frame
+WINDOW = 5  # frames, of the Savitzky–Golay filter
+ORDER = 2
+FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
+FULL_PITCH, NO_PITCH = 38.0, 58.0
+FADE_SIGMA = 0.08  # seconds; smooths the weight
+EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
+
+Reason = Literal["", "no face", "turned away", "too small"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFace:
+    """A face's track, and what a report tells about it."""
+
+    track: FaceTrack
+    faces_seen: np.ndarray  # (T,) int; faces in view, as of the last look at the whole frame
+    filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
+    reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
+    cuts: tuple[int, ...]  # the first frame of each shot but the first
+
+
+def sighting_of(mesh: Mesh | None, time: Fraction, shot: int, seen: int) -> Sighting:
+    if mesh is None:
+        return Sighting(time, shot, seen, reason="no face")
+    reason: Reason = "" if is_large_enough(mesh.points) else "too small"
+    return Sighting(time, shot, seen, mesh.points, mesh.score, reason)
+
+
+# Looking and following, frame by frame
+
+
+@dataclass(eq=False)
+class Sighting:
+    """What one frame showed of the followed face."""
+
+    time: Fraction
+    shot: int
+    seen: int  # faces in view
+    points: np.ndarray | None = None  # (468, 3)
+    score: float = 0.0
+    reason: Reason = ""
+    continues: bool = True  # from the frame before; False where the face turned up anew
+
+
+def is_large_enough(points: np.ndarray) -> bool:
+    return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
+
+
+# From sightings to a track
+
+
+def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
+    """Fill short gaps, smooth each stretch, and decide how far an edit may show."""
+    times = tuple(sighting.time for sighting in sightings)
+    seconds = np.array([float(time) for time in times])
+    shot = np.unique([sighting.shot for sighting in sightings], return_inverse=True)[1]
+    present = np.array([sighting.points is not None and not sighting.reason for sighting in sightings])
+    if not present.any():
+        raise NoFaceError(len(sightings), SMALLEST_FACE, frame_size)
+    mesh = _held_meshes(sightings, shot)
+    scores = np.array([sighting.score for sighting in sightings]) * present
+    starts = _stretch_starts(sightings, shot, mesh, present)
+
+    filled = _fill_gaps(mesh, present, shot, seconds, starts)
+    scores[filled] = FILLED_SCORE
+    stretches = _stretches(present, starts)
+    if smoothing == "savgol":
+        for stretch in stretches:
+            mesh[stretch] = smooth(mesh[stretch])
+    weight = _weights(mesh, present, shot, seconds, stretches)
+    reasons = tuple(
+        "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
+        for i, sighting in enumerate(sightings)
+    )
+    track = FaceTrack(
+        times=times,
+        boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
+        mesh=torch.from_numpy(mesh),
+        scores=torch.from_numpy(scores.astype(np.float32)),
+        present=torch.from_numpy(present),
+        shot=torch.from_numpy(shot.astype(np.int64)),
+        weight=torch.from_numpy(weight.astype(np.float32)),
+        frame_size=frame_size,
+    )
+    cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
+    return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
+
+
+def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
+    """Meshes (T, 468, 3) fp32; without a face the last one of the shot, or zeros before its first."""
+    mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
+    for i, sighting in enumerate(sightings):
+        if sighting.points is not None:
+            mesh[i] = sighting.points
+        elif i and shot[i] == shot[i - 1]:
+            mesh[i] = mesh[i - 1]
+    return mesh
+
+
+def _stretch_starts(
+    sightings: list[Sighting], shot: np.ndarray, mesh: np.ndarray, present: np.ndarray
+) -> np.ndarray:
+    """(T,) bool; where a frame doesn't go on from the one before it: a cut, or a face that jumped."""
+    starts = np.ones(len(sightings), bool)
+    for i in range(1, len(sightings)):
+        jumped = not sightings[i].continues and present[i - 1] and face_step(mesh[i - 1], mesh[i]) > GAP_REACH
+        starts[i] = shot[i] != shot[i - 1] or jumped
+    return starts
+
+
+def _fill_gaps(
+    mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray, starts: np.ndarray
+) -> np.ndarray:
+    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did."""
+    filled = np.zeros(len(present), bool)
+    shown = np.flatnonzero(present)
+    for left, right in itertools.pairwise(shown):
+        gap = slice(left + 1, right)
+        short = right - left > 1 and seconds[right] - seconds[left + 1] <= LONGEST_GAP
+        if not short or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
+            continue
+        share = (seconds[gap] - seconds[left]) / (seconds[right] - seconds[left])
+        mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])
+        filled[gap] = present[gap] = True
+    return filled
+
+
+def _stretches(present: np.ndarray, starts: np.ndarray) -> list[slice]:
+    """Runs of frames with a face that goes on from frame to frame."""
+    first = present & (starts | ~np.concatenate([[False], present[:-1]]))
+    last = present & np.concatenate([~present[1:] | starts[1:], [True]])
+    return [slice(a, b + 1) for a, b in zip(np.flatnonzero(first), np.flatnonzero(last), strict=True)]
+
+
+def smooth(mesh: np.ndarray) -> np.ndarray:
+    """Smooth meshes (T, 468, 3) over time; fewer than five stay as they are."""
+    if len(mesh) < WINDOW:
+        return mesh
+    return savgol_filter(mesh, WINDOW, ORDER, axis=0, mode="interp").astype(np.float32)
+
+
+def _weights(
+    mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray, stretches: list[slice]
+) -> np.ndarray:
+    """How far an edit may show in each frame, (T,) in [0, 1]: fades towards profile and beside gaps."""
+    weight = np.zeros(len(present))
+    for stretch in stretches:
+        yaw, pitch, _ = head_pose(mesh[stretch])
+        facing = _fade(np.abs(yaw), FULL_YAW, NO_YAW) * _fade(np.abs(pitch), FULL_PITCH, NO_PITCH)
+        time = seconds[stretch]
+        if len(time) > 1:
+            interval = max((time[-1] - time[0]) / (len(time) - 1), 1e-3)
+            smoothed = gaussian_filter1d(facing, FADE_SIGMA / interval, mode="nearest")
+            facing = np.where(smoothed < 1e-3, 0.0, smoothed)
+        for neighbour in (stretch.start - 1, stretch.stop):
+            inside = 0 <= neighbour < len(present) and shot[neighbour] == shot[stretch.start]
+            if inside and not present[neighbour]:
+                facing = facing * (1 - _fade(np.abs(time - seconds[neighbour]), 0.0, EASE_SECONDS))
+        weight[stretch] = facing
+    return weight.clip(0, 1)
+
+
+def _fade(value: np.ndarray, full: float, none: float) -> np.ndarray:
+    """1 up to `full`, 0 from `none`, smooth in between."""
+    x = ((value - full) / (none - full)).clip(0, 1)
+    return 1 - x * x * (3 - 2 * x)

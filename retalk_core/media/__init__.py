@@ -1,0 +1,1 @@
+"""Clips and sound, in and out of files and memory: exact times, true colours, bounded memory."""

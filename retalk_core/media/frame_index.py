@@ -1,0 +1,115 @@
+"""Where a video file keeps its frames, and when each of them is shown; read from its packets alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain, pairwise
+from pathlib import Path
+from statistics import median_low
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from .container import packets
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+
+STILL_RATE = Fraction(25)  # frames per second of a clip that doesn't say
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Where a file keeps its frames."""
+
+    stream: int
+    stamps: tuple[int, ...] | None  # presentation time of each frame in ticks; None: frames are only counted
+    numbers: dict[int, int]  # of counted frames that decoding can start from, by decoding time
+    keys: tuple[int, ...]  # frames that decoding can start from
+    broken: frozenset[int]  # frames whose data is known to be incomplete
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """What the packets of a stream say about its frames, in the order of showing."""
+
+    index: FrameIndex
+    durations: tuple[int, ...]  # ticks; 0 where the file doesn't say
+
+
+def read_table(container: InputContainer, stream: VideoStream, path: Path) -> FrameTable:
+    """List the frames without decoding them."""
+    entries: list[tuple[int | None, int, bool, bool]] = []
+    numbers: dict[int, int] = {}
+    for packet in packets(container, stream):
+        if packet is not None and packet.size and not packet.is_discard:
+            if packet.is_keyframe and packet.dts is not None:
+                numbers[packet.dts] = len(entries)
+            entries.append((packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_corrupt))
+    if not entries:
+        raise InputError(f"{path} holds no frames: it may be incomplete, so copy or export it again.")
+    # What ffmpeg reports as an AVI's presentation times are its decoding times.
+    stamped = container.format.name != "avi" and all(entry[0] is not None for entry in entries)
+    if stamped:
+        # dict: of packets that claim the same moment only one can be shown
+        entries = list(
+            {entry[0]: entry for entry in sorted(entries, key=lambda entry: entry[0] or 0)}.values()
+        )
+    return FrameTable(
+        FrameIndex(
+            stream=stream.index,
+            stamps=tuple(entry[0] or 0 for entry in entries) if stamped else None,
+            numbers={} if stamped else numbers,
+            keys=tuple(i for i, entry in enumerate(entries) if entry[2]),
+            broken=frozenset(i for i, entry in enumerate(entries) if stamped and entry[3]),
+        ),
+        durations=tuple(entry[1] for entry in entries),
+    )
+
+
+def clock(
+    table: FrameTable, tick: Fraction, declared: list[Fraction]
+) -> tuple[tuple[Fraction, ...], Fraction, Fraction | None]:
+    """Work out when each frame is shown, when the last one ends, and the rate if it is constant."""
+    count = len(table.durations)
+    if table.index.stamps is None or count == 1:
+        rate = next((rate for rate in declared if 0 < rate <= 1000), STILL_RATE)
+        seconds = table.durations[-1] * tick
+        if count == 1 and declared and seconds > 0 and abs(seconds - 1 / rate) > tick:
+            rate = 1 / seconds
+        return tuple(i / rate for i in range(count)), count / rate, rate
+    stamps = table.index.stamps
+    ticks = [stamp - stamps[0] for stamp in stamps]
+    gap = median_low(after - before for before, after in pairwise(ticks))
+    # Less than half a gap is what is left of a frame when a container cuts it to the length of the sound.
+    last = table.durations[-1] if table.durations[-1] * 2 >= gap else gap
+    found = _constant_rate(ticks, tick, declared)
+    if found is not None and last * tick * found < Fraction(3, 2):
+        return tuple(i / found for i in range(count)), count / found, found
+    return tuple(t * tick for t in ticks), (ticks[-1] + last) * tick, None
+
+
+def _constant_rate(ticks: list[int], tick: Fraction, declared: list[Fraction]) -> Fraction | None:
+    """Find the rate that explains all times, if there is one.
+
+    Milliseconds hide whether a short clip has 30 or 30000/1001 frames per second; then what the container
+    declares decides.
+    """
+    measured = (len(ticks) - 1) / (ticks[-1] * tick)
+    usual = [rate for guess in (*declared, measured) for rate in _usual_rates(guess)]
+    for rate in chain(usual, declared, [measured]):
+        # A container can round each time by a tick, unless its ticks are frames.
+        allowed = tick if 3 * tick * rate <= 1 else 0
+        if rate > 0 and all(abs(t * tick - i / rate) <= allowed for i, t in enumerate(ticks)):
+            return rate
+    return None
+
+
+def _usual_rates(guess: Fraction) -> list[Fraction]:
+    """The whole rate and the NTSC rate that are nearest, the nearer one first, if they are near at all."""
+    whole = Fraction(round(guess))
+    ntsc = Fraction(round(guess * 1001 / 1000) * 1000, 1001)
+    near = [rate for rate in (whole, ntsc) if rate > 0 and abs(rate - guess) < guess / 100]
+    return sorted(near, key=lambda rate: abs(rate - guess))

@@ -1,0 +1,298 @@
+"""Read the frames of a clip as often and in any order: exact times, true colours, bounded memory."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from ..types import Frame
+from .clip import Clip
+from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of
+from .container import check_file, decode, is_picture_file, open_container, packets, video_stream
+from .frame_index import FrameIndex, clock, read_table
+
+if TYPE_CHECKING:
+    import av
+
+
+T = TypeVar("T")
+
+MOST_KEPT = 32  # frames kept at once for playing backwards
+MOST_BYTES = 200_000_000  # of those frames
+NEAR = 24  # frames; decoding this far ahead is quicker than seeking
+
+
+class _Turn(NamedTuple):
+    """What makes stored pixels upright: swap rows with columns, then mirror."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @property
+    def degrees(self) -> int:
+        if self.transpose:
+            return 90 if self.mirror_x else 270
+        return 180 if self.mirror_x and self.mirror_y else 0
+
+    def stored(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the stored pixels, from those of the upright ones; and the other way round."""
+        return size[::-1] if self.transpose else size
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        if self.transpose:
+            pixels = pixels.swapaxes(0, 1)
+        return np.ascontiguousarray(pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
+
+
+@dataclass(frozen=True, eq=False)
+class _FileClip(Clip):
+    """A clip whose frames are decoded from a file. Raises InputError if no frame can be decoded at all."""
+
+    _turn: _Turn = field(repr=False)
+    _index: FrameIndex = field(repr=False)
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        with _Reader(self) as reader:
+            for index in range(len(self)) if indices is None else indices:
+                yield Frame(index, self.times[index], reader.pixels(index))
+
+
+def open_clip(path: str | os.PathLike[str]) -> Clip:
+    """Find out what a video or picture file holds; reads its packets, decodes one frame.
+
+    Raises InputError for anything that doesn't hold pictures.
+    """
+    path = Path(path)
+    check_file(path)
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        table = read_table(container, stream, path)
+        said = (stream.guessed_rate, stream.average_rate, stream.base_rate)
+        declared = [Fraction(rate) for rate in said if rate]  # newer versions of av have a class of their own
+        has_sound = any(sound.codec_context is not None for sound in container.streams.audio)
+        is_still = is_picture_file(container, stream) and len(table.durations) == 1
+        tick = Fraction(stream.time_base or Fraction(1, 1000))
+    first, color, aspect = _first_frame(path, table.index)
+    turn = _upright(first)
+    times, end, rate = clock(table, tick, [] if is_still else declared)
+    return _FileClip(
+        path=path,
+        first=0,
+        size=turn.stored((first.height, first.width)),
+        times=times,
+        end=end,
+        rate=rate,
+        bit_depth=bit_depth_of(first),
+        color=color,
+        rotation=turn.degrees,
+        pixel_aspect=1 / aspect if turn.transpose else aspect,
+        has_sound=has_sound,
+        is_still=is_still,
+        damaged=set(),
+        _turn=turn,
+        _index=table.index,
+    )
+
+
+def prefetch(items: Iterable[T], ahead: int = 4) -> Iterator[T]:
+    """Produce items in a background thread, at most `ahead` of the consumer, so that both work at once.
+
+    An exception of the producer is raised here, in its turn. When the consumer stops early, the producer
+    stops after the item it is working on.
+    """
+    ready: queue.Queue[tuple[bool, Any]] = queue.Queue(max(1, ahead))
+    stopped = threading.Event()
+
+    def produce() -> None:
+        iterator = iter(items)
+        try:
+            for item in iterator:
+                ready.put((True, item))
+                if stopped.is_set():
+                    return
+            ready.put((False, None))
+        except BaseException as error:  # the consumer's to handle, whatever it is
+            ready.put((False, error))
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+    thread = threading.Thread(target=produce, name="retalk-prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            going_on, item = ready.get()
+            if going_on:
+                yield item
+            elif item is None:
+                return
+            else:
+                raise item
+    finally:
+        stopped.set()
+        while thread.is_alive():  # a full queue would keep the thread waiting
+            with suppress(queue.Empty):
+                ready.get(timeout=0.01)
+        thread.join()
+
+
+def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:
+    """Decode one frame, since only that shows the true size, format and colours."""
+    with open_container(path) as container:
+        stream = container.streams[index.stream]
+        for frame in decode(packets(container, stream), stream):
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            return frame, color_tags_of(frame, stream.codec_context), aspect
+    raise InputError(
+        f"{path} holds no frame that can be decoded: it may be damaged, so export it again as H.264 in MP4."
+    )
+
+
+def _upright(frame: av.VideoFrame) -> _Turn:
+    """Read the display matrix, which phones write instead of turning the pixels."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return _Turn()
+    a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5]
+    if abs(a) >= abs(b):
+        return _Turn(False, bool(a < 0), bool(d < 0))
+    return _Turn(True, bool(c < 0), bool(b < 0))
+
+
+class _Reader:
+    """Decodes the frames of one clip in any order, keeping no more than a short run of them."""
+
+    def __init__(self, clip: _FileClip) -> None:
+        self._clip = clip
+        height, width = clip.size
+        frame_bytes = height * width * (3 if clip.bit_depth <= 8 else 6)
+        self._run = max(1, min(MOST_KEPT, MOST_BYTES // frame_bytes))
+        self._to_rgb = RgbConverter(clip._turn.stored(clip.size), clip.color, clip.bit_depth)
+        self._kept: dict[int, np.ndarray] = {}
+        self._last = -2  # the frame asked for before this one; -2: none
+        self._shown: tuple[int, np.ndarray] | None = None  # the last frame converted
+        self._held: tuple[int, av.VideoFrame] | None = None  # the last good frame
+        self._ahead: tuple[int, av.VideoFrame] | None = None  # decoded already, but not reached
+        self._restart()
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Pixels (H, W, 3) of one frame."""
+        if index not in self._kept:
+            backwards = index == self._last - 1
+            self._fill(max(0, index - self._run + 1) if backwards else index, index)
+        self._last = index
+        return self._kept[index]
+
+    def _fill(self, first: int, last: int) -> None:
+        """Keep a run of frames, and no others."""
+        position = self._held[0] if self._held is not None else -1
+        key = self._key_before(first)
+        if first < position or (first - position > NEAR and key > position):
+            self._jump(first)
+        self._kept = {}  # before decoding, so that two runs are never in memory
+        self._kept = {index: self._take(index) for index in range(first, last + 1)}
+
+    def _take(self, index: int) -> np.ndarray:
+        """Decode on to a frame; where it is missing, the one before it stands in."""
+        while self._held is None or self._held[0] < index:
+            if self._ahead is None:
+                self._ahead = next(self._decoder, None)
+            if self._ahead is None or self._ahead[0] > index:
+                break
+            self._held, self._ahead = self._ahead, None
+        standing_in = self._held or self._ahead
+        if standing_in is None:
+            raise InputError(
+                f"{self._clip.path} can't be decoded any more: it may have been changed meanwhile, try again."
+            )
+        number, frame = standing_in
+        if number != index:
+            self._clip.damaged.add(index)
+        if self._shown is None or self._shown[0] != number:
+            self._shown = number, self._upright_rgb(frame)
+        return self._shown[1]
+
+    def _upright_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        import av
+
+        try:
+            pixels = self._to_rgb(frame)
+        except (av.FFmpegError, ValueError) as error:
+            raise InputError(
+                f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export "
+                "it again as H.264 in MP4."
+            ) from error
+        return self._clip._turn.apply(pixels)
+
+    def _key_before(self, index: int) -> int:
+        keys = self._clip._index.keys
+        place = bisect_right(keys, index) - 1
+        return keys[place] if place >= 0 else 0
+
+    def _jump(self, index: int) -> None:
+        """Place the decoder so that the frame, or a good one before it, comes next."""
+        import av
+
+        stamps = self._clip._index.stamps
+        moments = {number: stamp for stamp, number in self._clip._index.numbers.items()}
+        key = self._key_before(index)
+        while key > 0 and (stamps is not None or key in moments):
+            try:
+                self._container.seek(stamps[key] if stamps else moments[key], stream=self._stream)
+            except (av.FFmpegError, OSError, ValueError):
+                break
+            self._begin()
+            self._ahead = next(self._decoder, None)
+            if self._ahead is not None and self._ahead[0] <= index:
+                return
+            key = self._key_before(key - 1)  # not all key frames are where decoding can start
+        self._container.close()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._container = open_container(self._clip.path)
+        self._stream: Any = self._container.streams[self._clip._index.stream]
+        self._stream.codec_context.thread_type = "AUTO"
+        self._begin()
+
+    def _begin(self) -> None:
+        self._held = self._ahead = None
+        self._decoder = self._numbered()
+
+    def _numbered(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with their place in the clip."""
+        stamps, numbers = self._clip._index.stamps, self._clip._index.numbers
+        source = packets(self._container, self._stream)
+        first = next(source, None)
+        index = numbers.get(first.dts, 0) - 1 if first is not None and first.dts is not None else -1
+        for frame in decode(chain([first], source), self._stream):
+            if stamps is None or frame.pts is None:
+                found = index + 1
+            else:
+                found = bisect_left(stamps, frame.pts)
+                if found == len(stamps) or stamps[found] != frame.pts:
+                    continue
+            if index < found < len(self._clip):
+                index = found
+                if not frame.is_corrupt and found not in self._clip._index.broken:
+                    yield found, frame

@@ -1,0 +1,363 @@
+"""Remembers how far a dub came, so that one that was stopped goes on instead of beginning again.
+
+A work folder holds one folder for each job, named by its key: a hash of all that the result depends on. Only
+folders with a job's marker, and in them only a job's own files, are ever removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..crops.patch import Patch
+from ..errors import InputError, OptionError
+from ..files import UNFINISHED, sha256_of, write_file, written_whole
+from ..version import __version__
+from .files import FORMAT, is_whole, read_arrays, read_patches, write_arrays, write_patches
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+LIMIT = 20_000_000_000  # bytes, of all jobs in a folder together
+MARKER, LOCK = "retalk_job.json", "lock"
+OURS = re.compile(rf"chunk_\d{{6,}}\.zip|state_\w+\.npz|{re.escape(UNFINISHED)}\w+\.(?:zip|npz|json)")
+KEY = re.compile(r"[0-9a-f]{32}")
+GB = 1e9
+
+
+# What a job is
+
+
+def job_key(parts: Mapping[str, object]) -> str:
+    """A name for all that a result depends on: the same content gives the same key, on any machine.
+
+    parts:   by name, in any order: plain values, fractions, arrays and tensors, devices and types; paths,
+             which count by what is in their files; mappings, sequences, sets and dataclasses of all these.
+             This program's version is always part of it
+    returns: 32 hexadecimal digits; InputError where a file can't be read, ValueError for other objects
+    """
+    return _digest({"version": __version__, "format": FORMAT, "parts": parts}).hex()[:32]
+
+
+def _digest(value: object) -> bytes:
+    """A hash of a value and of its kind: 1, 1.0, True and "1" all differ."""
+    if isinstance(value, Path):
+        return _sealed("file", [_file_digest(value)])
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, (np.ndarray, np.generic)):
+        if value.dtype.hasobject:
+            raise ValueError("an array of Python objects has no content to hash")
+        return _sealed(f"array {value.dtype.str} {value.shape}", [value.tobytes()])
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: getattr(value, field.name) for field in fields(value)}
+        return _sealed(type(value).__name__, [_digest(named)])
+    if isinstance(value, Mapping):
+        return _sealed("mapping", sorted(_digest(key) + _digest(item) for key, item in value.items()))
+    if isinstance(value, (set, frozenset)):
+        return _sealed("set", sorted(map(_digest, value)))
+    if isinstance(value, (list, tuple)):
+        return _sealed("sequence", map(_digest, value))
+    if isinstance(value, bytes):
+        return _sealed("bytes", [value])
+    if value is None or isinstance(value, (bool, int, float, str, Fraction, torch.device, torch.dtype)):
+        return _sealed(type(value).__name__, [str(value).encode(errors="surrogatepass")])
+    raise ValueError(f"a {type(value).__name__} has no content to hash")
+
+
+def _sealed(kind: str, contents: Iterable[bytes]) -> bytes:
+    digest = hashlib.sha256(f"{kind}\0".encode())
+    for content in contents:
+        digest.update(content)
+    return digest.digest()
+
+
+def _file_digest(path: Path) -> bytes:
+    try:
+        return bytes.fromhex(sha256_of(path))
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}). Check the path.") from error
+
+
+# Working on one
+
+
+class Job:
+    """One job in a work folder: finished chunks of the result, and what the first pass found.
+
+    Reading needs nothing. Writing needs the job to be open, in this process and in no other.
+    """
+
+    def __init__(self, folder: Path, key: str, limit: int = LIMIT) -> None:
+        """Name a job; nothing is touched yet.
+
+        folder: the work folder; made when the job is opened
+        key:    from `job_key`
+        limit:  bytes that all jobs in the folder may take together
+        """
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no key of a job")
+        self.folder = folder
+        self.key = key
+        self.path = folder / key
+        self._limit = limit
+        self._open = False
+        self._discarded = False
+
+    @contextmanager
+    def open(self) -> Iterator[Job]:
+        """Keep the job for this process while it works on it. Raises OptionError where another one does.
+
+        A process that ended, however it did, keeps nothing.
+        """
+        lock = self._claimed()
+        self._open, self._discarded = True, False
+        try:
+            with suppress(OSError):  # what a process that was killed left half written
+                _sweep(self.path, only=UNFINISHED)
+            self._mark()
+            yield self
+        finally:
+            self._open = False
+            if self._discarded:
+                _remove_locked(self.path, lock)
+            else:
+                os.close(lock)
+
+    def discard(self) -> None:
+        """Remove the job's files once it is closed: the result is there, nothing has to be remembered."""
+        self._discarded = True
+
+    def finished(self, chunk: int) -> bool:
+        """Whether a chunk is stored, whole and undamaged."""
+        return is_whole(self._chunk(chunk), self._owner(chunk))
+
+    def read(self, chunk: int) -> list[Patch | None] | None:
+        """The edits of a chunk, one for each output frame; None where it is not finished."""
+        return read_patches(self._chunk(chunk), self._owner(chunk))
+
+    def write(self, chunk: int, patches: Sequence[Patch | None]) -> None:
+        """Store a chunk, whole or not at all. Raises OptionError at the limit, InputError for a full disk."""
+        with self._written(self._chunk(chunk)) as path:
+            write_patches(path, self._owner(chunk), patches)
+
+    def read_state(self, name: str) -> dict[str, np.ndarray] | None:
+        """The arrays that were stored under a name; None where there are none."""
+        return read_arrays(self._state(name), self._owner(name))
+
+    def write_state(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Store arrays under a name of letters, digits and underscores. Raises as `write` does."""
+        with self._written(self._state(name)) as path:
+            write_arrays(path, self._owner(name), arrays)
+
+    def _chunk(self, chunk: int) -> Path:
+        return self.path / f"chunk_{chunk:06}.zip"
+
+    def _state(self, name: str) -> Path:
+        if not re.fullmatch(r"[a-z0-9_]+", name):
+            raise ValueError(f"{name!r} is no name of a state")
+        return self.path / f"state_{name}.npz"
+
+    def _owner(self, part: int | str) -> str:
+        return f"{self.key}/{part}"
+
+    @contextmanager
+    def _written(self, path: Path) -> Iterator[Path]:
+        if not self._open:
+            raise ValueError("a job must be open to be written to")
+        with written_whole(path) as temporary:
+            yield temporary
+            self._make_room()
+        self._mark()
+
+    def _claimed(self) -> int:
+        """Make the job's folder and lock it; returns the lock's file descriptor."""
+        try:
+            for _ in range(10):  # another process may be removing the folder right now
+                self.path.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):
+                    return self._locked()
+        except OSError as error:
+            raise InputError(
+                f"The work folder {self.folder} can't be used ({error.strerror}). Choose another one."
+            ) from error
+        raise InputError(f"The work folder {self.folder} is being cleared. Try again.")
+
+    def _locked(self) -> int:
+        foreign = [path.name for path in self.path.iterdir() if not _is_ours(path.name)]
+        if foreign and not _is_job(self.path):
+            raise InputError(f"{self.path} holds {foreign[0]}, which is no work of ours. Move it away.")
+        lock = _lock(self.path / LOCK)
+        if lock is None:
+            raise OptionError(
+                f"Another process is working on the same dub, in {self.path}. Wait for it, or stop it."
+            )
+        return lock
+
+    def _mark(self) -> None:
+        """Say that this is a job, and that it was used just now."""
+        marker = self.path / MARKER
+        if not _is_job(self.path):
+            write_file(marker, json.dumps({"made_by": "retalk", "key": self.key}).encode())
+        with suppress(OSError):
+            os.utime(marker)
+
+    def _make_room(self) -> None:
+        """Remove what was not used for longest until all fits; what is being written is there already."""
+        stored = list_jobs(self.folder)
+        total = sum(job.size for job in stored)
+        own = sum(job.size for job in stored if job.key == self.key)
+        if own > self._limit:
+            raise OptionError(
+                f"This dub alone needs more than the {self._limit / GB:g} GB that work files in "
+                f"{self.folder} may take. Allow more, or dub a shorter part at a time."
+            )
+        for job in stored:
+            if total > self._limit and job.key != self.key and _remove(job.path):
+                total -= job.size
+        if total > self._limit:
+            raise OptionError(
+                f"The work files of dubs that are running fill the {self._limit / GB:g} GB that those in "
+                f"{self.folder} may take. Allow more, choose another folder, or wait for the others."
+            )
+
+
+# All of them
+
+
+@dataclass(frozen=True)
+class StoredJob:
+    """What a work folder keeps of one job."""
+
+    key: str
+    path: Path
+    size: int  # bytes
+    chunks: int
+    used: float  # seconds since 1970, when it was last written to or opened
+
+
+def list_jobs(folder: Path) -> list[StoredJob]:
+    """Every job in a work folder, the one that was not used for longest first."""
+    try:
+        paths = [path for path in folder.iterdir() if _is_job(path)]
+    except OSError:
+        return []
+    found = []
+    for path in paths:
+        with suppress(OSError):  # it is being removed
+            found.append(_stored(path))
+    return sorted(found, key=lambda job: (job.used, job.key))
+
+
+def clear_jobs(folder: Path, older_than: timedelta | None = None) -> list[StoredJob]:
+    """Remove the jobs in a work folder that no process is working on.
+
+    older_than: only those that were not used for so long; None: all
+    returns:    what was removed
+    """
+    before = time.time() - (older_than.total_seconds() if older_than is not None else 0)
+    return [
+        job for job in list_jobs(folder) if (older_than is None or job.used < before) and _remove(job.path)
+    ]
+
+
+def _stored(path: Path) -> StoredJob:
+    with os.scandir(path) as entries:
+        sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+    chunks = sum(name.startswith("chunk_") for name in sizes)
+    return StoredJob(path.name, path, sum(sizes.values()), chunks, (path / MARKER).stat().st_mtime)
+
+
+def _is_job(path: Path) -> bool:
+    """Whether a folder is a job's, by its marker. A link to one is none: it leads out of the work folder."""
+    if path.is_symlink() or not KEY.fullmatch(path.name):
+        return False
+    try:
+        marker = json.loads((path / MARKER).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return marker == {"made_by": "retalk", "key": path.name}
+
+
+def _is_ours(name: str) -> bool:
+    return name in (MARKER, LOCK) or OURS.fullmatch(name) is not None
+
+
+def _remove(path: Path) -> bool:
+    """Remove a job unless a process works on it; False where it stays."""
+    try:
+        lock = _lock(path / LOCK)
+    except OSError:
+        return False
+    return lock is not None and _remove_locked(path, lock)
+
+
+def _remove_locked(path: Path, lock: int) -> bool:
+    """Remove a job's own files and its folder, which stays where something else is in it; unlocks it."""
+    try:
+        _sweep(path)
+        (path / MARKER).unlink(missing_ok=True)
+    except OSError:
+        os.close(lock)
+        return False
+    with suppress(OSError):  # while it is held, so that nobody can hold what isn't there any more
+        (path / LOCK).unlink()
+    os.close(lock)
+    with suppress(OSError):
+        if os.name == "nt":  # an open file can't be removed there
+            (path / LOCK).unlink()
+        path.rmdir()
+    return True
+
+
+def _sweep(path: Path, only: str = "") -> None:
+    """Remove a job's chunks and states, or those of its files whose names begin with something."""
+    for file in path.iterdir():
+        if OURS.fullmatch(file.name) and file.name.startswith(only):
+            file.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file for this process and give its descriptor, None where another has it. Raises OSError.
+
+    The system unlocks what a process held when it ends, so no lock outlives its owner.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if not _is_lockable(lock):
+            os.close(lock)
+            return None
+        if os.fstat(lock).st_ino != path.stat().st_ino:  # removed before it was locked, and made anew
+            raise FileNotFoundError(path)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _is_lockable(lock: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

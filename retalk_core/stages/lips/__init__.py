@@ -1,0 +1,1 @@
+"""Lips that follow speech: the networks that draw them, behind one protocol, and E-Net behind those."""

@@ -1,0 +1,130 @@
+"""The sound that L-Net learned from: a log-mel spectrogram, one window per frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..types import MelWindows
+
+SAMPLE_RATE = 16_000  # Hz
+COLUMNS_PER_SECOND = SAMPLE_RATE // 200  # a hop is 200 samples
+WINDOW = 16  # columns, 0.2 s
+
+_FFT = 800  # samples, which is also the length of the Hann window
+_HOP = SAMPLE_RATE // COLUMNS_PER_SECOND
+_BANDS = 80
+_LOWEST, _HIGHEST = 55.0, 7600.0  # Hz
+_SILENCE = -4.0  # what exact silence becomes
+_CHUNK = 6_000  # columns transformed at a time: 75 s, some 40 MB of spectrum
+
+
+def log_mel(waveform: Tensor) -> Tensor:
+    """The log-mel spectrogram (80, 1 + samples // 200) in [-4, 4] that L-Net was trained on.
+
+    waveform: (samples,) mono at 16 kHz, in [-1, 1]; at least one sample. Samples that are not
+              numbers count as silence.
+
+    Column i is centred on second i / 80. Memory is bounded whatever the length, apart from the
+    result: 320 bytes a column, 92 MB an hour.
+    """
+    if waveform.ndim != 1 or not len(waveform):
+        raise ValueError(f"A waveform is one row of at least one sample, not {tuple(waveform.shape)}.")
+    columns = 1 + len(waveform) // _HOP
+    basis = _mel_basis().to(waveform.device)  # (80, 401)
+    window = torch.hann_window(_FFT, device=waveform.device)
+    parts = []
+    for first in range(0, columns, _CHUNK):
+        last = min(first + _CHUNK, columns)
+        samples = _emphasised(waveform, first * _HOP - _FFT // 2, (last - 1) * _HOP + _FFT // 2)
+        spectrum = torch.stft(
+            samples, _FFT, _HOP, window=window, center=False, return_complex=True
+        ).abs()  # (401, columns of this part)
+        parts.append(_levels(basis @ spectrum))
+    return torch.cat(parts, dim=1)
+
+
+def mel_windows(waveform: Tensor, times: Sequence[Fraction]) -> MelWindows:
+    """Cut speech into one mel window per video frame.
+
+    waveform: (samples,) mono at 16 kHz, in [-1, 1]; at least one sample
+    times:    T frame times in seconds, none before 0
+    returns:  windows (T, 1, 80, 16) in [-4, 4]
+
+    A window starts where its frame does and looks 0.2 s ahead; beyond the speech there is silence.
+    """
+    return MelWindows(cut_windows(log_mel(waveform), times), tuple(times))
+
+
+def cut_windows(mel: Tensor, times: Sequence[Fraction]) -> Tensor:
+    """Cut windows (T, 1, 80, 16) out of a log-mel spectrogram (80, columns), one for each of T times.
+
+    All windows of a long clip would take many times the spectrogram's memory: cut them when they are needed.
+    """
+    starts = [math.floor(COLUMNS_PER_SECOND * time) for time in times]  # exact: times are fractions
+    if min(starts, default=0) < 0:
+        raise ValueError(f"A frame can't come before the sound begins: {min(times)} s.")
+    first = min(starts, default=0)
+    part = mel[:, first : max(starts, default=0) + WINDOW]
+    part = _pad_silence(part, columns=max(starts, default=0) + WINDOW - first)
+    windows = part.unfold(1, WINDOW, 1)[:, [start - first for start in starts]]  # (80, T, 16)
+    return windows.movedim(1, 0).unsqueeze(1).contiguous()
+
+
+def _emphasised(waveform: Tensor, start: int, stop: int) -> Tensor:
+    """The samples [start, stop) with their treble raised; silence where there are none."""
+    left, right = max(start - 1, 0), min(stop, len(waveform))
+    samples = torch.nan_to_num(waveform[left:right].float(), nan=0.0, posinf=1.0, neginf=-1.0)
+    before = F.pad(samples, (1, 0))[:-1]  # nothing precedes the first sample
+    raised = (samples - 0.97 * before)[max(start, 0) - left :]
+    return F.pad(raised, (max(-start, 0), max(stop - len(waveform), 0)))
+
+
+def _levels(mel: Tensor) -> Tensor:
+    """Magnitudes as decibels, -120 .. 0 about the paper's reference, mapped linearly to [-4, 4]."""
+    decibels = 20 * mel.clamp_min(1e-5).log10() - 20
+    return (8 * (decibels + 100) / 100 - 4).clamp(-4, 4)
+
+
+def _pad_silence(mel: Tensor, columns: int) -> Tensor:
+    return F.pad(mel, (0, max(columns - mel.shape[1], 0)), value=_SILENCE)
+
+
+@lru_cache(maxsize=1)
+def _mel_basis() -> Tensor:
+    """Slaney's triangular bands (80, 401), each of unit area: what `librosa.filters.mel` gives.
+
+    Built here because importing librosa's filters takes longer than a minute of speech does.
+    """
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, _FFT // 2 + 1, dtype=torch.float64)
+    mels = torch.linspace(_to_mel(_LOWEST), _to_mel(_HIGHEST), _BANDS + 2, dtype=torch.float64)
+    edges = torch.tensor([_from_mel(float(mel)) for mel in mels], dtype=torch.float64)
+    lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising = (frequencies - lower) / (centre - lower)
+    falling = (upper - frequencies) / (upper - centre)
+    triangles = torch.minimum(rising, falling).clamp_min(0)
+    return (triangles * 2 / (upper - lower)).float()
+
+
+# Slaney's scale: linear below 1 kHz, where a mel is 200 / 3 Hz, and logarithmic above.
+_KNEE = 1000.0  # Hz
+_KNEE_MEL = _KNEE * 3 / 200
+_LOG_STEP = math.log(6.4) / 27
+
+
+def _to_mel(frequency: float) -> float:
+    if frequency < _KNEE:
+        return frequency * 3 / 200
+    return _KNEE_MEL + math.log(frequency / _KNEE) / _LOG_STEP
+
+
+def _from_mel(mel: float) -> float:
+    if mel < _KNEE_MEL:
+        return mel * 200 / 3
+    return _KNEE * math.exp(_LOG_STEP * (mel - _KNEE_MEL))

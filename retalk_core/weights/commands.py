@@ -1,0 +1,270 @@
+"""What `retalk models` does: list, download, verify and convert files of weights."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from ...models.catalog import NETWORKS, PRESETS, Checkpoint, Edition, catalog, presets_with
+from ...models.errors import CheckpointError
+from ..errors import InputError, OptionError
+from ..files import sha256_of
+from ..types import Progress, silent
+from ..version import __version__
+from .download import Route, by_hand, download
+from .files import Found, ModelFiles, called, check_templates, command
+
+# List
+
+
+def survey(files: ModelFiles) -> list[dict[str, Any]]:
+    """What is there and what isn't, for each place in the catalogue."""
+    return [_row(files, entry) for entry in catalog.values()]
+
+
+def _row(files: ModelFiles, entry: Checkpoint) -> dict[str, Any]:
+    found = files.find(entry.key)
+    row: dict[str, Any] = {
+        "key": entry.key,
+        "title": entry.title,
+        "role": entry.role,
+        "licence": entry.licence,
+        "presets": list(presets_with(entry.key)),
+        "path": None,
+        "problems": files.refused(entry.key),
+        "files": [_facts(edition) for edition in entry.editions],
+    }
+    if found:
+        path, what = found
+        row |= {
+            "path": str(path),
+            "sha256": what.sha256,
+            "published": what.published,
+            "warning": what.warning,
+        }
+    return row
+
+
+def _facts(edition: Edition) -> dict[str, Any]:
+    return {
+        "file": edition.file,
+        "size": edition.size or None,
+        "sha256": edition.sha256 or None,
+        "sources": list(edition.sources),
+        "known": edition.known,
+    }
+
+
+def survey_lines(files: ModelFiles) -> Iterator[str]:
+    """The survey for people."""
+    for row in survey(files):
+        needed = f" (for {', '.join(row['presets'])})" if row["presets"] else ""
+        state = "found" if row["path"] else "MISSING" if row["presets"] else "not there"
+        yield f"{row['key']:<11} {state:<9} {row['title']}: {row['role']}{needed}"
+        if row["path"]:
+            yield f"{'':<11} {row['path']} ({_trust(row)})"
+            if row["warning"]:
+                yield f"{'':<11} WARNING: {row['warning']}"
+        else:
+            yield f"{'':<11} {' or '.join(_wanted(edition) for edition in catalog[row['key']].editions)}"
+        for problem in row["problems"]:
+            yield f"{'':<11} not usable: {problem}"
+        yield f"{'':<11} licence: {row['licence']}"
+    yield ""
+    yield f"Looked for in {', '.join(map(str, files.folders))}"
+    for preset in PRESETS:
+        yield _preset_line(files, preset)
+
+
+def _trust(row: dict[str, Any]) -> str:
+    if row["published"]:
+        return "an official file"
+    if all(facts["sha256"] for facts in row["files"]):
+        return "recognised by its tensors; its hash is of no official file"
+    return "recognised by its tensors; no hash is published, so its own is remembered"
+
+
+def _wanted(edition: Edition) -> str:
+    size = f"{edition.size / 1e6:.3g} MB" if edition.size else ""
+    hand = "" if edition.sources else "by hand"
+    facts = ", ".join(filter(None, (size, edition.known, hand)))
+    return f"{edition.file} ({facts})" if facts else edition.file
+
+
+def _preset_line(files: ModelFiles, preset: str) -> str:
+    missing = files.missing(preset)
+    if not missing:
+        return f"Preset {preset}: complete"
+    needs = ", ".join(" or ".join(need) for need in missing)
+    return f"Preset {preset}: missing {needs}; fetch with {command('models', 'download', '--preset', preset)}"
+
+
+# Download
+
+
+def fetch(
+    words: Sequence[str],
+    preset: str | None,
+    files: ModelFiles,
+    folder: Path | None,
+    route: Route,
+    tell: Callable[[str], None] = print,
+    bar: Callable[[str], Progress] = lambda name: silent,
+) -> None:
+    """Download what is named or what a preset lacks; the rest goes on where one fails. Raises InputError."""
+    target = folder or files.folders[0]
+    failed: list[str] = []
+    for key, edition in _chosen(words, preset, files, tell):
+        tell(f"{catalog[key].title}: {edition.file}; licence: {catalog[key].licence}")
+        try:
+            if not route.sources(edition) and not (target / edition.file).exists():
+                raise InputError(by_hand(edition, target))
+            tell(f"checked: {download(edition, target, _checker(key), route, bar(edition.file))}")
+        except InputError as error:
+            failed.append(str(error))
+    if failed:
+        raise InputError("\n".join(failed))
+
+
+def _chosen(
+    words: Sequence[str], preset: str | None, files: ModelFiles, tell: Callable[[str], None]
+) -> list[tuple[str, Edition]]:
+    """What was named, and what a preset lacks beyond that. Raises OptionError."""
+    if not words and preset is None:
+        raise OptionError(f"Say what to download: {', '.join(catalog)}, or --preset {'|'.join(PRESETS)}.")
+    chosen = [called(word) for word in words]
+    missing = files.missing(preset) if preset else []
+    if preset and not missing:
+        tell(f"Preset {preset}: complete")
+    for need in missing:
+        if not any(key in need for key, _ in chosen):
+            chosen.append(called(need[0]))
+    return list(dict.fromkeys(chosen))
+
+
+def _checker(key: str) -> Callable[[Path], None]:
+    """Loads a file as the network it should be: strictly, so that nothing unusable gets its name."""
+
+    def check(path: Path) -> None:
+        if catalog[key].networks:
+            catalog[key].load(path)
+        else:
+            check_templates(path)
+
+    return check
+
+
+# Verify
+
+
+def verify(files: ModelFiles, words: Sequence[str] = (), run: bool = False) -> Iterator[str]:
+    """Check every file that is there, line by line; at last raises CheckpointError if one is bad."""
+    bad: list[str] = []
+    looked_at = 0
+    if run:
+        yield from _machine()
+    for key in [called(word)[0] for word in words] or catalog:
+        fitting, refused = list(files.fitting(key)), files.refused(key)
+        bad += refused
+        looked_at += len(refused) + len(fitting)
+        yield from (f"{key}: {problem}" for problem in refused)
+        for path, found in fitting:
+            yield from _verify_one(key, path, found, run=run, bad=bad)
+    if not looked_at:
+        yield f"Nothing was found in {', '.join(map(str, files.folders))}."
+    if bad:
+        raise CheckpointError(f"{len(bad)} of {looked_at} files can't be used as they are; see above.")
+
+
+def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -> Iterator[str]:
+    size = path.stat().st_size
+    sha256 = sha256_of(path)  # anew, whatever is on record
+    official = {edition.sha256 for edition in catalog[key].editions if edition.sha256}
+    known = (
+        "official" if sha256 in official else "not that of an official file" if official else "none published"
+    )
+    yield f"{key}: {path}, {size} bytes, sha256 {sha256} ({known})"
+    if found.warning:
+        yield f"{key}: WARNING: {found.warning}"
+    try:
+        if not catalog[key].networks:
+            check_templates(path)
+            return
+        network = catalog[key].load(path)
+    except CheckpointError as error:
+        bad.append(str(error))
+        yield f"{key}: {error}"
+        return
+    yield f"{key}: every tensor fits"
+    if run:
+        from .trial import try_out
+
+        trial = try_out(found.network, network)
+        yield from trial.lines()
+        if not trial.sound:
+            bad.append(f"{path} gives values that are no picture")
+
+
+def _machine() -> Iterator[str]:
+    """What a bug report should say about this machine's software."""
+    import torch
+
+    yield f"retalk {__version__}, Python {platform.python_version()}, torch {torch.__version__}, CPU, fp32"
+
+
+# Convert
+
+
+def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
+    """Write a network's own tensors as safetensors, with what is known of them.
+
+    half:    store numbers in 16 bits; they are loaded in 32
+    returns: the file, whose tensors were checked; raises CheckpointError or InputError
+    """
+    from safetensors.torch import save_file
+
+    from ...models.checkpoint import read_tensors, unpack
+    from ...models.telltales import recognise
+
+    output = output or path.with_suffix(".safetensors")
+    if output.exists():
+        raise InputError(f"{output} is there already. Choose another name with -o, or move it away.")
+    contents = read_tensors(path)
+    name = recognise(contents)
+    if name is None or name not in NETWORKS:
+        raise CheckpointError(f"{path} is none of the networks that are known here; it was not converted.")
+    entry = next(entry for entry in catalog.values() if name in entry.networks)
+    entry.load(path)
+    tensors = unpack(contents, path, NETWORKS[name].find_layout(), name)
+    stored = {
+        key: (tensor.half() if half and tensor.is_floating_point() else tensor).clone().contiguous()
+        for key, tensor in tensors.items()
+    }
+    about = {
+        "format": "pt",
+        "network": name,
+        "source": path.name,
+        "source_sha256": sha256_of(path),
+        "licence": entry.licence,
+        "converted_by": f"retalk {__version__}",
+    }
+    _write_whole(output, lambda place: save_file(stored, place, about))
+    return output
+
+
+def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Let something write a file under a temporary name beside it, then give it its own."""
+    unfinished = path.with_name(f".retalk-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        write(unfinished)
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be written ({reason}). Choose another place.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,299 @@
+"""Fetches official files of weights when it is told to, and keeps only what was checked."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
+
+from ...models.catalog import Edition
+from ...models.errors import CheckpointError
+from ..errors import InputError, OptionError
+from ..files import sha256_of
+from ..types import Progress, silent
+from ..version import __version__
+
+TIMEOUT = 30  # seconds without a byte
+ATTEMPTS = 4  # at one source, each going on where the last was cut off
+BLOCK = 1 << 18
+SPARE = 32 << 20  # bytes to leave free on the disk
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to reach the sources."""
+
+    mirrors: tuple[str, ...] = ()  # folders on the web that hold the same files, tried first
+    proxy: str = ""
+    hugging_face: str = ""  # stands in for https://huggingface.co
+
+    @classmethod
+    def of(
+        cls, mirrors: Sequence[str] = (), proxy: str | None = None, env: Mapping[str, str] = os.environ
+    ) -> Route:
+        """From options, and from the environment where they say nothing. Raises OptionError."""
+        given = tuple(mirrors) or tuple(env.get("RETALK_MIRROR", "").split())
+        for url in (*given, *filter(None, [proxy])):
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+                raise OptionError(f"{url} is no address. Give one that starts with http:// or https://.")
+        return cls(given, proxy or "", env.get("HF_ENDPOINT", "").rstrip("/"))
+
+    def sources(self, edition: Edition) -> list[str]:
+        """Every address of a file, in the order in which they are tried."""
+        mirrored = [f"{mirror.rstrip('/')}/{quote(edition.file)}" for mirror in self.mirrors]
+        official = list(edition.sources)
+        if self.hugging_face:
+            official = [url.replace("https://huggingface.co", self.hugging_face, 1) for url in official]
+        return mirrored + official
+
+    def opener(self) -> urllib.request.OpenerDirector:
+        """What opens addresses; without a proxy given, the environment's is used."""
+        if not self.proxy:
+            return urllib.request.build_opener()
+        proxy = urllib.request.ProxyHandler({"http": self.proxy, "https": self.proxy})
+        return urllib.request.build_opener(proxy)
+
+
+class _SourceError(Exception):
+    """Why one source gave nothing; the next one may."""
+
+
+def download(
+    edition: Edition,
+    folder: Path,
+    check: Callable[[Path], None],
+    route: Route | None = None,
+    progress: Progress = silent,
+) -> Path:
+    """Fetch one file; it gets its name only when its size, its hash and its content are right.
+
+    check:   raises CheckpointError where the content is wrong; asked where no hash is published
+    returns: the file; raises InputError, in words that say how to fetch it by hand
+    """
+    path = folder / edition.file
+    route = route or Route()
+    if path.exists():
+        return _keep(path, edition, check)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        failures = _try_sources(edition, path, check, route, progress)
+    except OSError as error:
+        raise InputError(_disk_words(path, error)) from error
+    if failures is None:
+        return path
+    raise InputError(by_hand(edition, folder, failures))
+
+
+def _try_sources(
+    edition: Edition, path: Path, check: Callable[[Path], None], route: Route, progress: Progress
+) -> list[str] | None:
+    """None as soon as one source gave the file, else what each said."""
+    part = path.with_name(f"{path.name}.part")
+    failures = []
+    for url in route.sources(edition):
+        try:
+            _Fetch(url, part, edition, route.opener(), progress).run()
+            _verify(part, edition, check)
+        except _SourceError as error:
+            failures.append(f"{urlsplit(url).hostname}: {error}")
+        else:
+            part.replace(path)
+            _note(part).unlink(missing_ok=True)
+            return None
+    return failures
+
+
+def by_hand(edition: Edition, folder: Path, failures: Sequence[str] = ()) -> str:
+    """What to fetch with a browser, and where to put it."""
+    tried = f" could not be downloaded ({'; '.join(failures)})." if failures else ""
+    facts = [
+        f"{edition.size} bytes" if edition.size else "",
+        f"sha256 {edition.sha256}" if edition.sha256 else "",
+    ]
+    fits = f" ({', '.join(filter(None, facts))})" if any(facts) else ""
+    if not edition.sources:
+        known = f": it is {edition.known}" if edition.known else ""
+        none = " can't be downloaded, no public source is known."
+        return f"{edition.file}{tried or none} Put it{fits} into {folder} by hand{known}."
+    addresses = " or ".join(edition.sources)
+    return f"{edition.file}{tried} Fetch it{fits} by hand from {addresses} and put it into {folder}."
+
+
+def _keep(path: Path, edition: Edition, check: Callable[[Path], None]) -> Path:
+    """Accept a file that is there already, or say what is wrong with it."""
+    try:
+        _verify(path, edition, check, remove=False)
+    except _SourceError as error:
+        raise InputError(
+            f"{path} is there already and is not the official file: {error}. Move it away and run this again."
+        ) from None
+    return path
+
+
+def _verify(path: Path, edition: Edition, check: Callable[[Path], None], remove: bool = True) -> None:
+    """Raise _SourceError unless size, hash or content are right; remove the file then, or don't."""
+    problem = _problem(path, edition, check)
+    if problem and remove:
+        path.unlink()
+        _note(path).unlink(missing_ok=True)
+    if problem:
+        raise _SourceError(problem)
+
+
+def _problem(path: Path, edition: Edition, check: Callable[[Path], None]) -> str:
+    """What is wrong with a file; "" if nothing is."""
+    size = path.stat().st_size
+    if edition.size and size != edition.size:
+        return f"it has {size} bytes instead of {edition.size}"
+    if edition.sha256:
+        found = sha256_of(path)
+        return "" if found == edition.sha256 else f"its sha256 is {found} instead of {edition.sha256}"
+    try:
+        check(path)
+    except CheckpointError as error:
+        return str(error).replace(str(path), "it").rstrip(".")
+    return ""
+
+
+def _disk_words(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is too full for {path}. Make room and run this again: it goes on where it stopped."
+    return f"{path} can't be written ({error.strerror or error}). Choose another folder with --folder."
+
+
+def _note(part: Path) -> Path:
+    """Where it is noted which answer a part belongs to, for files whose hash nobody has published."""
+    return part.with_name(f"{part.name}.from")
+
+
+class _Fetch:
+    """One file from one source, in as many pieces as the connection needs."""
+
+    def __init__(
+        self,
+        url: str,
+        part: Path,
+        edition: Edition,
+        opener: urllib.request.OpenerDirector,
+        progress: Progress,
+    ) -> None:
+        self._url = url
+        self._part = part
+        self._edition = edition
+        self._opener = opener
+        self._progress = progress
+
+    def run(self) -> None:
+        """Bring the part to its full length. Raises _SourceError, or OSError for the disk's."""
+        failure, longest, idle = "", 0, 0
+        while idle < ATTEMPTS:
+            try:
+                if self._go_on():
+                    return
+                failure = "the connection was cut"
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code != 416:
+                    raise _SourceError(f"{error.code} {error.reason}") from None
+                if error.headers.get("Content-Range") == f"bytes */{self._have()}":
+                    return  # nothing was missing
+                self._part.unlink(missing_ok=True)
+                failure = "the file there is shorter than what was fetched before"
+            except urllib.error.URLError as error:  # not even a connection
+                raise _SourceError(_reason(error.reason)) from None
+            except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
+                failure = _reason(error)
+            idle = 0 if self._have() > longest else idle + 1
+            longest = max(longest, self._have())
+        raise _SourceError(failure)
+
+    def _have(self) -> int:
+        """Bytes fetched so far."""
+        return self._part.stat().st_size if self._part.exists() else 0
+
+    def _go_on(self) -> bool:
+        """Fetch what is missing; False if the connection ended early."""
+        have = self._have()
+        if self._edition.size and have == self._edition.size:
+            return True
+        note = self._read_note() if have and not self._edition.sha256 else ""
+        if have and not self._edition.sha256 and not note:
+            have = 0  # without a hash, pieces of two files could not be told from one
+        headers = {"User-Agent": f"retalk/{__version__}", "Accept-Encoding": "identity"}
+        if have:
+            headers["Range"] = f"bytes={have}-"
+            if note:
+                headers["If-Range"] = note
+        with self._opener.open(urllib.request.Request(self._url, headers=headers), timeout=TIMEOUT) as answer:
+            start, total = _extent(answer, have)
+            self._expect(total, start)
+            self._write_note(answer.headers.get("ETag") or "")
+            with self._part.open("r+b" if start else "wb") as file:
+                file.seek(start)
+                file.truncate()
+                return self._copy(answer, file, start, total)
+
+    def _copy(self, answer: IO[bytes], file: IO[bytes], done: int, total: int | None) -> bool:
+        self._progress(done, total)
+        while block := self._read(answer):
+            file.write(block)
+            done += len(block)
+            self._progress(done, total)
+        return total is None or done == total
+
+    @staticmethod
+    def _read(answer: IO[bytes]) -> bytes:
+        try:
+            return answer.read(BLOCK)
+        except http.client.IncompleteRead as error:
+            return error.partial
+        except OSError as error:  # the net's, not the disk's
+            raise ConnectionError(_reason(error)) from None
+
+    def _expect(self, total: int | None, start: int) -> None:
+        """Refuse what can't be right, or can't be stored, before fetching it."""
+        wanted = self._edition.size
+        if wanted and total is not None and total != wanted:
+            raise _SourceError(f"it has {total} bytes there instead of {wanted}")
+        free = shutil.disk_usage(self._part.parent).free
+        needed = (total or wanted) - start + SPARE
+        if (total or wanted) and free < needed:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def _read_note(self) -> str:
+        with suppress(OSError):
+            url, _, tag = _note(self._part).read_text(encoding="utf-8").partition("\n")
+            return tag if url == self._url else ""
+        return ""
+
+    def _write_note(self, tag: str) -> None:
+        strong = tag if tag.startswith('"') else ""
+        _note(self._part).write_text(f"{self._url}\n{strong}", encoding="utf-8")
+
+
+def _reason(error: object) -> str:
+    """Why a connection failed, in a few words."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {TIMEOUT} seconds"
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+
+
+def _extent(answer: Any, have: int) -> tuple[int, int | None]:  # noqa: ANN401
+    """Where an answer's bytes begin, and the whole file's length where it is stated."""
+    length = answer.headers.get("Content-Length")
+    if answer.status != 206:
+        return 0, int(length) if length else None
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+    if not found or int(found[1]) != have:
+        raise _SourceError("it answered with another piece of the file")
+    return have, None if found[2] == "*" else int(found[2])

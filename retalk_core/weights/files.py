@@ -1,0 +1,264 @@
+"""Finds files of weights: by their names first, accepted by their hash or their tensors."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...models.catalog import PRESETS, Edition, Need, catalog
+from ...models.errors import CheckpointError
+from ..errors import InputError, OptionError
+from ..files import sha256_of, write_file
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+PACK = Path(__file__).absolute().parents[2]  # not resolved: ComfyUI may hold a link to it
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
+RECORD = "retalk_files.json"  # what was found in the files beside it
+
+
+def model_folders(
+    pack: Path = PACK, environment: Mapping[str, str] = os.environ, platform: str = sys.platform
+) -> tuple[Path, ...]:
+    """Where files of weights are looked for, in this order; downloads go to the first."""
+    named = tuple(Path(part) for part in environment.get("RETALK_MODELS", "").split(os.pathsep) if part)
+    if pack.parent.name == "custom_nodes":
+        models = pack.parent.parent / "models"
+        return (*named, *(models / name for name in ("retalk", *SHARED)))
+    return named or (_data_folder(environment, platform) / "retalk" / "models",)
+
+
+def _data_folder(environment: Mapping[str, str], platform: str) -> Path:
+    """Where this platform's programs keep their data."""
+    home = Path.home()
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    if platform == "darwin":
+        return home / "Library" / "Application Support"
+    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that fits a place in the catalogue, or why it fits none."""
+
+    sha256: str = ""  # of the whole file; "" where nothing is known that it could be
+    key: str = ""  # in the catalogue
+    network: str = ""
+    published: bool = False  # its hash is that of an official file
+    problem: str = ""  # why it can't be used
+    warning: str = ""  # what to look into although it can
+
+
+class ModelFiles:
+    """The files of weights on this machine. What was found is recorded: hashing takes seconds."""
+
+    def __init__(self, folders: Sequence[Path] | None = None) -> None:
+        self.folders = tuple(folder.absolute() for folder in folders or model_folders())
+        self._record = _Record(self.folders[0] / RECORD)
+
+    def find(self, key: str) -> tuple[Path, Found] | None:
+        """The best file for a place in the catalogue, or None."""
+        return next(self.fitting(key), None)
+
+    def fitting(self, key: str) -> Iterator[tuple[Path, Found]]:
+        """Every file for a place in the catalogue, the best first."""
+        for path in self._candidates(key):
+            found = self.look_at(path)
+            if found.key == key:
+                yield path, found
+
+    def refused(self, key: str) -> list[str]:
+        """Why files that are called like this one can't be used."""
+        names = {name for edition in catalog[key].editions for name in edition.names}
+        looked = [self.look_at(path) for path in self._candidates(key) if path.name in names]
+        return [found.problem for found in looked if found.problem]
+
+    def require(self, key: str) -> tuple[Path, Found]:
+        """The best file for a place in the catalogue. Raises CheckpointError, which says how to get one."""
+        found = self.find(key)
+        if found is None:
+            raise CheckpointError(" ".join([*self.refused(key), missing_words(key, self.folders)]))
+        return found
+
+    def load(self, key: str) -> nn.Module:
+        """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
+        path, _ = self.require(key)
+        return catalog[key].load(path)
+
+    def missing(self, preset: str) -> list[Need]:
+        """What a preset still needs; of several in one place any will do."""
+        return [need for need in PRESETS[preset] if not any(self.find(key) for key in need)]
+
+    def look_at(self, path: Path) -> Found:
+        """Say what a file is. Problems and warnings are in the answer, nothing is raised."""
+        try:
+            state = path.stat()
+        except OSError as error:
+            return Found(problem=f"{path} can't be read ({error.strerror}).")
+        stamp = (state.st_size, state.st_mtime_ns)
+        known = self._record.get(path, stamp)
+        if known is None:
+            try:
+                known = _examine(path, state.st_size)
+            except CheckpointError as error:
+                known = Found(problem=f"{error}{_official_facts(path, state.st_size)}")
+            except OSError as error:
+                return Found(problem=f"{path} can't be read ({error.strerror}).")
+            self._record.put(path, stamp, known)
+        return replace(known, warning=self._record.change(path, known))
+
+    def _candidates(self, key: str) -> list[Path]:
+        """Files that may be it: those with a right name first, then all the others in our folders."""
+        names = [name for edition in catalog[key].editions for name in edition.names]
+        named = [folder / name for name in names for folder in self.folders if (folder / name).is_file()]
+        others = [path for folder in self.folders for path in _weights_in(folder) if path not in named]
+        return named + (others if catalog[key].networks else [])
+
+
+def _weights_in(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+
+
+def missing_words(key: str, folders: Sequence[Path]) -> str:
+    """How to get a file that isn't there."""
+    entry = catalog[key]
+    files = " or ".join(edition.file for edition in entry.editions)
+    hand = f"put {files} into {folders[0]}"
+    if not any(edition.sources for edition in entry.editions):
+        return f"{entry.title} was not found; {hand}."
+    return f"{entry.title} was not found; run `{command('models', 'download', key)}`, or {hand}."
+
+
+def command(*words: str) -> str:
+    """This command as it must be typed here: `retalk` where pip installed it, else Python and this folder."""
+    if Path(sys.argv[0]).stem == "retalk":
+        return " ".join(("retalk", *words))
+    return " ".join((f'"{sys.executable}"', f'"{PACK}"', *words))
+
+
+def edition_with(sha256: str) -> tuple[str, Edition] | None:
+    """The catalogue's key and edition that have this hash."""
+    for key, entry in catalog.items():
+        for edition in entry.editions:
+            if sha256 and edition.sha256 == sha256:
+                return key, edition
+    return None
+
+
+def _examine(path: Path, size: int) -> Found:
+    """Identify a file by its hash where one is published, else by its tensors. Raises CheckpointError."""
+    editions = [edition for entry in catalog.values() for edition in entry.editions]
+    sha256 = ""
+    if any(path.name in edition.names or edition.size == size for edition in editions):
+        sha256 = sha256_of(path)
+        if official := edition_with(sha256):
+            return Found(sha256, official[0], official[1].network, published=True)
+    if path.suffix == ".mat":
+        check_templates(path)
+        return Found(sha256, "expression")
+    network = _network_of(path)
+    sha256 = sha256 or sha256_of(path)
+    if official := edition_with(sha256):  # under another name, and its size was never published
+        return Found(sha256, official[0], network, published=True)
+    key = next(key for key, entry in catalog.items() if network in entry.networks)
+    return Found(sha256, key, network)
+
+
+def _official_facts(path: Path, size: int) -> str:
+    """How the official file of this name differs, for one that can't be used."""
+    for entry in catalog.values():
+        for edition in entry.editions:
+            if path.name in (edition.file, *edition.also) and edition.sha256:
+                length = f"{edition.size} bytes and " if edition.size else ""
+                return f" The official file has {length}sha256 {edition.sha256}; this one has {size} bytes."
+    return ""
+
+
+def _network_of(path: Path) -> str:
+    from ...models.catalog import NETWORKS
+    from ...models.checkpoint import read_tensors
+    from ...models.telltales import recognise, title
+
+    network = recognise(read_tensors(path, names_only=True))
+    if network not in NETWORKS:
+        seems = f"seems to be {title(network)}" if network else "is none of the networks known here"
+        raise CheckpointError(f"{path} {seems}, which is not needed. Choose another file.")
+    return network
+
+
+def check_templates(path: Path) -> None:
+    """Make sure that a .mat file holds expression templates. Raises CheckpointError."""
+    from scipy.io import loadmat
+
+    try:
+        shapes = {name: value.shape for name, value in loadmat(path).items() if hasattr(value, "shape")}
+    except Exception as error:  # damaged files make the reader stumble in any way
+        raise CheckpointError(f"{path} can't be read ({type(error).__name__}). Download it again.") from None
+    for name in ("expression_center", "expression_mouth"):
+        if len(shapes.get(name, ())) != 2 or shapes[name][1] < 64:
+            raise CheckpointError(f"{path} has no {name} of 64 numbers. Choose PIRenderer's expression.mat.")
+
+
+def called(word: str) -> tuple[str, Edition]:
+    """The catalogue's key and edition for a key or an official file's name. Raises OptionError."""
+    if word in catalog:
+        return word, catalog[word].editions[0]
+    for key, entry in catalog.items():
+        for edition in entry.editions:
+            if word in (edition.file, *edition.also):
+                return key, edition
+    files = [edition.file for entry in catalog.values() for edition in entry.editions]
+    raise OptionError(
+        f"{word} is not known. Choose from {', '.join(catalog)}, or a file: {', '.join(files)}."
+    )
+
+
+# What is remembered
+
+
+class _Record:
+    """What was found in files, by path, size and time; without a place to write it is forgotten."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._files: dict[str, dict[str, object]] = {}
+        with suppress(OSError, ValueError):
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(stored, dict):
+                self._files = {name: dict(known) for name, known in stored.items() if isinstance(known, dict)}
+
+    def get(self, path: Path, stamp: tuple[int, int]) -> Found | None:
+        known = self._files.get(str(path), {})
+        if known.get("stamp") != list(stamp):
+            return None
+        with suppress(TypeError, KeyError):
+            return Found(**known["found"])  # type: ignore[arg-type]
+        return None
+
+    def put(self, path: Path, stamp: tuple[int, int], found: Found) -> None:
+        first = self._files.get(str(path), {}).get("first") or found.sha256
+        self._files[str(path)] = {"stamp": list(stamp), "first": first, "found": asdict(found)}
+        if self._path.parent.is_dir():
+            with suppress(InputError):
+                write_file(self._path, json.dumps(self._files, indent=1).encode())
+
+    def change(self, path: Path, found: Found) -> str:
+        """A warning where a file without a published hash is not what it was when first used."""
+        first = self._files.get(str(path), {}).get("first")
+        if found.published or found.problem or not first or first == found.sha256:
+            return ""
+        return (
+            f"{path} has changed since it was first used: its sha256 was {first} and is {found.sha256}. "
+            f"Download it again, or delete {self._path} if you changed it yourself."
+        )

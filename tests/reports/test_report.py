@@ -1,0 +1,207 @@
+"""What a dub says about itself, in words, as JSON, as a chart and as a sheet."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from retalk_nodes.retalk_core.reports.charts import COLUMNS, SIZE, Mouth, Scene, draw_chart, draw_sheet
+from retalk_nodes.retalk_core.reports.report import Measured, Report, Stretch, stretches
+
+
+def times(count: int) -> list[Fraction]:
+    return [Fraction(i, 25) for i in range(count)]
+
+
+def grouped(reasons: str, shots: str | None = None) -> list[tuple[int, int, str]]:
+    """Stretches as (first frame, frames, reason), for a reason of one letter a frame; a dot is an edit."""
+    given = ["" if letter == "." else letter for letter in reasons]
+    shot = np.array([int(letter) for letter in shots or "0" * len(reasons)])
+    found = stretches(times(len(given)), Fraction(len(given), 25), given, shot)
+    assert all(stretch.end == pytest.approx(stretch.start + stretch.frames / 25) for stretch in found)
+    return [(round(stretch.start * 25), stretch.frames, stretch.reason) for stretch in found]
+
+
+def report(**changes: object) -> Report:
+    given: dict[str, object] = {
+        "output": "folder/out.mp4",
+        "engine": "embedded",
+        "engine_note": "a preview",
+        "frame_size": (160, 90),
+        "frames_in": 10,
+        "frames_out": 25,
+        "frames_edited": 20,
+        "seconds_out": 1.0,
+        "faces_seen": 2,
+        "untouched": [Stretch(0.8, 1.0, 5, "no face")],
+        "warnings": [],
+        "seconds": {"track": 1.25},
+        "mouth_source": "signal",
+    }
+    return Report(**{**given, **changes})  # type: ignore[arg-type]
+
+
+# Stretches
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        ("....", []),
+        ("aaaa", [(0, 4, "a")]),
+        ("aa..", [(0, 2, "a")]),
+        ("..aa", [(2, 2, "a")]),
+        (".aa.b.", [(1, 2, "a"), (4, 1, "b")]),
+        ("aabb", [(0, 2, "a"), (2, 2, "b")]),
+        ("a", [(0, 1, "a")]),
+        ("", []),
+    ],
+)
+def test_neighbours_with_one_reason_are_one_stretch(
+    reasons: str, expected: list[tuple[int, int, str]]
+) -> None:
+    assert grouped(reasons) == expected
+
+
+def test_a_cut_divides_a_stretch() -> None:
+    assert grouped("aaaaaa", "001122") == [(0, 2, "a"), (2, 2, "a"), (4, 2, "a")]
+
+
+def test_a_stretch_of_uneven_frames_ends_where_the_next_frame_begins() -> None:
+    uneven = [Fraction(0), Fraction(1, 10), Fraction(1, 2)]
+    (found,) = stretches(uneven, Fraction(2), ["a", "a", ""], np.zeros(3, int))
+    assert (found.start, found.end) == (0, 0.5)
+    (found,) = stretches(uneven, Fraction(2), ["", "", "a"], np.zeros(3, int))
+    assert (found.start, found.end) == (0.5, 2)
+
+
+def test_a_stretch_reads_as_a_time_and_a_reason() -> None:
+    assert str(Stretch(61.5, 62.0, 12, "no face")) == "0:01:01.500 to 0:01:02.000 (12 frames): no face"
+
+
+# Words and JSON
+
+
+def test_json_holds_every_field() -> None:
+    measured = Measured(25, -1, 0.7, 1.1, None, 41.5)
+    told = json.loads(report(measured=measured, warnings=["the mouth – odd"]).to_json())
+    assert set(told) == set(vars(report()))
+    assert told["untouched"] == [{"start": 0.8, "end": 1.0, "frames": 5, "reason": "no face"}]
+    assert told["measured"]["lag_frames"] == -1 and told["measured"]["lip_flicker"] is None
+    assert told["warnings"] == ["the mouth – odd"]
+
+
+def test_text_is_for_a_person() -> None:
+    measured = Measured(25, -1, 0.714, 1.1, 1.234, 41.52)
+    lines = report(measured=measured, warnings=["look here"]).to_text().splitlines()
+    assert lines[0] == "out.mp4: 25 frames, 0:00:01.000; 20 edited, 5 left as they were"
+    assert lines[1] == "engine: embedded (a preview); mouth from signal"
+    assert "faces seen: 2" in lines
+    assert "left as it was: 0:00:00.800 to 0:00:01.000 (5 frames): no face" in lines
+    (told,) = [line for line in lines if line.startswith("measured")]
+    for part in ("r = 0.71 at -1 frames", "1.10 of the source", "1.23 of the source", "41.5 dB"):
+        assert part in told
+    assert "note: look here" in lines
+    assert lines[-1] == "time: track 1.2 s"
+
+
+def test_text_says_exact_where_nothing_was_lost() -> None:
+    text = report(measured=Measured(25, None, None, None, None, None)).to_text()
+    assert "measured: outside the edit exact" in text and "None" not in text
+
+
+def test_text_stays_short_when_a_face_comes_and_goes() -> None:
+    many = [Stretch(i, i + 0.5, 12, "no face") for i in range(40)]
+    lines = report(untouched=many).to_text().splitlines()
+    assert sum(line.startswith("left as it was") for line in lines) == 13
+    assert "left as it was: 28 more stretches" in lines
+
+
+# Charts
+
+
+def scene(count: int = 100, **changes: object) -> Scene:
+    wave = 0.5 - 0.5 * np.cos(np.arange(count) / 4)
+    given: dict[str, object] = {
+        "times": np.arange(count) / 25,
+        "loudness": wave,
+        "wanted": wave**2,
+        "seen": None,
+        "cuts": np.array([], int),
+        "untouched": [],
+    }
+    return Scene(**{**given, **changes})  # type: ignore[arg-type]
+
+
+def differs(one: np.ndarray, other: np.ndarray) -> int:
+    return int((one != other).any(axis=2).sum())
+
+
+@pytest.mark.parametrize("count", [1, 2, 100, 30_000])
+def test_a_chart_has_one_size_whatever_the_length(count: int) -> None:
+    chart = draw_chart(scene(count))
+    assert chart.shape == (*SIZE, 3) and chart.dtype == np.uint8
+    assert (chart < 200).any()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"loudness": np.zeros(100)},
+        {"wanted": np.ones(100)},
+        {"seen": np.linspace(0, 0.15, 60)},
+        {"cuts": np.array([50])},
+        {"untouched": [Stretch(1, 2, 25, "no face")]},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_everything_that_happened_shows_on_the_chart(changes: dict[str, Any]) -> None:
+    assert differs(draw_chart(scene()), draw_chart(scene(**changes))) > 100
+
+
+def test_a_curve_with_gaps_or_without_any_value_can_be_drawn() -> None:
+    seen = np.linspace(0, 0.15, 100)
+    seen[20:50] = np.nan
+    draw_chart(scene(seen=seen))
+    nothing = draw_chart(scene(seen=np.full(100, np.nan)))
+    assert differs(nothing, draw_chart(scene())) == 0
+
+
+# Sheets
+
+
+def mouths(count: int, side: int = 144, start: int = 0) -> list[Mouth]:
+    values = [(10 + i, 200 - i, 90 + i) for i in range(start, start + count)]
+    return [
+        Mouth(i / 25, *(np.full((side, side, 3), value, np.uint8) for value in each))
+        for i, each in enumerate(values)
+    ]
+
+
+def shades(sheet: np.ndarray) -> set[int]:
+    """The greys that a sheet shows."""
+    return {colour[0] for colour in sheet[:, ::12].reshape(-1, 3).tolist() if len(set(colour)) == 1}
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 24])
+def test_a_sheet_shows_every_mouth_before_and_after_and_where(count: int) -> None:
+    sheet = draw_sheet(mouths(count))
+    assert sheet.dtype == np.uint8 and sheet.shape[2] == 3
+    for i in range(count):
+        assert {10 + i, 200 - i, 90 + i} <= shades(sheet)
+    assert sheet.shape[1] <= COLUMNS * 160
+
+
+@pytest.mark.parametrize(("count", "worst"), [(3, 8), (16, 8), (16, 2), (0, 3)])
+def test_the_worst_come_below_under_a_line_of_their_own(count: int, worst: int) -> None:
+    sheet = draw_sheet(mouths(count), mouths(worst, start=count))
+    assert {10 + i for i in range(count + worst)} <= shades(sheet)
+    assert sheet.shape[0] > draw_sheet(mouths(count)).shape[0] + 400 * (count > 0)
+
+
+def test_a_sheet_of_nothing_says_so() -> None:
+    sheet = draw_sheet([])
+    assert sheet.shape[2] == 3 and (sheet < 100).any()
