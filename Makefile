@@ -28,6 +28,7 @@ test: lint
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	@mkdir -p .venv/types && ln -sfn ../.. .venv/types/retalk_nodes
 	cd .venv/types && ../bin/mypy --config-file ../../pyproject.toml \
 		retalk_nodes/__init__.py retalk_nodes/models retalk_nodes/nodes retalk_nodes/retalk_core

@@ -241,9 +241,9 @@ def _told(report: Report, more: MoreOptions) -> str:
     report.output = "video"  # the temporary file's name says nothing
     text = report.to_text()
     if more.resume_bytes and report.engine != "embedded":
-        from ..retalk_core.resume.store import list_jobs
+        from ..retalk_core.resume.store import list_work
 
-        jobs = list_jobs(host.jobs_folder())
+        jobs = list_work(host.jobs_folder())
         kept = sum(job.size for job in jobs) / GIGABYTE
         text += f"\nkept for resuming: {kept:.2f} GB of {len(jobs)} dubs in {host.jobs_folder()}"
     return text

@@ -17,7 +17,7 @@ from .options import dub_options, face_choice
 if TYPE_CHECKING:
     from ..compute.provider import LocalNetworks
     from ..dub.pipeline import Dubbed
-    from ..resume.store import StoredJob
+    from ..resume.store import StoredWork
     from ..weights.files import ModelFiles
 
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -119,9 +119,9 @@ def run_demo(args: argparse.Namespace) -> None:
 
 
 def run_jobs_list(args: argparse.Namespace) -> None:
-    from ..resume.store import list_jobs
+    from ..resume.store import list_work
 
-    found = list_jobs(_existing(args.folder))
+    found = list_work(_existing(args.folder))
     for job in found:
         print(_job_line(job))
     if not found:
@@ -129,10 +129,10 @@ def run_jobs_list(args: argparse.Namespace) -> None:
 
 
 def run_jobs_clear(args: argparse.Namespace) -> None:
-    from ..resume.store import clear_jobs
+    from ..resume.store import clear_work
 
     days = None if args.older_than is None else timedelta(days=args.older_than)
-    for job in clear_jobs(_existing(args.folder), older_than=days):
+    for job in clear_work(_existing(args.folder), older_than=days):
         print(f"removed: {_job_line(job)}")
 
 
@@ -142,7 +142,7 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _job_line(job: StoredJob) -> str:
+def _job_line(job: StoredWork) -> str:
     used = datetime.fromtimestamp(job.used).isoformat(" ", "minutes")
     return f"{job.key}  {job.chunks} chunks, {job.size / 1e6:.1f} MB, last used {used}"
 

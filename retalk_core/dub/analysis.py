@@ -27,7 +27,7 @@ from ..stages.speech import SAMPLE_RATE, log_mel
 from ..types import FaceTrack, Frame
 from .options import DubOptions
 from .remember import remembered_boxes, remembered_likeness, remembered_track
-from .session import Work
+from .session import Session
 from .strength import edit_strength
 from .timeline import Timeline, plan_timeline
 
@@ -58,28 +58,28 @@ class Analysis:
         return self.clip.frames([self.first + row for row in rows])
 
 
-def analyse(work: Work) -> Analysis:
+def analyse(session: Session) -> Analysis:
     """Make the first pass. Raises InputError, OptionError, NoFaceError, CheckpointError."""
-    with work.timed("listen"):
-        samples = read_mono(work.voice, SAMPLE_RATE)
-        timeline = _plan(work.clip, Fraction(len(samples), SAMPLE_RATE), work.options)
-        drive, mel = _listen(work, samples, timeline)
+    with session.timed("listen"):
+        samples = read_mono(session.voice, SAMPLE_RATE)
+        timeline = _plan(session.clip, Fraction(len(samples), SAMPLE_RATE), session.options)
+        drive, mel = _listen(session, samples, timeline)
     shown = range(min(timeline.source), max(timeline.source) + 1)
-    with work.timed("track"):
-        tracked = remembered_track(work.job, lambda: _follow(work, shown))
-    stages, boxes, likeness = work.choice.stages, None, None
+    with session.timed("track"):
+        tracked = remembered_track(session.store, lambda: _follow(session, shown))
+    stages, boxes, likeness = session.choice.stages, None, None
     if stages is not None and stages.face_boxes == "s3fd":
-        with work.timed("frame"):
-            boxes = remembered_boxes(work.job, lambda: _frame(work, shown, tracked.track))
+        with session.timed("frame"):
+            boxes = remembered_boxes(session.store, lambda: _frame(session, shown, tracked.track))
     if stages is not None and stages.neutralise:
-        with work.timed("fit"):
-            likeness = remembered_likeness(work.job, lambda: _learn(work, shown, tracked.track))
+        with session.timed("fit"):
+            likeness = remembered_likeness(session.store, lambda: _learn(session, shown, tracked.track))
     opening, width, loudness, speaking = sample_drive(drive, timeline.times)
     rows = np.array(timeline.source) - shown.start
-    show, reasons = edit_strength(tracked, rows, timeline, speaking, work.options)
+    show, reasons = edit_strength(tracked, rows, timeline, speaking, session.options)
     plan = MouthPlan(rows, opening, width, speaking, show)
     return Analysis(
-        *(work.clip, timeline, shown.start, tracked, drive, plan, loudness, reasons), mel, boxes, likeness
+        *(session.clip, timeline, shown.start, tracked, drive, plan, loudness, reasons), mel, boxes, likeness
     )
 
 
@@ -98,28 +98,28 @@ def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
     )
 
 
-def _listen(work: Work, samples: np.ndarray, timeline: Timeline) -> tuple[MouthDrive, Tensor | None]:
+def _listen(session: Session, samples: np.ndarray, timeline: Timeline) -> tuple[MouthDrive, Tensor | None]:
     """What the voice (samples,) does over the timeline, and its spectrogram for the engine that hears it."""
-    begin = round(work.options.start * SAMPLE_RATE)
+    begin = round(session.options.start * SAMPLE_RATE)
     spoken = samples[begin : begin + max(round(timeline.voice_end * SAMPLE_RATE), 1)]
-    embedded = work.choice.engine == "embedded"
-    phones = work.options.phones if embedded else False
-    drive = mouth_drive(spoken, phones=phones, progress=work.progress("listen"))
+    embedded = session.choice.engine == "embedded"
+    phones = session.options.phones if embedded else False
+    drive = mouth_drive(spoken, phones=phones, progress=session.progress("listen"))
     return drive, None if embedded else log_mel(torch.from_numpy(spoken))
 
 
-def _follow(work: Work, shown: range) -> TrackedFace:
+def _follow(session: Session, shown: range) -> TrackedFace:
     """The face in the clip's frames that are shown: as it was given, or found."""
-    options = work.options
+    options = session.options
     if options.track is not None:
-        return _given_track(options.track, work.clip, shown)
+        return _given_track(options.track, session.clip, shown)
     return track_faces(
-        _frames(work, shown),
-        work.faces,
+        _frames(session, shown),
+        session.faces,
         choice=options.face,
         smoothing=options.smoothing,
         frame_count=len(shown),
-        progress=work.progress("track"),
+        progress=session.progress("track"),
     )
 
 
@@ -140,27 +140,27 @@ def _given_track(track: FaceTrack, clip: Clip, shown: range) -> TrackedFace:
     return tracked_face(part)
 
 
-def _frame(work: Work, shown: range, track: FaceTrack) -> FaceBoxes:
+def _frame(session: Session, shown: range, track: FaceTrack) -> FaceBoxes:
     """The face's boxes, as S3FD draws them."""
-    with work.networks.borrow("s3fd") as detector:
-        return find_boxes(_frames(work, shown), track, detector, work.progress("frame"))
+    with session.networks.borrow("s3fd") as detector:
+        return find_boxes(_frames(session, shown), track, detector, session.progress("frame"))
 
 
-def _learn(work: Work, shown: range, track: FaceTrack) -> Likeness:
+def _learn(session: Session, shown: range, track: FaceTrack) -> Likeness:
     """What D-Net must be told of the clip."""
-    assert work.choice.stages is not None
-    templates = work.networks.file("expression")
-    with work.networks.borrow("face3d") as regressor:
+    assert session.choice.stages is not None
+    templates = session.networks.file("expression")
+    with session.networks.borrow("face3d") as regressor:
         device = device_of(regressor)
         return learn_likeness(
-            _frames(work, shown),
+            _frames(session, shown),
             track,
             regressor,
-            wanted_expression(work.choice.stages, templates, regressor, work.faces),
-            batch_size=work.options.batch or batch_size_for("face3d", free_memory(device), device),
-            progress=work.progress("fit"),
+            wanted_expression(session.choice.stages, templates, regressor, session.faces),
+            batch_size=session.options.batch or batch_size_for("face3d", free_memory(device), device),
+            progress=session.progress("fit"),
         )
 
 
-def _frames(work: Work, shown: range) -> Iterator[Frame]:
-    return prefetch(work.clip.frames(shown))
+def _frames(session: Session, shown: range) -> Iterator[Frame]:
+    return prefetch(session.clip.frames(shown))

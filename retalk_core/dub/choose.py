@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ...models.catalog import Need, catalog
@@ -22,9 +23,13 @@ class EngineChoice:
     note: str  # a few words for a person
     preset: Preset | None = None
     stages: Stages | None = None
-    borrowed: tuple[str, ...] = ()  # keys in the catalogue
-    restorer: str = ""  # the key among them that restores the mouth
+    chosen: Mapping[str, str] = field(default_factory=dict)  # by place: the network's key in the catalogue
     lacking: tuple[str, ...] = ()  # files that would have made a better engine possible
+
+    @property
+    def borrowed(self) -> tuple[str, ...]:
+        """The keys of all networks that will be borrowed, each once."""
+        return tuple(dict.fromkeys(self.chosen.values()))
 
 
 def choose_engine(options: DubOptions, networks: NetworkProvider) -> EngineChoice:
@@ -35,14 +40,14 @@ def choose_engine(options: DubOptions, networks: NetworkProvider) -> EngineChoic
     if options.engine == "embedded":
         return EngineChoice("embedded", EmbeddedEngine.note)
     stages = options.chosen_stages
-    lacking = networks.lacking(stages.needs)
+    lacking = networks.lacking(stages.needs.values())
     if not lacking:
         return _retalk(options.preset, stages, networks)
     if options.engine == "retalk":
         raise CheckpointError(missing_files(options.preset, lacking))
     titles = tuple(_titles(need) for need in lacking)
     plain = Stages.of("fast")
-    if options.stages is None and not networks.lacking(plain.needs):
+    if options.stages is None and not networks.lacking(plain.needs.values()):
         return _retalk("fast", plain, networks, titles)
     return EngineChoice("embedded", EmbeddedEngine.note, lacking=titles)
 
@@ -50,21 +55,32 @@ def choose_engine(options: DubOptions, networks: NetworkProvider) -> EngineChoic
 def _retalk(
     preset: Preset, stages: Stages, networks: NetworkProvider, lacking: tuple[str, ...] = ()
 ) -> EngineChoice:
-    keys = tuple(next(key for key in need if not networks.lacking([(key,)])) for need in stages.needs)
-    networks.expect(*keys)
-    restorer = ""
-    if stages.restore != "off":
-        restorer = keys[-2]  # before the parser
-    words = ["frame by S3FD"] if stages.face_boxes == "s3fd" else []
-    words += [word for word, on in (("neutralise", stages.neutralise), ("sync", True)) if on]
-    words += ["restore reference"] if stages.restore_reference else []
-    words += ["enhance"] if stages.enhance else []
-    words += [f"upper face {stages.upper_face}"] if stages.upper_face != "off" else []
-    words += [f"restore mouth ({catalog[restorer].title})"] if restorer else []
-    smoothed = restorer and stages.mask_smoothing > 0
-    words += [f"smooth its mask over {stages.mask_smoothing:g} s"] if smoothed else []
-    note = f"VideoReTalking's networks, preset {preset}: {', '.join(words)}"
-    return EngineChoice("retalk", note, preset, stages, tuple(dict.fromkeys(keys)), restorer, lacking)
+    chosen = {
+        place: next(key for key in need if not networks.lacking([(key,)]))
+        for place, need in stages.needs.items()
+    }
+    networks.expect(*chosen.values())
+    note = f"VideoReTalking's networks, preset {preset}: {', '.join(_stage_words(stages, chosen))}"
+    return EngineChoice("retalk", note, preset, stages, chosen, lacking)
+
+
+def _stage_words(stages: Stages, chosen: Mapping[str, str]) -> Iterator[str]:
+    """What the stages do, in their order."""
+    if stages.face_boxes == "s3fd":
+        yield "frame by S3FD"
+    if stages.neutralise:
+        yield "neutralise"
+    yield "sync"
+    if stages.restore_reference:
+        yield "restore reference"
+    if stages.enhance:
+        yield "enhance"
+    if stages.upper_face != "off":
+        yield f"upper face {stages.upper_face}"
+    if "restorer" in chosen:
+        yield f"restore mouth ({catalog[chosen['restorer']].title})"
+        if stages.mask_smoothing > 0:
+            yield f"smooth its mask over {stages.mask_smoothing:g} s"
 
 
 def missing_files(preset: str, lacking: list[Need]) -> str:

@@ -19,7 +19,7 @@ from .analysis import analyse
 from .options import DubOptions
 from .pipeline import edited_frames, make_engine
 from .results import make_report
-from .session import StageProgress, begin_work, quiet
+from .session import StageProgress, begin_session, quiet
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,20 +58,20 @@ def dub_pictures(
     if look is not None:
         clip = watched(clip, look)
     edited = 0
-    with begin_work(clip, voice, options, networks, progress) as work:
-        analysis = analyse(work)
+    with begin_session(clip, voice, options, networks, progress) as session:
+        analysis = analyse(session)
         timeline, tell = analysis.timeline, progress("dub")
-        engine = make_engine(work, analysis, tell)
+        engine = make_engine(session, analysis, tell)
         images = torch.empty(len(timeline), *pictures.shape[1:])
         support = torch.zeros(len(timeline), *pictures.shape[1:3])
-        with work.timed("dub"):
-            for i, (frame, patch) in enumerate(edited_frames(work, analysis, engine)):
+        with session.timed("dub"):
+            for i, (frame, patch) in enumerate(edited_frames(session, analysis, engine)):
                 images[i] = pictures[frame.index]
                 if patch is not None:
                     _place(images[i], support[i], patch)
                     edited += 1
                 tell(i + 1, len(timeline))
-    report = make_report(work, analysis, "frames", edited, resumed=engine.resumed)
+    report = make_report(session, analysis, "frames", edited, resumed=engine.resumed)
     return DubbedPictures(images, support, timeline.end, report)
 
 

@@ -29,7 +29,7 @@ from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
 from .results import chart_of, make_report
-from .session import StageProgress, Work, begin_work, quiet
+from .session import Session, StageProgress, begin_session, quiet
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +80,14 @@ def dub(
     raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
     """
     _refuse_early(clip, output, options)
-    with begin_work(clip, voice, options, networks, progress) as work:
-        analysis = analyse(work)
-        made = synthesise(work, analysis, output, show)
-        checked = _check(work, analysis, made, output) if options.check else None
-    report = make_report(work, analysis, str(output), made.edited, resumed=made.resumed)
+    with begin_session(clip, voice, options, networks, progress) as session:
+        analysis = analyse(session)
+        made = synthesise(session, analysis, output, show)
+        checked = _check(session, analysis, made, output) if options.check else None
+    report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
     report.measured = checked.measured if checked else None
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
-    return Dubbed(report, chart_of(work, analysis, report, checked), sheet)
+    return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
@@ -98,15 +98,15 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
 
 
 def synthesise(
-    work: Work, analysis: Analysis, output: Path, show: Callable[[np.ndarray], None] | None = None
+    session: Session, analysis: Analysis, output: Path, show: Callable[[np.ndarray], None] | None = None
 ) -> Synthesis:
     """Second pass: edit and write frame by frame."""
-    timeline, progress = analysis.timeline, work.progress("dub")
+    timeline, progress = analysis.timeline, session.progress("dub")
     watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
-    engine = make_engine(work, analysis, progress)
+    engine = make_engine(session, analysis, progress)
     edited = 0
-    with work.timed("dub"), _writer(work, analysis, output) as writer:
-        for i, (frame, patch) in enumerate(edited_frames(work, analysis, engine)):
+    with session.timed("dub"), _writer(session, analysis, output) as writer:
+        for i, (frame, patch) in enumerate(edited_frames(session, analysis, engine)):
             pixels = frame.pixels
             if patch is not None:
                 pixels = pixels.copy()  # the clip may show this frame again
@@ -120,9 +120,9 @@ def synthesise(
     return Synthesis(watch, edited, engine.resumed)
 
 
-def make_engine(work: Work, analysis: Analysis, progress: Progress = silent) -> Engine:
+def make_engine(session: Session, analysis: Analysis, progress: Progress = silent) -> Engine:
     """The engine that was chosen, ready to edit the timeline's frames."""
-    track, plan, choice = analysis.tracked.track, analysis.plan, work.choice
+    track, plan, choice = analysis.tracked.track, analysis.plan, session.choice
     if choice.stages is None:
         return EmbeddedEngine(track, plan, analysis.frames_at, analysis.clip.bit_depth)
     assert analysis.mel is not None
@@ -131,33 +131,35 @@ def make_engine(work: Work, analysis: Analysis, progress: Progress = silent) -> 
         LipsPlan(plan.rows, plan.show, analysis.timeline.times, analysis.mel),
         analysis.likeness,
         analysis.frames_at,
-        work.networks,
+        session.networks,
         choice.stages,
-        restorer=choice.restorer,
-        batch=work.options.batch,
-        job=work.job,
+        restorer=choice.chosen.get("restorer", ""),
+        batch=session.options.batch,
+        store=session.store,
         face_boxes=analysis.boxes.boxes if analysis.boxes is not None else None,
-        smooth_boxes=work.options.smoothing != "none",
-        timed=work.timed,
+        smooth_boxes=session.options.smoothing != "none",
+        timed=session.timed,
         progress=progress,
     )
 
 
-def edited_frames(work: Work, analysis: Analysis, engine: Engine) -> Iterator[tuple[Frame, Patch | None]]:
+def edited_frames(
+    session: Session, analysis: Analysis, engine: Engine
+) -> Iterator[tuple[Frame, Patch | None]]:
     """Each output frame, in order, with what is put into it (None: nothing), protected pixels left out."""
-    protect = work.options.protect
+    protect = session.options.protect
     for frame, patch in engine.edits(prefetch(analysis.clip.frames(analysis.timeline.source))):
         if patch is not None and protect is not None:
             patch = spare(patch, frame.pixels, protect, frame.index)
         yield frame, patch
 
 
-def _writer(work: Work, analysis: Analysis, output: Path) -> VideoWriter:
-    clip, timeline, options = analysis.clip, analysis.timeline, work.options
+def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
+    clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
     edited = int((analysis.plan.show > 0).sum())
-    report = make_report(work, analysis, output.name, edited, finished=False)
-    heard = work.voice if options.soundtrack is None else options.soundtrack
+    report = make_report(session, analysis, output.name, edited, finished=False)
+    heard = session.voice if options.soundtrack is None else options.soundtrack
     return VideoWriter(
         output,
         clip.size,
@@ -177,12 +179,12 @@ def _writer(work: Work, analysis: Analysis, output: Path) -> VideoWriter:
     )
 
 
-def _check(work: Work, analysis: Analysis, made: Synthesis, output: Path) -> Checked:
+def _check(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Checked:
     """Look at the finished file again."""
     try:
-        with work.timed("check"):
-            progress = work.progress("check")
-            return check_result(output, made.watch, work.faces.mesh, analysis.loudness, progress)
+        with session.timed("check"):
+            progress = session.progress("check")
+            return check_result(output, made.watch, session.faces.mesh, analysis.loudness, progress)
     except BaseException:  # stopped: as at any other time, nothing is left
         output.unlink(missing_ok=True)
         raise

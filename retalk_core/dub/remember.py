@@ -17,7 +17,7 @@ from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..media.clip import Clip
 from ..media.sound import SoundArray, SoundSource
-from ..resume.store import Job, job_key
+from ..resume.store import Store, store_key
 from ..stages.coefficients import pack, unpack
 from ..types import FaceTrack
 from .choose import EngineChoice
@@ -28,9 +28,9 @@ LATER = ("work_dir", "work_limit", "codec", "quality", "check", "soundtrack", "p
 
 
 @contextmanager
-def open_job(
+def open_store(
     clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
-) -> Iterator[Job | None]:
+) -> Iterator[Store | None]:
     """The job folder of a dub, locked for this process; None where nothing is to be kept.
 
     The embedded engine takes less time than reading its work back would. Pictures in memory are not kept.
@@ -48,18 +48,18 @@ def open_job(
         "templates": networks.file("expression"),
         "computing": networks.computing,
     }
-    with Job(options.work_dir, job_key(parts), options.work_limit).open() as job:
-        yield job
+    with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
+        yield store
 
 
-def remembered_track(job: Job | None, track: Callable[[], TrackedFace]) -> TrackedFace:
+def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:
     """The face's track from an earlier run, or the one that is made now."""
-    stored = job.read_state("track") if job is not None else None
+    stored = store.read_state("track") if store is not None else None
     if stored is not None:
         return _restored_track(stored)
     made = track()
-    if job is not None:
-        job.write_state("track", _track_arrays(made))
+    if store is not None:
+        store.write_state("track", _track_arrays(made))
     return made
 
 
@@ -95,25 +95,25 @@ def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
     )
 
 
-def remembered_likeness(job: Job | None, learn: Callable[[], Likeness]) -> Likeness:
+def remembered_likeness(store: Store | None, learn: Callable[[], Likeness]) -> Likeness:
     """What an earlier run learnt of the face, or what is learnt now."""
-    stored = job.read_state("likeness") if job is not None else None
+    stored = store.read_state("likeness") if store is not None else None
     if stored is not None:
         coefficients = unpack(torch.from_numpy(stored["coefficients"]))
         return Likeness(coefficients, torch.from_numpy(stored["expression"]))
     made = learn()
-    if job is not None:
+    if store is not None:
         arrays = {"coefficients": pack(made.coefficients).numpy(), "expression": made.expression.numpy()}
-        job.write_state("likeness", arrays)
+        store.write_state("likeness", arrays)
     return made
 
 
-def remembered_boxes(job: Job | None, find: Callable[[], FaceBoxes]) -> FaceBoxes:
+def remembered_boxes(store: Store | None, find: Callable[[], FaceBoxes]) -> FaceBoxes:
     """The boxes that an earlier run found, or those that are found now."""
-    stored = job.read_state("face_boxes") if job is not None else None
+    stored = store.read_state("face_boxes") if store is not None else None
     if stored is not None:
         return FaceBoxes(stored["boxes"], stored["inferred"])
     made = find()
-    if job is not None:
-        job.write_state("face_boxes", {"boxes": made.boxes, "inferred": made.inferred})
+    if store is not None:
+        store.write_state("face_boxes", {"boxes": made.boxes, "inferred": made.inferred})
     return made

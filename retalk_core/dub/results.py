@@ -8,11 +8,11 @@ from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
 from .analysis import Analysis
-from .session import Work
+from .session import Session
 
 
 def make_report(
-    work: Work, analysis: Analysis, output: str, edited: int, *, resumed: int = 0, finished: bool = True
+    session: Session, analysis: Analysis, output: str, edited: int, *, resumed: int = 0, finished: bool = True
 ) -> Report:
     """What there is to say, but for what only the finished file can show.
 
@@ -21,8 +21,8 @@ def make_report(
     resumed:  how many were taken over from an earlier run
     finished: whether it is known by now what the work cost
     """
-    choice, timeline, tracked = work.choice, analysis.timeline, analysis.tracked
-    spent = work.spent if finished else {}
+    choice, timeline, tracked = session.choice, analysis.timeline, analysis.tracked
+    spent = session.spent if finished else {}
     return Report(
         output=output,
         engine=choice.engine,
@@ -34,17 +34,17 @@ def make_report(
         seconds_out=float(timeline.end),
         faces_seen=int(tracked.faces_seen.max()),
         untouched=stretches(timeline.times, timeline.end, analysis.reasons, analysis.shot),
-        warnings=_warnings(work, analysis),
+        warnings=_warnings(session, analysis),
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
         mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
         preset=choice.preset or "",
-        networks=work.networks.describe() if finished and choice.engine == "retalk" else {},
+        networks=session.networks.describe() if finished and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
         frames_resumed=resumed,
     )
 
 
-def _warnings(work: Work, analysis: Analysis) -> list[str]:
+def _warnings(session: Session, analysis: Analysis) -> list[str]:
     clip, tracked = analysis.clip, analysis.tracked
     found = []
     if clip.damaged:
@@ -59,21 +59,21 @@ def _warnings(work: Work, analysis: Analysis) -> list[str]:
     if analysis.boxes is not None and analysis.boxes.inferred.any():
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
-    if work.choice.engine == "embedded" and work.options.stages is not None:
+    if session.choice.engine == "embedded" and session.options.stages is not None:
         found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
-    if work.choice.engine == "embedded" and work.options.work_dir is not None:
+    if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
 
 
-def chart_of(work: Work, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:
+def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:
     """Loudness, mouth and untouched stretches over time, (h, w, 3) uint8 RGB."""
     scene = Scene(
         times=np.array([float(time) for time in analysis.timeline.times]),
         loudness=analysis.loudness,
-        wanted=analysis.plan.opening if work.choice.engine == "embedded" else None,
+        wanted=analysis.plan.opening if session.choice.engine == "embedded" else None,
         seen=checked.opening if checked else None,
         cuts=np.flatnonzero(np.diff(analysis.shot)) + 1,
         untouched=report.untouched,

@@ -12,11 +12,11 @@ from ..compute.provider import FACE_NETWORKS, NetworkProvider
 from ..faces.detect import FaceNetworks
 from ..media.clip import Clip
 from ..media.sound import SoundSource
-from ..resume.store import Job
+from ..resume.store import Store
 from ..types import Progress, silent
 from .choose import EngineChoice, choose_engine
 from .options import DubOptions
-from .remember import open_job
+from .remember import open_store
 
 StageProgress = Callable[[str], Progress]
 
@@ -27,7 +27,7 @@ def quiet(stage: str) -> Progress:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class Session:
     """What both passes of a dub work with."""
 
     clip: Clip
@@ -37,7 +37,7 @@ class Work:
     networks: NetworkProvider
     faces: FaceNetworks
     progress: StageProgress = quiet
-    job: Job | None = None  # remembers finished parts, and gives back those of an earlier run
+    store: Store | None = None  # remembers finished parts, and gives back those of an earlier run
     spent: dict[str, float] = field(default_factory=dict)  # seconds in each stage so far
 
     @contextmanager
@@ -51,20 +51,20 @@ class Work:
 
 
 @contextmanager
-def begin_work(
+def begin_session(
     clip: Clip,
     voice: SoundSource,
     options: DubOptions,
     networks: NetworkProvider,
     progress: StageProgress = quiet,
-) -> Iterator[Work]:
-    """Choose the engine, borrow what finds faces, and open the job folder, for as long as the block lasts.
+) -> Iterator[Session]:
+    """Choose the engine, borrow what finds faces, and open the store, for as long as the block lasts.
 
     raises: CheckpointError where the engine that was asked for lacks a file
     """
     choice = choose_engine(options, networks)
-    with _borrow_faces(networks) as faces, open_job(clip, voice, options, choice, networks) as job:
-        yield Work(clip, voice, options, choice, networks, faces, progress, job)
+    with _borrow_faces(networks) as faces, open_store(clip, voice, options, choice, networks) as store:
+        yield Session(clip, voice, options, choice, networks, faces, progress, store)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from ..crops.framing import SIDES, frame_faces
 from ..crops.masks import face_masks
 from ..crops.patch import Patch
 from ..crops.region import Region, close_region, open_region
-from ..resume.store import Job
+from ..resume.store import Store
 from ..stages.expression import EMOTIONS, action_units, edit_upper_face, neutralise_expression
 from ..stages.lips.enet import enhance_identity
 from ..stages.lips.lnet import sync_lips
@@ -86,7 +86,7 @@ class RetalkEngine:
         *,
         restorer: str = "",
         batch: int | None = None,
-        job: Job | None = None,
+        store: Store | None = None,
         face_boxes: np.ndarray | None = None,
         smooth_boxes: bool = True,
         timed: Timed = _untimed,
@@ -98,7 +98,7 @@ class RetalkEngine:
         frames_at:    decodes the frames of the given rows of the track, which are in rising order
         restorer:     key of the network that restores the mouth, where `stages.restore` isn't off
         batch:        pictures that a network sees at a time; None: as memory allows
-        job:          keeps finished chunks, and lends those of an earlier run
+        store:          keeps finished chunks, and lends those of an earlier run
         face_boxes:   (T, 4) a detector's boxes of the track's faces; None: those of their meshes
         smooth_boxes: over time
         timed:        makes a context that notes the seconds spent in a stage
@@ -106,7 +106,7 @@ class RetalkEngine:
         """
         self._track, self._plan, self._likeness = track, plan, likeness
         self._frames_at, self._networks, self._stages = frames_at, networks, stages
-        self._restorer, self._batch, self._job, self._timed = restorer, batch, job, timed
+        self._restorer, self._batch, self._kept, self._timed = restorer, batch, store, timed
         framings = ("portrait", "face", *RESTORER_FRAMING.values())
         self._crops = {
             framing: frame_faces(track, framing, boxes=face_boxes, smooth=smooth_boxes)
@@ -152,10 +152,10 @@ class RetalkEngine:
 
     def _stored(self, number: int) -> list[Patch | None] | None:
         """The edits of a chunk, where all is there that the next one goes on from."""
-        patches = self._job.read(number) if self._job is not None else None
-        if patches is None or self._job is None or self._steady is None:
+        patches = self._kept.read(number) if self._kept is not None else None
+        if patches is None or self._kept is None or self._steady is None:
             return patches
-        state = self._job.read_state(f"mask_{number:06}")
+        state = self._kept.read_state(f"mask_{number:06}")
         if state is None:
             return None
         self._steady.go_on_from(state)
@@ -163,11 +163,11 @@ class RetalkEngine:
 
     def _store(self, number: int, patches: Sequence[Patch | None]) -> None:
         """Keep what the next chunk goes on from, then the chunk itself."""
-        if self._job is None:
+        if self._kept is None:
             return
         if self._steady is not None:
-            self._job.write_state(f"mask_{number:06}", self._steady.state)
-        self._job.write(number, patches)
+            self._kept.write_state(f"mask_{number:06}", self._steady.state)
+        self._kept.write(number, patches)
 
     def _shows(self, output: int) -> bool:
         return bool(self._plan.show[output] > 0 and self._track.present[self._plan.rows[output]])

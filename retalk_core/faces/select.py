@@ -17,7 +17,7 @@ def refuse_choice(choice: FaceChoice, most: int) -> None:
     if most and choice.rule == "index":
         raise OptionError(
             f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
-            f"at the left, so choose_face 0{f' to {most - 1}' if most > 1 else ''}."
+            f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
         )
     if most and choice.rule == "mask":
         raise OptionError(

@@ -45,7 +45,7 @@ GB = 1e9
 # What a job is
 
 
-def job_key(parts: Mapping[str, object]) -> str:
+def store_key(parts: Mapping[str, object]) -> str:
     """A name for all that a result depends on: the same content gives the same key, on any machine.
 
     parts:   by name, in any order: plain values, fractions, arrays and tensors, devices and types; paths,
@@ -99,7 +99,7 @@ def _file_digest(path: Path) -> bytes:
 # Working on one
 
 
-class Job:
+class Store:
     """One job in a work folder: finished chunks of the result, and what the first pass found.
 
     Reading needs nothing. Writing needs the job to be open, in this process and in no other.
@@ -109,7 +109,7 @@ class Job:
         """Name a job; nothing is touched yet.
 
         folder: the work folder; made when the job is opened
-        key:    from `job_key`
+        key:    from `store_key`
         limit:  bytes that all jobs in the folder may take together
         """
         if not KEY.fullmatch(key):
@@ -122,7 +122,7 @@ class Job:
         self._discarded = False
 
     @contextmanager
-    def open(self) -> Iterator[Job]:
+    def open(self) -> Iterator[Store]:
         """Keep the job for this process while it works on it. Raises OptionError where another one does.
 
         A process that ended, however it did, keeps nothing.
@@ -221,7 +221,7 @@ class Job:
 
     def _make_room(self) -> None:
         """Remove what was not used for longest until all fits; what is being written is there already."""
-        stored = list_jobs(self.folder)
+        stored = list_work(self.folder)
         total = sum(job.size for job in stored)
         own = sum(job.size for job in stored if job.key == self.key)
         if own > self._limit:
@@ -243,7 +243,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class StoredJob:
+class StoredWork:
     """What a work folder keeps of one job."""
 
     key: str
@@ -253,7 +253,7 @@ class StoredJob:
     used: float  # seconds since 1970, when it was last written to or opened
 
 
-def list_jobs(folder: Path) -> list[StoredJob]:
+def list_work(folder: Path) -> list[StoredWork]:
     """Every job in a work folder, the one that was not used for longest first."""
     try:
         paths = [path for path in folder.iterdir() if _is_job(path)]
@@ -266,7 +266,7 @@ def list_jobs(folder: Path) -> list[StoredJob]:
     return sorted(found, key=lambda job: (job.used, job.key))
 
 
-def clear_jobs(folder: Path, older_than: timedelta | None = None) -> list[StoredJob]:
+def clear_work(folder: Path, older_than: timedelta | None = None) -> list[StoredWork]:
     """Remove the jobs in a work folder that no process is working on.
 
     older_than: only those that were not used for so long; None: all
@@ -274,15 +274,15 @@ def clear_jobs(folder: Path, older_than: timedelta | None = None) -> list[Stored
     """
     before = time.time() - (older_than.total_seconds() if older_than is not None else 0)
     return [
-        job for job in list_jobs(folder) if (older_than is None or job.used < before) and _remove(job.path)
+        job for job in list_work(folder) if (older_than is None or job.used < before) and _remove(job.path)
     ]
 
 
-def _stored(path: Path) -> StoredJob:
+def _stored(path: Path) -> StoredWork:
     with os.scandir(path) as entries:
         sizes = {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
     chunks = sum(name.startswith("chunk_") for name in sizes)
-    return StoredJob(path.name, path, sum(sizes.values()), chunks, (path / MARKER).stat().st_mtime)
+    return StoredWork(path.name, path, sum(sizes.values()), chunks, (path / MARKER).stat().st_mtime)
 
 
 def _is_job(path: Path) -> bool:

@@ -61,20 +61,20 @@ class Stages:
         return replace(plain, **changes)
 
     @property
-    def needs(self) -> tuple[Need, ...]:
-        """The networks that these stages borrow; of several in one place the first by preference."""
-        found: list[Need] = [("s3fd",)] if self.face_boxes == "s3fd" else []
-        found += [("face3d",), ("dnet",)] if self.neutralise else []
-        found.append(("lnet",))
-        if self.enhance:
-            found.append(("enet",))
-        if self.restore_reference:
-            found.append(("gpen",))
-        if self.upper_face != "off":
-            found.append(("ganimation",))
-        if self.restore != "off":
-            found += [RESTORERS[self.restore], ("parser",)]
-        return tuple(found)
+    def needs(self) -> Mapping[str, Need]:
+        """What these stages borrow, by place; of several networks for one place the first by preference."""
+        places: dict[str, tuple[bool, Need]] = {
+            "face boxes": (self.face_boxes == "s3fd", ("s3fd",)),
+            "coefficients": (self.neutralise, ("face3d",)),
+            "expression": (self.neutralise, ("dnet",)),
+            "lips": (True, ("lnet",)),
+            "enhance": (self.enhance, ("enet",)),
+            "reference": (self.restore_reference, ("gpen",)),
+            "upper face": (self.upper_face != "off", ("ganimation",)),
+            "restorer": (self.restore != "off", RESTORERS.get(self.restore, ())),
+            "parser": (self.restore != "off", ("parser",)),
+        }
+        return {place: need for place, (wanted, need) in places.items() if wanted}
 
 
 def check_choices(options: object, **choices: Any) -> None:  # noqa: ANN401, a Literal

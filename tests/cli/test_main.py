@@ -58,13 +58,13 @@ def test_wrong_words_give_the_commands_own_exit_code(foreign: Path, tmp_path: Pa
 
 
 def test_the_folder_is_loaded_and_not_an_installed_pack(foreign: Path, tmp_path: Path) -> None:
-    (foreign / "__init__.py").write_text('__version__ = "9.9.9"\n')
+    (foreign / "retalk_core" / "version.py").write_text('__version__ = "9.9.9"\n')
     assert _python(foreign, "--version", cwd=tmp_path).stdout.strip() == "retalk 9.9.9"
 
 
 def test_the_packs_nodes_and_models_hide_nobody_elses(foreign: Path, tmp_path: Path) -> None:
-    core = foreign / "retalk_core"
-    (core / "cli.py").write_text(
+    command = foreign / "retalk_core" / "cli" / "main.py"
+    command.write_text(
         "import importlib.util\n"
         "def main():\n"
         "    print([importlib.util.find_spec(name) for name in ('nodes', 'models', 'retalk_core')])\n"
@@ -110,7 +110,7 @@ def test_the_managers_list_names_only_what_the_project_needs_and_demands_no_vers
 
 def test_the_shipped_voice_can_be_read_and_is_small(root: Path) -> None:
     soundfile = pytest.importorskip("soundfile")
-    path = root / "retalk_core" / "demo_voice.flac"
+    path = root / "retalk_core" / "dub" / "demo_voice.flac"
     info = soundfile.info(str(path))
     assert (info.samplerate, info.channels) == (16_000, 1)
     assert 5 < info.duration < 8

@@ -19,7 +19,7 @@ from retalk_nodes.retalk_core.compute.provider import FACE_NETWORKS, LocalNetwor
 from retalk_nodes.retalk_core.dub.analysis import analyse
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
-from retalk_nodes.retalk_core.dub.session import StageProgress, begin_work
+from retalk_nodes.retalk_core.dub.session import StageProgress, begin_session
 from retalk_nodes.retalk_core.dub.session import quiet as untold
 from retalk_nodes.retalk_core.dub.timeline import LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.engines.embedded.engine import EmbeddedEngine
@@ -88,7 +88,7 @@ def test_outside_the_support_no_pixel_differs(
     voice = babble(0.24)
     make(clip, voice, tmp_path / "out.mkv")
 
-    with begin_work(open_clip(clip), SoundArray(voice[None], RATE), LOSSLESS, networks_on_disk) as work:
+    with begin_session(open_clip(clip), SoundArray(voice[None], RATE), LOSSLESS, networks_on_disk) as work:
         analysis = analyse(work)
     opened = analysis.clip
     engine = EmbeddedEngine(analysis.tracked.track, analysis.plan, lambda rows: opened.frames(rows))

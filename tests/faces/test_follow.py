@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from retalk_nodes.retalk_core.errors import InputError, NoFaceError, OptionError
 from retalk_nodes.retalk_core.faces import follow as faces
+from retalk_nodes.retalk_core.faces import track
 from retalk_nodes.retalk_core.faces.choice import FaceChoice
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
@@ -400,7 +401,7 @@ def test_edit_fades_towards_profile_without_a_jump() -> None:
     mesh = np.stack([turned_mesh(angle, 0, 0) for angle in yaw])
     present, shot = np.ones(50, bool), np.zeros(50, int)
 
-    weight = faces._weights(mesh, present, shot, np.arange(50) / FPS, [slice(0, 50)])
+    weight = track._weights(mesh, present, shot, np.arange(50) / FPS, [slice(0, 50)])
 
     assert (weight[yaw < 20] > 0.99).all()
     assert (weight[yaw > 60] == 0).all()

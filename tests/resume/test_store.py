@@ -20,7 +20,7 @@ import torch
 from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.resume import store as jobs
-from retalk_nodes.retalk_core.resume.store import MARKER, Job, clear_jobs, job_key, list_jobs
+from retalk_nodes.retalk_core.resume.store import MARKER, Store, clear_work, list_work, store_key
 
 KEY, OTHER, THIRD = "a" * 32, "b" * 32, "c" * 32
 
@@ -51,7 +51,7 @@ def names(folder: Path) -> list[str]:
 
 def store(folder: Path, key: str, days: float = 0, size: int = 0) -> Path:
     """A job with one chunk, and a state of so many bytes, used some days ago."""
-    with Job(folder, key).open() as job:
+    with Store(folder, key).open() as job:
         job.write(0, [patch()])
         if size:
             noise = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
@@ -79,7 +79,7 @@ VALUES = [
 
 
 def test_different_values_have_different_keys() -> None:
-    keys = [job_key({"part": value}) for value in VALUES]
+    keys = [store_key({"part": value}) for value in VALUES]
     assert len(set(keys)) == len(VALUES)
     assert all(jobs.KEY.fullmatch(key) for key in keys)
 
@@ -87,39 +87,39 @@ def test_different_values_have_different_keys() -> None:
 def test_the_same_content_has_the_same_key_in_any_order() -> None:
     one = {"a": [1, {"x": 2, "y": 3}], "b": {"p", "q"}, "c": np.arange(6).reshape(2, 3)}
     other = {"c": torch.arange(6).reshape(2, 3), "b": {"q", "p"}, "a": (1, {"y": 3, "x": 2})}
-    assert job_key(one) == job_key(other)
+    assert store_key(one) == store_key(other)
 
 
 def test_a_key_is_the_same_in_another_process() -> None:
     module = "retalk_nodes.retalk_core.resume.store"
-    code = f"from {module} import job_key; print(job_key({{'a': {{'x', 'y', 'z'}}, 'b': 0.1}}))"
-    assert run_elsewhere(code).strip() == job_key({"a": {"x", "y", "z"}, "b": 0.1})
+    code = f"from {module} import store_key; print(store_key({{'a': {{'x', 'y', 'z'}}, 'b': 0.1}}))"
+    assert run_elsewhere(code).strip() == store_key({"a": {"x", "y", "z"}, "b": 0.1})
 
 
 def test_files_count_by_their_content_wherever_they_are(tmp_path: Path) -> None:
     (tmp_path / "one").write_bytes(b"content")
     (tmp_path / "two").write_bytes(b"content")
-    same = [job_key({"clip": tmp_path / name}) for name in ("one", "two")]
+    same = [store_key({"clip": tmp_path / name}) for name in ("one", "two")]
     assert same[0] == same[1]
-    within = job_key({"options": Options(sound=tmp_path / "one")})
+    within = store_key({"options": Options(sound=tmp_path / "one")})
     (tmp_path / "one").write_bytes(b"contents")
-    assert job_key({"clip": tmp_path / "one"}) != same[0]
-    assert job_key({"options": Options(sound=tmp_path / "one")}) != within
+    assert store_key({"clip": tmp_path / "one"}) != same[0]
+    assert store_key({"options": Options(sound=tmp_path / "one")}) != within
 
 
 def test_another_version_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = job_key({"a": 1})
+    before = store_key({"a": 1})
     monkeypatch.setattr(jobs, "__version__", "99")
-    assert job_key({"a": 1}) != before
+    assert store_key({"a": 1}) != before
 
 
 def test_what_has_no_content_has_no_key(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a function has no content"):
-        job_key({"a": test_what_has_no_content_has_no_key})
+        store_key({"a": test_what_has_no_content_has_no_key})
     with pytest.raises(ValueError, match="Python objects"):
-        job_key({"a": np.array([object()])})
+        store_key({"a": np.array([object()])})
     with pytest.raises(InputError, match=r"missing can't be read \(No such file"):
-        job_key({"a": tmp_path / "missing"})
+        store_key({"a": tmp_path / "missing"})
 
 
 # Chunks and states
@@ -127,11 +127,11 @@ def test_what_has_no_content_has_no_key(tmp_path: Path) -> None:
 
 def test_chunks_come_back_as_they_were(tmp_path: Path) -> None:
     written = [patch(1), None, patch(2, 40, np.uint16), patch(3, 1), None]
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         assert not job.finished(7) and job.read(7) is None
         job.write(7, written)
         job.write(8, [])
-    again = Job(tmp_path, KEY)
+    again = Store(tmp_path, KEY)
     assert again.finished(7) and not again.finished(6)
     assert_same(again.read(7), written)
     assert_same(again.read(8), [])
@@ -140,7 +140,7 @@ def test_chunks_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_part_of_a_larger_picture_can_be_stored(tmp_path: Path) -> None:
     whole = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
     part = Patch(Box(0, 0, 20, 10), whole[5:15, 10:30], np.ones((20, 10), bool).T)
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         job.write(0, [part])
         assert_same(job.read(0), [part])
 
@@ -148,9 +148,9 @@ def test_a_part_of_a_larger_picture_can_be_stored(tmp_path: Path) -> None:
 def test_pictures_take_less_space_than_their_pixels(tmp_path: Path) -> None:
     y, x = np.mgrid[:200, :200]
     smooth = np.stack([x, y, (x + y) // 2], axis=-1).astype(np.uint8)
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         job.write(0, [Patch(Box(0, 0, 200, 200), smooth, x > y)])
-    assert list_jobs(tmp_path)[0].size < smooth.nbytes / 5
+    assert list_work(tmp_path)[0].size < smooth.nbytes / 5
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_pictures_take_less_space_than_their_pixels(tmp_path: Path) -> None:
     ],
 )
 def test_patches_that_would_not_come_back_are_refused(tmp_path: Path, wrong: Patch) -> None:
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         with pytest.raises(ValueError, match="support"):
             job.write(0, [patch(), wrong])
         assert not job.finished(0)
@@ -178,10 +178,10 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
         "file": np.zeros((0, 3)),
         "one": np.array(3),
     }
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         assert job.read_state("track") is None
         job.write_state("track", arrays)
-    read = Job(tmp_path, KEY).read_state("track")
+    read = Store(tmp_path, KEY).read_state("track")
     assert read is not None and list(read) == list(arrays)
     for name, array in arrays.items():
         assert read[name].dtype == array.dtype
@@ -191,7 +191,7 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_states_hold_no_pickles(tmp_path: Path) -> None:
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         job.write_state("track", {"a": np.arange(3)})
         with pytest.raises(ValueError, match=r"[Oo]bject"):
             job.write_state("track", {"a": np.array([object()])})
@@ -203,13 +203,13 @@ def test_states_hold_no_pickles(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "A b"])
 def test_a_states_name_does_not_lead_elsewhere(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="no name of a state"):
-        Job(tmp_path, KEY).read_state(name)
+        Store(tmp_path, KEY).read_state(name)
 
 
 @pytest.mark.parametrize("key", ["", "..", "../" + "a" * 29, "A" * 32, "a" * 31, "a" * 32 + "\n"])
 def test_a_key_does_not_lead_elsewhere(tmp_path: Path, key: str) -> None:
     with pytest.raises(ValueError, match="no key of a job"):
-        Job(tmp_path, key)
+        Store(tmp_path, key)
 
 
 # Damage
@@ -217,7 +217,7 @@ def test_a_key_does_not_lead_elsewhere(tmp_path: Path, key: str) -> None:
 
 def test_a_file_cut_anywhere_counts_as_not_finished(tmp_path: Path) -> None:
     path = store(tmp_path, KEY, size=100)
-    job = Job(tmp_path, KEY)
+    job = Store(tmp_path, KEY)
     for cut in cuts(path / "chunk_000000.zip"):
         assert not job.finished(0) and job.read(0) is None, cut
     for cut in cuts(path / "state_noise.npz"):
@@ -239,8 +239,8 @@ def test_a_changed_byte_counts_as_not_finished(tmp_path: Path) -> None:
     whole = file.read_bytes()
     middle = len(whole) // 3  # of the picture
     file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    assert not Job(tmp_path, KEY).finished(0)
-    assert Job(tmp_path, KEY).read(0) is None
+    assert not Store(tmp_path, KEY).finished(0)
+    assert Store(tmp_path, KEY).read(0) is None
 
 
 def test_a_file_of_another_job_or_place_counts_as_not_finished(tmp_path: Path) -> None:
@@ -250,15 +250,15 @@ def test_a_file_of_another_job_or_place_counts_as_not_finished(tmp_path: Path) -
     store(tmp_path, OTHER)
     (tmp_path / OTHER / "chunk_000000.zip").write_bytes(content)
     (tmp_path / OTHER / "state_noise.npz").write_bytes((tmp_path / KEY / "state_noise.npz").read_bytes())
-    assert not Job(tmp_path, KEY).finished(1) and Job(tmp_path, KEY).read(1) is None
-    assert not Job(tmp_path, OTHER).finished(0) and Job(tmp_path, OTHER).read(0) is None
-    assert Job(tmp_path, OTHER).read_state("noise") is None
+    assert not Store(tmp_path, KEY).finished(1) and Store(tmp_path, KEY).read(1) is None
+    assert not Store(tmp_path, OTHER).finished(0) and Store(tmp_path, OTHER).read(0) is None
+    assert Store(tmp_path, OTHER).read_state("noise") is None
 
 
 def test_an_older_format_counts_as_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store(tmp_path, KEY)
     monkeypatch.setattr("retalk_nodes.retalk_core.resume.files.FORMAT", 2)
-    assert not Job(tmp_path, KEY).finished(0)
+    assert not Store(tmp_path, KEY).finished(0)
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         job.write(0, [patch(1)])
         monkeypatch.setattr(jobs, "write_patches", full)
         with pytest.raises(InputError, match="No space left on device"):
@@ -278,7 +278,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 def test_what_was_left_half_written_is_swept_away(tmp_path: Path) -> None:
     path = store(tmp_path, KEY)
     (path / ".retalk-0123456789ab.zip").write_bytes(b"half")
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         assert names(path) == ["chunk_000000.zip", jobs.LOCK, MARKER]
         assert job.finished(0)
 
@@ -288,8 +288,8 @@ def test_what_was_left_half_written_is_swept_away(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from retalk_nodes.retalk_core.resume.store import Job
-with Job(Path(sys.argv[1]), sys.argv[2]).open():
+from retalk_nodes.retalk_core.resume.store import Store
+with Store(Path(sys.argv[1]), sys.argv[2]).open():
     print("open", flush=True)
     time.sleep(60)
 """
@@ -326,22 +326,22 @@ def test_two_processes_do_not_work_on_one_job_and_a_dead_one_on_none(tmp_path: P
     store(tmp_path, OTHER, days=9)
     with held_elsewhere(tmp_path, KEY):
         with pytest.raises(OptionError, match="Another process is working on the same dub"):
-            Job(tmp_path, KEY).open().__enter__()
-        assert [job.key for job in clear_jobs(tmp_path)] == [OTHER]
-        assert Job(tmp_path, KEY).finished(0)  # reading needs no lock
-    with Job(tmp_path, KEY).open() as job:
+            Store(tmp_path, KEY).open().__enter__()
+        assert [job.key for job in clear_work(tmp_path)] == [OTHER]
+        assert Store(tmp_path, KEY).finished(0)  # reading needs no lock
+    with Store(tmp_path, KEY).open() as job:
         assert job.finished(0)
 
 
 def test_a_job_is_open_once_in_one_process_too(tmp_path: Path) -> None:
-    with Job(tmp_path, KEY).open(), pytest.raises(OptionError, match="Another process"):
-        Job(tmp_path, KEY).open().__enter__()
-    with Job(tmp_path, KEY).open():
+    with Store(tmp_path, KEY).open(), pytest.raises(OptionError, match="Another process"):
+        Store(tmp_path, KEY).open().__enter__()
+    with Store(tmp_path, KEY).open():
         pass
 
 
 def test_writing_needs_an_open_job(tmp_path: Path) -> None:
-    job = Job(tmp_path, KEY)
+    job = Store(tmp_path, KEY)
     with pytest.raises(ValueError, match="must be open"):
         job.write(0, [])
     with job.open():
@@ -351,24 +351,24 @@ def test_writing_needs_an_open_job(tmp_path: Path) -> None:
 
 
 def test_a_failure_while_a_job_is_open_keeps_what_was_finished(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Job(tmp_path, KEY).open() as job:
+    with pytest.raises(KeyboardInterrupt), Store(tmp_path, KEY).open() as job:
         job.write(0, [patch()])
         raise KeyboardInterrupt
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         assert job.finished(0)
 
 
 def test_a_work_folder_that_cannot_be_used_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match=r"work folder .*file can't be used"):
-        Job(tmp_path / "file", KEY).open().__enter__()
+        Store(tmp_path / "file", KEY).open().__enter__()
 
 
 def test_a_folder_of_others_is_not_taken_over(tmp_path: Path) -> None:
     (tmp_path / KEY).mkdir()
     (tmp_path / KEY / "holiday.jpg").write_bytes(b"")
     with pytest.raises(InputError, match=r"holds holiday\.jpg, which is no work of ours"):
-        Job(tmp_path, KEY).open().__enter__()
+        Store(tmp_path, KEY).open().__enter__()
     assert names(tmp_path / KEY) == ["holiday.jpg"]
 
 
@@ -378,53 +378,53 @@ def test_a_folder_of_others_is_not_taken_over(tmp_path: Path) -> None:
 def test_the_longest_unused_jobs_make_room(tmp_path: Path) -> None:
     for key, days in ((OTHER, 3), (THIRD, 2)):
         store(tmp_path, key, days, size=10_000)
-    with Job(tmp_path, KEY, limit=25_000).open() as job:
+    with Store(tmp_path, KEY, limit=25_000).open() as job:
         job.write_state("small", {"a": np.zeros(10)})
-        assert {stored.key for stored in list_jobs(tmp_path)} == {KEY, OTHER, THIRD}
+        assert {stored.key for stored in list_work(tmp_path)} == {KEY, OTHER, THIRD}
         noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
         job.write_state("large", {"a": noise})
-        assert {stored.key for stored in list_jobs(tmp_path)} == {KEY, THIRD}
+        assert {stored.key for stored in list_work(tmp_path)} == {KEY, THIRD}
         assert job.read_state("small") is not None and job.read_state("large") is not None
 
 
 def test_working_on_a_job_makes_it_the_last_to_be_removed(tmp_path: Path) -> None:
     store(tmp_path, KEY, days=3)
     store(tmp_path, OTHER, days=2)
-    assert [job.key for job in list_jobs(tmp_path)] == [KEY, OTHER]
-    with Job(tmp_path, KEY).open():
-        assert [job.key for job in list_jobs(tmp_path)] == [OTHER, KEY]
+    assert [job.key for job in list_work(tmp_path)] == [KEY, OTHER]
+    with Store(tmp_path, KEY).open():
+        assert [job.key for job in list_work(tmp_path)] == [OTHER, KEY]
 
 
 def test_a_job_larger_than_the_limit_is_refused_in_words_and_keeps_what_it_has(tmp_path: Path) -> None:
     store(tmp_path, OTHER, days=3)
     noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
-    with Job(tmp_path, KEY, limit=10_000).open() as job:
+    with Store(tmp_path, KEY, limit=10_000).open() as job:
         job.write_state("first", {"a": noise})
         with pytest.raises(OptionError, match="This dub alone needs more than the 1e-05 GB"):
             job.write_state("second", {"a": noise})
         assert job.read_state("first") is not None and job.read_state("second") is None
-    assert {stored.key for stored in list_jobs(tmp_path)} == {KEY, OTHER}  # in vain it would be removed
+    assert {stored.key for stored in list_work(tmp_path)} == {KEY, OTHER}  # in vain it would be removed
 
 
 def test_jobs_at_work_are_not_removed_for_others(tmp_path: Path) -> None:
     store(tmp_path, OTHER, days=3, size=10_000)
     noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
     with (
-        Job(tmp_path, OTHER).open(),
-        Job(tmp_path, KEY, limit=15_000).open() as job,
+        Store(tmp_path, OTHER).open(),
+        Store(tmp_path, KEY, limit=15_000).open() as job,
         pytest.raises(OptionError, match="dubs that are running fill"),
     ):
         job.write_state("first", {"a": noise})
-    assert Job(tmp_path, OTHER).finished(0)
+    assert Store(tmp_path, OTHER).finished(0)
 
 
 # All of them
 
 
 def test_jobs_are_listed_with_what_they_hold(tmp_path: Path) -> None:
-    assert list_jobs(tmp_path / "missing") == [] == clear_jobs(tmp_path / "missing")
+    assert list_work(tmp_path / "missing") == [] == clear_work(tmp_path / "missing")
     path = store(tmp_path, KEY, days=1, size=5000)
-    (listed,) = list_jobs(tmp_path)
+    (listed,) = list_work(tmp_path)
     assert (listed.key, listed.path, listed.chunks) == (KEY, path, 1)
     assert listed.size == sum(file.stat().st_size for file in path.iterdir()) > 5000
     assert abs(time.time() - 86400 - listed.used) < 100
@@ -433,14 +433,14 @@ def test_jobs_are_listed_with_what_they_hold(tmp_path: Path) -> None:
 def test_old_jobs_are_removed_and_newer_ones_stay(tmp_path: Path) -> None:
     store(tmp_path, KEY, days=5)
     store(tmp_path, OTHER, days=1)
-    assert [job.key for job in clear_jobs(tmp_path, timedelta(days=2))] == [KEY]
+    assert [job.key for job in clear_work(tmp_path, timedelta(days=2))] == [KEY]
     assert names(tmp_path) == [OTHER]
-    assert [job.key for job in clear_jobs(tmp_path)] == [OTHER]
+    assert [job.key for job in clear_work(tmp_path)] == [OTHER]
     assert names(tmp_path) == []
 
 
 def test_a_discarded_job_is_gone_when_it_is_closed(tmp_path: Path) -> None:
-    with Job(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as job:
         job.write(0, [patch()])
         job.discard()
         assert job.finished(0)
@@ -459,9 +459,9 @@ def test_nothing_else_is_ever_removed(tmp_path: Path) -> None:
     (work / "notes.txt").write_bytes(b"")
     (work / KEY / "mine.txt").write_bytes(b"")
     (work / KEY / "chunk_000009.zip").symlink_to(work / "notes.txt")
-    assert [job.key for job in list_jobs(work)] == [KEY]
-    assert [job.key for job in clear_jobs(work)] == [KEY]
+    assert [job.key for job in list_work(work)] == [KEY]
+    assert [job.key for job in clear_work(work)] == [KEY]
     assert names(work) == sorted([KEY, OTHER, THIRD, "clips", "notes.txt"])
     assert names(work / KEY) == ["mine.txt"]
     assert names(work / THIRD) == ["chunk_000000.zip"]
-    assert Job(outside, OTHER).finished(0)
+    assert Store(outside, OTHER).finished(0)

@@ -41,7 +41,7 @@ def test_there_is_one_version(text: str, root: Path) -> None:
     """ComfyUI Manager takes a pack for its own only where the version is written out in pyproject.toml."""
     project = read(text)["project"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
-    code = (root / "__init__.py").read_text("utf-8")
+    code = (root / "retalk_core" / "version.py").read_text("utf-8")
     assert f'__version__ = "{project["version"]}"' in code
 
 

@@ -154,8 +154,8 @@ def test_matrices_transform_as_fft_does(size: tuple[int, int]) -> None:
 
 
 def test_a_device_without_complex_numbers_gets_matrices() -> None:
-    assert lnet.transforms(torch.device("mps")) is MATRICES
-    assert lnet.transforms(torch.device("cpu")) is FAST
+    assert fourier.transforms(torch.device("mps")) is MATRICES
+    assert fourier.transforms(torch.device("cpu")) is FAST
 
 
 @pytest.mark.parametrize("outputs", [4, 40], ids=["fewer filters than pixels", "more"])
