@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..compute.batches import device_of
-from ..compute.memory import batch_size_for, free_memory
 from ..engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
 from ..engines.embedded.engine import MouthPlan
+from ..engines.lender import Lender
 from ..engines.likeness import Likeness, learn_likeness, wanted_expression
 from ..errors import NoFaceError, OptionError
 from ..faces.edits import part_of_track, tracked_face
@@ -23,7 +22,8 @@ from ..faces.track import SMALLEST_FACE, TrackedFace
 from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..media.sound import read_mono
-from ..stages.speech import SAMPLE_RATE, log_mel
+from ..stages.lips.syncers import SYNCERS
+from ..stages.speech import SAMPLE_RATE
 from ..types import FaceTrack, Frame
 from .options import DubOptions
 from .remember import remembered_boxes, remembered_likeness, remembered_track
@@ -44,7 +44,8 @@ class Analysis:
     plan: MouthPlan
     loudness: np.ndarray  # (T,) 0..1 in each output frame
     reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
-    mel: Tensor | None  # (80, columns) log-mel spectrogram of what is said, where the engine listens to it
+    # (bands, columns) of what is said, as the network that draws the lips hears it, where there is one
+    spectrogram: Tensor | None
     boxes: FaceBoxes | None  # where the engine frames faces by a detector
     likeness: Likeness | None  # where the engine neutralises expressions
 
@@ -63,7 +64,7 @@ def analyse(session: Session) -> Analysis:
     with session.timed("listen"):
         samples = read_mono(session.voice, SAMPLE_RATE)
         timeline = _plan(session.clip, Fraction(len(samples), SAMPLE_RATE), session.options)
-        drive, mel = _listen(session, samples, timeline)
+        drive, spectrogram = _listen(session, samples, timeline)
     shown = range(min(timeline.source), max(timeline.source) + 1)
     with session.timed("track"):
         tracked = remembered_track(session.store, lambda: _follow(session, shown))
@@ -79,7 +80,17 @@ def analyse(session: Session) -> Analysis:
     show, reasons = edit_strength(tracked, rows, timeline, speaking, session.options)
     plan = MouthPlan(rows, opening, width, speaking, show)
     return Analysis(
-        *(session.clip, timeline, shown.start, tracked, drive, plan, loudness, reasons), mel, boxes, likeness
+        clip=session.clip,
+        timeline=timeline,
+        first=shown.start,
+        tracked=tracked,
+        drive=drive,
+        plan=plan,
+        loudness=loudness,
+        reasons=reasons,
+        spectrogram=spectrogram,
+        boxes=boxes,
+        likeness=likeness,
     )
 
 
@@ -102,10 +113,11 @@ def _listen(session: Session, samples: np.ndarray, timeline: Timeline) -> tuple[
     """What the voice (samples,) does over the timeline, and its spectrogram for the engine that hears it."""
     begin = round(session.options.start * SAMPLE_RATE)
     spoken = samples[begin : begin + max(round(timeline.voice_end * SAMPLE_RATE), 1)]
-    embedded = session.choice.engine == "embedded"
-    phones = session.options.phones if embedded else False
-    drive = mouth_drive(spoken, phones=phones, progress=session.progress("listen"))
-    return drive, None if embedded else log_mel(torch.from_numpy(spoken))
+    stages, tell = session.choice.stages, session.progress("listen")
+    if stages is None:
+        return mouth_drive(spoken, phones=session.options.phones, progress=tell), None
+    drive = mouth_drive(spoken, phones=False, progress=tell)
+    return drive, SYNCERS[stages.lips].spectrogram(torch.from_numpy(spoken))
 
 
 def _follow(session: Session, shown: range) -> TrackedFace:
@@ -150,14 +162,14 @@ def _learn(session: Session, shown: range, track: FaceTrack) -> Likeness:
     """What D-Net must be told of the clip."""
     assert session.choice.stages is not None
     templates = session.networks.file("expression")
-    with session.networks.borrow("face3d") as regressor:
-        device = device_of(regressor)
+    lender = Lender(session.networks, batch=session.options.batch)
+    with lender.using("face3d", "fit") as (regressor, batch):
         return learn_likeness(
             _frames(session, shown),
             track,
             regressor,
             wanted_expression(session.choice.stages, templates, regressor, session.faces),
-            batch_size=session.options.batch or batch_size_for("face3d", free_memory(device), device),
+            batch_size=batch,
             progress=session.progress("fit"),
         )
 

@@ -17,9 +17,9 @@ from ..media.sound import SoundSource
 from ..reports.report import Report
 from .analysis import analyse
 from .options import DubOptions
-from .pipeline import edited_frames, make_engine
 from .results import make_report
 from .session import StageProgress, begin_session, quiet
+from .stream import finished_frames, make_engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,8 @@ class DubbedPictures:
     """Finished pictures."""
 
     images: Tensor  # (T, H, W, 3) in [0, 1]
-    support: (
-        Tensor  # (T, H, W) 1 where pixels may have changed; 0 where they equal the given ones bit for bit
-    )
+    # (T, H, W) 1 where pixels may have changed; 0 where they equal the given ones bit for bit
+    support: Tensor
     seconds: Fraction  # that they are shown for
     report: Report
 
@@ -65,12 +64,11 @@ def dub_pictures(
         images = torch.empty(len(timeline), *pictures.shape[1:])
         support = torch.zeros(len(timeline), *pictures.shape[1:3])
         with session.timed("dub"):
-            for i, (frame, patch) in enumerate(edited_frames(session, analysis, engine)):
-                images[i] = pictures[frame.index]
-                if patch is not None:
-                    _place(images[i], support[i], patch)
+            for shown in finished_frames(session, analysis, engine, progress=tell):
+                images[shown.index] = pictures[shown.frame.index]
+                if shown.patch is not None:
+                    _place(images[shown.index], support[shown.index], shown.patch)
                     edited += 1
-                tell(i + 1, len(timeline))
     report = make_report(session, analysis, "frames", edited, resumed=engine.resumed)
     return DubbedPictures(images, support, timeline.end, report)
 

@@ -5,31 +5,26 @@ Both passes stream. What is kept is small: the face's track, what the engine mus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from ..compute.provider import NetworkProvider
-from ..crops.patch import Patch, paste_patch, spare
-from ..engines.embedded.engine import EmbeddedEngine
-from ..engines.retalk import LipsPlan, RetalkEngine
 from ..media.clip import Clip
-from ..media.reader import prefetch
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter
 from ..reports.charts import draw_sheet
 from ..reports.check import Checked, ResultWatch, check_result
 from ..reports.report import Report
 from ..times import exact_tick
-from ..types import Frame, Progress, silent
 from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
 from .results import chart_of, make_report
 from .session import Session, StageProgress, begin_session, quiet
+from .stream import finished_frames, make_engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +43,6 @@ class Synthesis:
     watch: ResultWatch  # what to check in the file
     edited: int  # frames
     resumed: int  # frames that were there from an earlier run
-
-
-class Engine(Protocol):
-    """Edits a stream of frames."""
-
-    resumed: int  # frames taken over from an earlier run
-
-    def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:
-        """Pair each output frame, in order, with the pixels to put into it (None: it stays as it is)."""
-        ...
 
 
 def dub(
@@ -106,52 +91,13 @@ def synthesise(
     engine = make_engine(session, analysis, progress)
     edited = 0
     with session.timed("dub"), _writer(session, analysis, output) as writer:
-        for i, (frame, patch) in enumerate(edited_frames(session, analysis, engine)):
-            pixels = frame.pixels
-            if patch is not None:
-                pixels = pixels.copy()  # the clip may show this frame again
-                paste_patch(pixels, patch)
-                edited += 1
-            watch.see(i, frame.pixels, pixels, patch)
-            writer.write(pixels, timeline.times[i], timeline.durations[i])
-            progress(i + 1, len(timeline))
+        for shown in finished_frames(session, analysis, engine, progress=progress):
+            watch.see(shown.index, shown.before, shown.after, shown.patch)
+            writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
+            edited += shown.patch is not None
             if show is not None:
-                show(pixels)
+                show(shown.after)
     return Synthesis(watch, edited, engine.resumed)
-
-
-def make_engine(session: Session, analysis: Analysis, progress: Progress = silent) -> Engine:
-    """The engine that was chosen, ready to edit the timeline's frames."""
-    track, plan, choice = analysis.tracked.track, analysis.plan, session.choice
-    if choice.stages is None:
-        return EmbeddedEngine(track, plan, analysis.frames_at, analysis.clip.bit_depth)
-    assert analysis.mel is not None
-    return RetalkEngine(
-        track,
-        LipsPlan(plan.rows, plan.show, analysis.timeline.times, analysis.mel),
-        analysis.likeness,
-        analysis.frames_at,
-        session.networks,
-        choice.stages,
-        restorer=choice.chosen.get("restorer", ""),
-        batch=session.options.batch,
-        store=session.store,
-        face_boxes=analysis.boxes.boxes if analysis.boxes is not None else None,
-        smooth_boxes=session.options.smoothing != "none",
-        timed=session.timed,
-        progress=progress,
-    )
-
-
-def edited_frames(
-    session: Session, analysis: Analysis, engine: Engine
-) -> Iterator[tuple[Frame, Patch | None]]:
-    """Each output frame, in order, with what is put into it (None: nothing), protected pixels left out."""
-    protect = session.options.protect
-    for frame, patch in engine.edits(prefetch(analysis.clip.frames(analysis.timeline.source))):
-        if patch is not None and protect is not None:
-            patch = spare(patch, frame.pixels, protect, frame.index)
-        yield frame, patch
 
 
 def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:

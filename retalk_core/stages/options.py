@@ -40,6 +40,7 @@ class Stages:
     restore_strength: float = 1.0  # 0..1
     mask_smoothing: float = 0.0  # seconds, 0..1, over which the restored mouth's mask is calmed, and lags
     colour_match: float = 1.0  # 0..1, how far the drawn face's colour follows the frame's
+    lips: str = "lnet"  # the network that draws the lips
 
     def __post_init__(self) -> None:
         check_choices(self, face_boxes=BoxSource, restore=Restorer, upper_face=UpperFace)
@@ -67,7 +68,7 @@ class Stages:
             "face boxes": (self.face_boxes == "s3fd", ("s3fd",)),
             "coefficients": (self.neutralise, ("face3d",)),
             "expression": (self.neutralise, ("dnet",)),
-            "lips": (True, ("lnet",)),
+            "lips": (True, (self.lips,)),
             "enhance": (self.enhance, ("enet",)),
             "reference": (self.restore_reference, ("gpen",)),
             "upper face": (self.upper_face != "off", ("ganimation",)),

@@ -17,11 +17,10 @@ from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.cut import cut_crop
 from retalk_nodes.retalk_core.crops.framing import frame_faces
-from retalk_nodes.retalk_core.dub import analysis
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
 from retalk_nodes.retalk_core.dub.session import StageProgress, quiet
-from retalk_nodes.retalk_core.engines import retalk as engine
+from retalk_nodes.retalk_core.engines import lender
 from retalk_nodes.retalk_core.errors import NoFaceError, OptionError
 from retalk_nodes.retalk_core.faces.detect import load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
@@ -159,8 +158,7 @@ def test_batches_are_chosen_for_the_device_that_computes(
         asked[key] = device
         return 4
 
-    monkeypatch.setattr(analysis, "batch_size_for", choose)
-    monkeypatch.setattr(engine, "batch_size_for", choose)
+    monkeypatch.setattr(lender, "batch_size_for", choose)
     made(talking_clip, tmp_path / "out.mkv")
     expected = ("face3d", "dnet", "lnet", "enet", "gfpgan", "parser")
     assert asked == dict.fromkeys(expected, torch.device("cpu"))

@@ -15,17 +15,21 @@ from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.cut import cut_crop, reframe
 from retalk_nodes.retalk_core.crops.framing import frame_faces
 from retalk_nodes.retalk_core.crops.patch import Patch, paste_patch
-from retalk_nodes.retalk_core.engines import retalk as engine_module
+from retalk_nodes.retalk_core.engines import chunks
+from retalk_nodes.retalk_core.engines.base import LipsPlan
+from retalk_nodes.retalk_core.engines.chunks import ChunkedEngine
+from retalk_nodes.retalk_core.engines.cutter import Cutter
+from retalk_nodes.retalk_core.engines.lender import Lender
 from retalk_nodes.retalk_core.engines.likeness import Likeness, fit_track
 from retalk_nodes.retalk_core.engines.references import ReferenceBank
-from retalk_nodes.retalk_core.engines.retalk import LipsPlan, RetalkEngine
+from retalk_nodes.retalk_core.engines.retalk import RetalkEngine
 from retalk_nodes.retalk_core.faces.detect import load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.faces.track import TrackedFace
 from retalk_nodes.retalk_core.stages.expression import resolve_expression
 from retalk_nodes.retalk_core.stages.options import Stages
 from retalk_nodes.retalk_core.stages.speech import log_mel
-from retalk_nodes.retalk_core.types import Expression, Frame
+from retalk_nodes.retalk_core.types import Expression, Frame, Progress, silent
 from scenes import FPS, babble, portrait, talking
 from standins import (
     DarkeningRestorer,
@@ -78,7 +82,8 @@ def edit(tracked: TrackedFace, likeness: Likeness, frames: list[Frame], mel: Ten
         shown: Sequence[Frame] = frames,
         rows: Sequence[int] | None = None,
         spoken: Tensor = mel,
-        **more: object,
+        batch: int = 2,
+        progress: Progress = silent,
     ) -> Edits:
         chosen = np.arange(len(shown)) if rows is None else np.array(rows)
         times = [Fraction(i, FPS) for i in range(len(chosen))]
@@ -89,8 +94,10 @@ def edit(tracked: TrackedFace, likeness: Likeness, frames: list[Frame], mel: Ten
 
         lent = LocalNetworks(device="cpu", precision="fp32", resident="together", lent=networks)
         plan = LipsPlan(chosen, show, times, spoken)
-        options = {"restorer": "gpen" if stages.restore == "gpen" else "gfpgan", "batch": 2, **more}
-        engine = RetalkEngine(tracked.track, plan, likeness, frames_at, lent, stages, **options)  # type: ignore[arg-type]
+        places = {place: need[0] for place, need in stages.needs.items()}
+        lender, cutter = Lender(lent, batch=batch), Cutter(tracked.track)
+        editor = RetalkEngine(tracked.track, plan, stages, places, lender, cutter, frames_at, likeness)
+        engine = ChunkedEngine(editor, tracked.track, plan, progress=progress)
         return list(engine.edits(shown[row] for row in chosen))
 
     return run
@@ -327,7 +334,7 @@ def test_masks_are_smoothed_the_same_wherever_batches_and_chunks_begin(
 
     plain, smooth = run(0.0), run(0.2)
     assert [np.array_equal(*pair) for pair in zip(plain, smooth, strict=True)] == [True, *[False] * 4]
-    monkeypatch.setattr(engine_module, "CHUNK", chunk)
+    monkeypatch.setattr(chunks, "CHUNK_FRAMES", chunk)
     for one, other in zip(run(0.2, batch=batch), smooth, strict=True):
         np.testing.assert_array_equal(one, other)
 

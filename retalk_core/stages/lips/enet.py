@@ -1,4 +1,4 @@
-"""Lips that fit the speech: L-Net draws a small face from its upper half, E-Net redraws it sharply."""
+"""E-Net redraws a synced face sharply, with the looks of a reference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ....models.lips.enet import MOUTH_SIDE, SIDE, draw_noise
 from ...compute.batches import device_of, in_batches
 from ...images import bgr, resize, to_network
 from ...types import Progress, silent
-from .lnet import drawn_pictures, one_each
+from .base import drawn_pictures, one_each
 
 
 def enhance_identity(
@@ -20,7 +20,7 @@ def enhance_identity(
     batch_size: int = 4,
     progress: Progress = silent,
 ) -> Tensor:
-    """Redraw L-Net's faces sharply, with the looks of the references.
+    """Redraw synced faces sharply, with the looks of the references.
 
     network:    E-Net
     synced:     (T, 96, 96, 3) RGB in [0, 1], from `sync_lips`; other sizes are resized

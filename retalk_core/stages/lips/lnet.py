@@ -1,15 +1,49 @@
-"""Lips that fit the speech: L-Net draws a small face from its upper half, E-Net redraws it sharply."""
+"""L-Net draws a small face from its upper half, with lips that fit the speech."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from torch import Tensor, nn
 
 from ....models.lips.enet import SIDE, shrink
+from ....models.lips.lnet import SIDE as DRAWN_SIDE
 from ...compute.batches import device_of, in_batches
-from ...errors import InputError
-from ...images import bgr, resize, to_images, to_network
+from ...images import bgr, resize, to_network
 from ...types import Progress, silent
+from ..speech import cut_windows, log_mel
+from .base import drawn_pictures, one_each
+
+
+class LNetSync:
+    """L-Net as a lip-sync network; see `base.LipSyncer`."""
+
+    network = "lnet"
+    framing = "face"
+    side = DRAWN_SIDE
+
+    def spectrogram(self, waveform: Tensor) -> Tensor:
+        """(80, columns) in [-4, 4], 80 columns a second."""
+        return log_mel(waveform)
+
+    def windows(self, spectrogram: Tensor, times: Sequence[Fraction]) -> Tensor:
+        """(T, 1, 80, 16): 0.2 s from each frame's time on."""
+        return cut_windows(spectrogram, times)
+
+    def sync(
+        self,
+        network: nn.Module,
+        faces: Tensor,
+        references: Tensor,
+        windows: Tensor,
+        *,
+        batch_size: int,
+        progress: Progress,
+    ) -> Tensor:
+        """As `sync_lips`."""
+        return sync_lips(network, faces, references, windows, batch_size=batch_size, progress=progress)
 
 
 def sync_lips(
@@ -52,19 +86,3 @@ def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
     pairs = torch.cat([upper, whole], dim=1)
     pairs[:, :3, SIDE // 2 :] = 0
     return pairs
-
-
-def one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:
-    """The pictures, one for each of `count`; a single one serves all."""
-    for name, given in pictures.items():
-        if len(given) not in (1, count):
-            raise InputError(
-                f"There are {len(given)} {name} for {count} {what}. "
-                "Give one for each of them, or a single one for all."
-            )
-    return [given.expand(count, -1, -1, -1) for given in pictures.values()]
-
-
-def drawn_pictures(x: Tensor) -> Tensor:
-    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU."""
-    return to_images(bgr(x.float().cpu()))

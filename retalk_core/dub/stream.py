@@ -1,0 +1,108 @@
+"""The second pass as one stream: every output frame comes out here, edited and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..crops.patch import Patch, paste_patch, spare
+from ..engines.base import Engine, LipsPlan
+from ..engines.chunks import ChunkedEngine
+from ..engines.cutter import Cutter
+from ..engines.embedded.engine import EmbeddedEngine
+from ..engines.lender import Lender
+from ..engines.retalk import RetalkEngine
+from ..media.reader import prefetch
+from ..types import Frame, Progress, silent
+from .analysis import Analysis
+from .session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """One output frame."""
+
+    index: int  # in the output
+    frame: Frame  # of the clip, as it was decoded
+    patch: Patch | None  # what is put into it; None: it stays as it is
+
+    @property
+    def before(self) -> np.ndarray:
+        """Its pixels (H, W, 3) in the clip."""
+        return self.frame.pixels
+
+    @cached_property
+    def after(self) -> np.ndarray:
+        """Its pixels (H, W, 3) in the result."""
+        if self.patch is None:
+            return self.before
+        pixels = self.before.copy()  # the clip may show this frame again
+        paste_patch(pixels, self.patch)
+        return pixels
+
+
+Step = Callable[[Finished], Finished]
+
+
+def finished_frames(
+    session: Session,
+    analysis: Analysis,
+    engine: Engine,
+    steps: Sequence[Step] = (),
+    progress: Progress = silent,
+) -> Iterator[Finished]:
+    """Each output frame, in order, with what was put into it.
+
+    steps:    what every frame goes through after the engine's edit, behind the step that keeps protected
+              pixels as they are
+    progress: told the frames that the consumer is done with; may raise to stop the work
+    """
+    total = len(analysis.timeline)
+    protect = session.options.protect
+    steps = [*([] if protect is None else [keep_protected(protect)]), *steps]
+    frames = prefetch(analysis.clip.frames(analysis.timeline.source))
+    for index, (frame, patch) in enumerate(engine.edits(frames)):
+        shown = Finished(index, frame, patch)
+        for step in steps:
+            shown = step(shown)
+        yield shown
+        progress(index + 1, total)
+
+
+def keep_protected(protect: np.ndarray) -> Step:
+    """A step that leaves pixels as they are where a mask, (H, W) or (T, H, W) in [0, 1], is 1."""
+
+    def step(shown: Finished) -> Finished:
+        if shown.patch is None:
+            return shown
+        return replace(shown, patch=spare(shown.patch, shown.before, protect, shown.frame.index))
+
+    return step
+
+
+def make_engine(session: Session, analysis: Analysis, progress: Progress = silent) -> Engine:
+    """The engine that was chosen, ready to edit the timeline's frames."""
+    track, mouth, choice = analysis.tracked.track, analysis.plan, session.choice
+    if choice.stages is None:
+        return EmbeddedEngine(track, mouth, analysis.frames_at, analysis.clip.bit_depth)
+    assert analysis.spectrogram is not None
+    plan = LipsPlan(mouth.rows, mouth.show, analysis.timeline.times, analysis.spectrogram)
+    editor = RetalkEngine(
+        track,
+        plan,
+        choice.stages,
+        choice.chosen,
+        Lender(session.networks, batch=session.options.batch, timed=session.timed),
+        Cutter(
+            track,
+            face_boxes=None if analysis.boxes is None else analysis.boxes.boxes,
+            smooth=session.options.smoothing != "none",
+            timed=session.timed,
+        ),
+        analysis.frames_at,
+        analysis.likeness,
+    )
+    return ChunkedEngine(editor, track, plan, store=session.store, progress=progress)

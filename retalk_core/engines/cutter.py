@@ -1,0 +1,106 @@
+"""Cuts the crops of a followed face out of frames, in any framing, and pastes edited ones back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..crops.affine import take_rows
+from ..crops.cut import cut_crop
+from ..crops.framing import SIDES, frame_faces
+from ..crops.patch import Patch
+from ..crops.region import Region, close_region, open_region
+from ..types import FaceCrops, FaceTrack, Frame
+from .base import Part
+from .lender import Timed, untimed
+
+
+class Cutter:
+    """Knows where in its frames a face is cut out for each of the networks."""
+
+    def __init__(
+        self,
+        track: FaceTrack,
+        *,
+        face_boxes: np.ndarray | None = None,
+        smooth: bool = True,
+        timed: Timed = untimed,
+    ) -> None:
+        """Get ready.
+
+        face_boxes: (T, 4) a detector's boxes of the track's faces; None: those of their meshes
+        smooth:     boxes over time
+        """
+        self._track, self._face_boxes, self._smooth, self._timed = track, face_boxes, smooth, timed
+        self._framed: dict[str, FaceCrops] = {}
+
+    def framed(self, framing: str) -> FaceCrops:
+        """The crops of all T rows in a framing."""
+        if framing not in self._framed:
+            self._framed[framing] = frame_faces(
+                self._track, framing, boxes=self._face_boxes, smooth=self._smooth
+            )
+        return self._framed[framing]
+
+    def crops(self, framing: str, part: Part) -> FaceCrops:
+        """The crops of the n rows that a part shows."""
+        return take_rows(self.framed(framing), part.rows)
+
+    def cut(self, framing: str, part: Part, side: int | None = None) -> Tensor:
+        """The pictures in those crops, (n, side, side, 3)."""
+        with self._timed("crop and paste"):
+            return torch.stack([self._cut(framing, frame, row, side) for frame, row in _shown(part)])
+
+    def cut_one(self, framing: str, frame: Frame, row: int) -> Tensor:
+        """The picture (side, side, 3) in one frame's crop."""
+        return self._cut(framing, frame, row, None)
+
+    def _cut(self, framing: str, frame: Frame, row: int, side: int | None) -> Tensor:
+        affine = self.framed(framing).frame_to_crop[row].numpy()
+        return torch.from_numpy(cut_crop(frame.pixels, affine, side or SIDES[framing]))
+
+    # What is edited, in place
+
+    def open(self, part: Part, framings: Sequence[str]) -> list[Region]:
+        """The regions of the n frames that hold the crops in these framings."""
+        return [
+            open_region(frame.pixels, [self.framed(framing).frame_to_crop[row] for framing in framings])
+            for frame, row in _shown(part)
+        ]
+
+    def cut_edited(self, framing: str, part: Part, regions: Sequence[Region]) -> Tensor:
+        """Crops (n, S, S, 3) of regions as they have become."""
+        affines = self.framed(framing).frame_to_crop[part.rows]
+        pairs = zip(regions, affines, strict=True)
+        return torch.stack([region.cut(affine, SIDES[framing]) for region, affine in pairs])
+
+    def paste(
+        self,
+        framing: str,
+        part: Part,
+        regions: Sequence[Region],
+        crops: Tensor,
+        masks: Tensor,
+        *,
+        weights: np.ndarray,
+        colour_match: float,
+    ) -> None:
+        """Blend crops (n, S, S, 3) into the regions under masks (n, S, S), as far as weights (n,) say."""
+        affines = self.framed(framing).frame_to_crop[part.rows]
+        with self._timed("crop and paste"):
+            for i, region in enumerate(regions):
+                region.paste(
+                    crops[i], affines[i], masks[i], weight=float(weights[i]), colour_match=colour_match
+                )
+
+    def close(self, part: Part, regions: Sequence[Region]) -> list[Patch | None]:
+        """What has changed in the n frames; None where nothing did."""
+        pairs = zip(regions, part.frames, strict=True)
+        return [close_region(region, frame.pixels) for region, frame in pairs]
+
+
+def _shown(part: Part) -> zip[tuple[Frame, int]]:
+    return zip(part.frames, part.rows.tolist(), strict=True)
