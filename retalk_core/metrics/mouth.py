@@ -1,4 +1,4 @@
-"""Judge a mouth by what can be seen: its opening, sharpness and flicker, from landmarks and pixels."""
+"""A mouth by what can be seen of it: its opening, sharpness and flicker, from landmarks and pixels."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ import numpy as np
 
 from ..faces.canonical import OUTER_LIP, Pose, head_poses, load_mouth_model, measure_mouth
 from ..images import white_of
+from .registry import metric, ratio
+
+THUMB = 16  # pixels
+
+
+@metric("lip_sharpness", better="near 1", words="lip sharpness {:.2f} of the source's")
+def sharpness_kept(sharpness: np.ndarray, source_sharpness: np.ndarray) -> float | None:
+    """The lips' mean sharpness against the source's; both (n,), from `MouthWatch`."""
+    return ratio(sharpness, source_sharpness)
+
+
+@metric("lip_flicker", better="near 1", words="flicker {:.2f} of the source's")
+def flicker_kept(flicker: np.ndarray, source_flicker: np.ndarray) -> float | None:
+    """The mouth's mean flicker against the source's; both (m,), from `MouthWatch`."""
+    return ratio(flicker, source_flicker)
 
 
 class MouthWatch:
@@ -14,9 +29,9 @@ class MouthWatch:
 
     def __init__(self) -> None:
         self.opening: list[float] = []  # eye distances
-        self._sharpness: list[float] = []
+        self.sharpness: list[float] = []  # mean absolute Laplacian of the lips, where white is 1
+        self.flicker: list[float] = []  # mean absolute second difference of a mouth picture held still
         self._thumbs: list[np.ndarray] = []
-        self._steps: list[float] = []
 
     def see(self, pixels: np.ndarray, mesh: np.ndarray, steady: np.ndarray | None = None) -> None:
         """Look at one frame.
@@ -28,25 +43,12 @@ class MouthWatch:
         pose = head_poses(mesh[None])
         opening, _ = measure_mouth(pose.to_canonical(mesh[None]))
         self.opening.append(float(opening[0]))
-        self._sharpness.append(lip_sharpness(pixels, mesh))
+        self.sharpness.append(lip_sharpness(pixels, mesh))
         held = pose if steady is None else head_poses(steady[None])
         self._thumbs = [*self._thumbs[-2:], mouth_thumb(pixels, held)]
         if len(self._thumbs) == 3:
             before, here, after = self._thumbs
-            self._steps.append(float(np.abs(before - 2 * here + after).mean()))
-
-    @property
-    def sharpness(self) -> float:
-        """Mean absolute Laplacian of the lips, in grey levels from 0 to 1."""
-        return float(np.mean(self._sharpness)) if self._sharpness else 0.0
-
-    @property
-    def flicker(self) -> float:
-        """Mean absolute second difference over time of a small mouth picture held still."""
-        return float(np.mean(self._steps)) if self._steps else 0.0
-
-
-THUMB = 16  # pixels
+            self.flicker.append(float(np.abs(before - 2 * here + after).mean()))
 
 
 def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = None) -> np.ndarray:

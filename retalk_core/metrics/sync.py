@@ -1,11 +1,27 @@
-"""Judge a mouth by what can be seen: its opening, sharpness and flicker, from landmarks and pixels."""
+"""Whether a mouth moves when the voice does."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .registry import metric
+
 LAGS = 8  # frames to either side
 FEWEST = 25  # frames that say anything about a lag
+
+
+@metric("lag_frames", better="near 0", words="mouth and loudness agree best at {:+d} frames")
+def lag(opening: np.ndarray, loudness: np.ndarray) -> int | None:
+    """Frames by which a mouth (T,) follows a voice (T,); below 0 it leads. None: can't be told."""
+    found = best_lag(opening, loudness, np.isfinite(opening))
+    return found[0] if found else None
+
+
+@metric("opening_loudness", better="higher", words="mouth follows loudness with r = {:.2f}")
+def agreement(opening: np.ndarray, loudness: np.ndarray) -> float | None:
+    """The correlation of a mouth's opening (T,) with a voice's loudness (T,) where they agree best."""
+    found = best_lag(opening, loudness, np.isfinite(opening))
+    return found[1] if found else None
 
 
 def best_lag(opening: np.ndarray, loudness: np.ndarray, used: np.ndarray) -> tuple[int, float] | None:

@@ -17,8 +17,7 @@ from ..faces.mesh import find_mesh, region_of_points
 from ..images import eight_bit
 from ..media.reader import open_clip, prefetch
 from ..metrics.mouth import MouthWatch, lip_sharpness
-from ..metrics.picture import psnr
-from ..metrics.sync import best_lag
+from ..metrics.registry import measure
 from ..types import FaceTrack, Progress, silent
 from .charts import Mouth
 from .report import Measured
@@ -139,17 +138,18 @@ def check_result(
                 result.see(frame.pixels, found.points, steady=mesh)
                 opening[i] = result.opening[-1]
         progress(i + 1, watch.checked)
-    agreement = best_lag(opening, loudness[: watch.checked], np.isfinite(opening))
-    error = float(np.mean(errors)) if errors else 0.0
-    measured = Measured(
-        frames=watch.checked,
-        lag_frames=agreement[0] if agreement else None,
-        opening_loudness=agreement[1] if agreement else None,
-        lip_sharpness=_ratio(result.sharpness, watch.source.sharpness),
-        lip_flicker=_ratio(result.flicker, watch.source.flicker),
-        loss_outside=psnr(error) if error else None,
+    values = measure(
+        {
+            "opening": opening,
+            "loudness": loudness[: watch.checked],
+            "sharpness": result.sharpness,
+            "source_sharpness": watch.source.sharpness,
+            "flicker": result.flicker,
+            "source_flicker": watch.source.flicker,
+            "errors_outside": errors,
+        }
     )
-    return Checked(measured, opening)
+    return Checked(Measured(watch.checked, values), opening)
 
 
 def _error_outside(pixels: np.ndarray, sample: Outside) -> float:
@@ -161,7 +161,3 @@ def _error_outside(pixels: np.ndarray, sample: Outside) -> float:
     if sample.box is not None:
         squared[sample.box.slices] = np.nan
     return float(np.nanmean(squared)) if np.isfinite(squared).any() else 0.0
-
-
-def _ratio(value: float, reference: float) -> float | None:
-    return value / reference if value and reference else None

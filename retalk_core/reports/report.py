@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..metrics.registry import metrics
 from ..times import timecode
 from ..weights.files import command
 
@@ -33,15 +34,14 @@ class Measured:
     """What the finished file shows, looked at again."""
 
     frames: int  # that were looked at, from the beginning
-    lag_frames: (
-        int | None
-    )  # where opening and loudness agree best; below 0 the mouth leads; None: can't be told
-    opening_loudness: float | None  # their correlation there
-    lip_sharpness: float | None  # of the output's lips against the source's
-    lip_flicker: float | None  # the same for change from frame to frame
-    loss_outside: (
-        float | None
-    )  # peak signal-to-noise ratio in dB against the source, outside the edit; None: exact
+    values: Mapping[str, float | int | None]  # by the metrics' names; None: can't be told, or exact
+
+    def __getitem__(self, name: str) -> float | int | None:
+        return self.values.get(name)
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """One level of names, for JSON."""
+        return {"frames": self.frames, **self.values}
 
 
 @dataclass
@@ -82,7 +82,11 @@ class Report:
         return lines
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        """Every field, by its name."""
+        told = asdict(self)
+        if self.measured is not None:
+            told["measured"] = self.measured.to_dict()
+        return json.dumps(told, indent=2, ensure_ascii=False)
 
     def to_text(self) -> str:
         """A few lines for a person."""
@@ -105,18 +109,18 @@ class Report:
 
 
 def _measured_text(measured: Measured) -> str:
-    parts = []
-    if measured.lag_frames is not None and measured.opening_loudness is not None:
-        parts.append(
-            f"mouth follows loudness with r = {measured.opening_loudness:.2f} "
-            f"at {measured.lag_frames:+d} frames"
-        )
-    if measured.lip_sharpness is not None:
-        parts.append(f"lip sharpness {measured.lip_sharpness:.2f} of the source's")
-    if measured.lip_flicker is not None:
-        parts.append(f"flicker {measured.lip_flicker:.2f} of the source's")
-    loss = "exact" if measured.loss_outside is None else f"{measured.loss_outside:.1f} dB"
-    return ", ".join([*parts, f"outside the edit {loss}"])
+    return ", ".join(filter(None, _measured_words(measured)))
+
+
+def _measured_words(measured: Measured) -> Iterator[str]:
+    """A few words for each figure; the agreement of mouth and voice comes first, in one phrase."""
+    lag, r = measured["lag_frames"], measured["opening_loudness"]
+    if lag is not None and r is not None:
+        yield f"mouth follows loudness with r = {r:.2f} at {lag:+d} frames"
+    for name, each in metrics().items():
+        if name in measured.values and name not in ("lag_frames", "opening_loudness"):
+            value = measured[name]
+            yield each.unknown if value is None else each.words.format(value)
 
 
 def stretches(

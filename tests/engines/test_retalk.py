@@ -84,6 +84,8 @@ def edit(tracked: TrackedFace, likeness: Likeness, frames: list[Frame], mel: Ten
         spoken: Tensor = mel,
         batch: int = 2,
         progress: Progress = silent,
+        face_boxes: np.ndarray | None = None,
+        smooth_boxes: bool = True,
     ) -> Edits:
         chosen = np.arange(len(shown)) if rows is None else np.array(rows)
         times = [Fraction(i, FPS) for i in range(len(chosen))]
@@ -95,7 +97,10 @@ def edit(tracked: TrackedFace, likeness: Likeness, frames: list[Frame], mel: Ten
         lent = LocalNetworks(device="cpu", precision="fp32", resident="together", lent=networks)
         plan = LipsPlan(chosen, show, times, spoken)
         places = {place: need[0] for place, need in stages.needs.items()}
-        lender, cutter = Lender(lent, batch=batch), Cutter(tracked.track)
+        lender, cutter = (
+            Lender(lent, batch=batch),
+            Cutter(tracked.track, face_boxes=face_boxes, smooth=smooth_boxes),
+        )
         editor = RetalkEngine(tracked.track, plan, stages, places, lender, cutter, frames_at, likeness)
         engine = ChunkedEngine(editor, tracked.track, plan, progress=progress)
         return list(engine.edits(shown[row] for row in chosen))

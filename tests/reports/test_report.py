@@ -85,8 +85,13 @@ def test_a_stretch_reads_as_a_time_and_a_reason() -> None:
 # Words and JSON
 
 
+def seen_in(frames: int, *values: float | None) -> Measured:
+    names = ("lag_frames", "opening_loudness", "lip_sharpness", "lip_flicker", "loss_outside")
+    return Measured(frames, dict(zip(names, values, strict=True)))
+
+
 def test_json_holds_every_field() -> None:
-    measured = Measured(25, -1, 0.7, 1.1, None, 41.5)
+    measured = seen_in(25, -1, 0.7, 1.1, None, 41.5)
     told = json.loads(report(measured=measured, warnings=["the mouth – odd"]).to_json())
     assert set(told) == set(vars(report()))
     assert told["untouched"] == [{"start": 0.8, "end": 1.0, "frames": 5, "reason": "no face"}]
@@ -95,7 +100,7 @@ def test_json_holds_every_field() -> None:
 
 
 def test_text_is_for_a_person() -> None:
-    measured = Measured(25, -1, 0.714, 1.1, 1.234, 41.52)
+    measured = seen_in(25, -1, 0.714, 1.1, 1.234, 41.52)
     lines = report(measured=measured, warnings=["look here"]).to_text().splitlines()
     assert lines[0] == "out.mp4: 25 frames, 0:00:01.000; 20 edited, 5 left as they were"
     assert lines[1] == "engine: embedded (a preview); mouth from signal"
@@ -109,7 +114,7 @@ def test_text_is_for_a_person() -> None:
 
 
 def test_text_says_exact_where_nothing_was_lost() -> None:
-    text = report(measured=Measured(25, None, None, None, None, None)).to_text()
+    text = report(measured=seen_in(25, None, None, None, None, None)).to_text()
     assert "measured: outside the edit exact" in text and "None" not in text
 
 
