@@ -17,7 +17,8 @@ from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..media.clip import Clip
 from ..media.sound import SoundArray, SoundSource
-from ..resume.store import Store, store_key
+from ..resume.key import store_key
+from ..resume.store import Store
 from ..stages.coefficients import pack, unpack
 from ..types import FaceTrack
 from .choose import EngineChoice

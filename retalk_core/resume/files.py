@@ -1,4 +1,4 @@
-"""The files of a job: edits of frames, and arrays. Read without pickle; what is damaged counts as absent."""
+"""The files of a store: edits of frames, and arrays. Read without pickle; damaged ones count as absent."""
 
 from __future__ import annotations
 
@@ -96,16 +96,6 @@ def _array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
         file.read()  # to the end, where the checksum is compared
     return array
-
-
-def is_whole(path: Path, owner: str) -> bool:
-    """Whether a file is there, of this owner, and undamaged: every checksum is right."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _about(archive, owner)
-            return archive.testzip() is None
-    except DAMAGED:
-        return False
 
 
 def _about(archive: zipfile.ZipFile, owner: str) -> dict[str, Any]:

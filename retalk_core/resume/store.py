@@ -1,33 +1,28 @@
 """Remembers how far a dub came, so that one that was stopped goes on instead of beginning again.
 
-A work folder holds one folder for each job, named by its key: a hash of all that the result depends on. Only
-folders with a job's marker, and in them only a job's own files, are ever removed.
+A work folder holds one store for each dub: a folder named by the dub's key. Only folders with a store's
+marker, and in them only a store's own files, are ever removed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..crops.patch import Patch
 from ..errors import InputError, OptionError
-from ..files import UNFINISHED, sha256_of, write_file, written_whole
-from ..version import __version__
-from .files import FORMAT, is_whole, read_arrays, read_patches, write_arrays, write_patches
+from ..files import UNFINISHED, write_file, written_whole
+from .files import read_arrays, read_patches, write_arrays, write_patches
 
 if sys.platform == "win32":
     import msvcrt
@@ -35,100 +30,45 @@ else:
     import fcntl
 
 
-LIMIT = 20_000_000_000  # bytes, of all jobs in a folder together
+LIMIT = 20_000_000_000  # bytes, of all stores in a folder together
 MARKER, LOCK = "retalk_job.json", "lock"
 OURS = re.compile(rf"chunk_\d{{6,}}\.zip|state_\w+\.npz|{re.escape(UNFINISHED)}\w+\.(?:zip|npz|json)")
 KEY = re.compile(r"[0-9a-f]{32}")
 GB = 1e9
 
 
-# What a job is
-
-
-def store_key(parts: Mapping[str, object]) -> str:
-    """A name for all that a result depends on: the same content gives the same key, on any machine.
-
-    parts:   by name, in any order: plain values, fractions, arrays and tensors, devices and types; paths,
-             which count by what is in their files; mappings, sequences, sets and dataclasses of all these.
-             This program's version is always part of it
-    returns: 32 hexadecimal digits; InputError where a file can't be read, ValueError for other objects
-    """
-    return _digest({"version": __version__, "format": FORMAT, "parts": parts}).hex()[:32]
-
-
-def _digest(value: object) -> bytes:
-    """A hash of a value and of its kind: 1, 1.0, True and "1" all differ."""
-    if isinstance(value, Path):
-        return _sealed("file", [_file_digest(value)])
-    if isinstance(value, Tensor):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype.hasobject:
-            raise ValueError("an array of Python objects has no content to hash")
-        return _sealed(f"array {value.dtype.str} {value.shape}", [value.tobytes()])
-    if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: getattr(value, field.name) for field in fields(value)}
-        return _sealed(type(value).__name__, [_digest(named)])
-    if isinstance(value, Mapping):
-        return _sealed("mapping", sorted(_digest(key) + _digest(item) for key, item in value.items()))
-    if isinstance(value, (set, frozenset)):
-        return _sealed("set", sorted(map(_digest, value)))
-    if isinstance(value, (list, tuple)):
-        return _sealed("sequence", map(_digest, value))
-    if isinstance(value, bytes):
-        return _sealed("bytes", [value])
-    if value is None or isinstance(value, (bool, int, float, str, Fraction, torch.device, torch.dtype)):
-        return _sealed(type(value).__name__, [str(value).encode(errors="surrogatepass")])
-    raise ValueError(f"a {type(value).__name__} has no content to hash")
-
-
-def _sealed(kind: str, contents: Iterable[bytes]) -> bytes:
-    digest = hashlib.sha256(f"{kind}\0".encode())
-    for content in contents:
-        digest.update(content)
-    return digest.digest()
-
-
-def _file_digest(path: Path) -> bytes:
-    try:
-        return bytes.fromhex(sha256_of(path))
-    except OSError as error:
-        raise InputError(f"{path} can't be read ({error.strerror}). Check the path.") from error
-
-
 # Working on one
 
 
 class Store:
-    """One job in a work folder: finished chunks of the result, and what the first pass found.
+    """One dub's store in a work folder: finished chunks of the result, and what the first pass found.
 
-    Reading needs nothing. Writing needs the job to be open, in this process and in no other.
+    Reading needs nothing. Writing needs the store to be open, in this process and in no other.
     """
 
     def __init__(self, folder: Path, key: str, limit: int = LIMIT) -> None:
-        """Name a job; nothing is touched yet.
+        """Name a store; nothing is touched yet.
 
-        folder: the work folder; made when the job is opened
-        key:    from `store_key`
-        limit:  bytes that all jobs in the folder may take together
+        folder: the work folder; made when the store is opened
+        key:    from `key.store_key`
+        limit:  bytes that all stores in the folder may take together
         """
         if not KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no key of a job")
+            raise ValueError(f"{key!r} is no key of a store")
         self.folder = folder
         self.key = key
         self.path = folder / key
         self._limit = limit
         self._open = False
-        self._discarded = False
 
     @contextmanager
     def open(self) -> Iterator[Store]:
-        """Keep the job for this process while it works on it. Raises OptionError where another one does.
+        """Keep the store for this process while it works on it. Raises OptionError where another one does.
 
         A process that ended, however it did, keeps nothing.
         """
         lock = self._claimed()
-        self._open, self._discarded = True, False
+        self._open = True
         try:
             with suppress(OSError):  # what a process that was killed left half written
                 _sweep(self.path, only=UNFINISHED)
@@ -136,18 +76,7 @@ class Store:
             yield self
         finally:
             self._open = False
-            if self._discarded:
-                _remove_locked(self.path, lock)
-            else:
-                os.close(lock)
-
-    def discard(self) -> None:
-        """Remove the job's files once it is closed: the result is there, nothing has to be remembered."""
-        self._discarded = True
-
-    def finished(self, chunk: int) -> bool:
-        """Whether a chunk is stored, whole and undamaged."""
-        return is_whole(self._chunk(chunk), self._owner(chunk))
+            os.close(lock)
 
     def read(self, chunk: int) -> list[Patch | None] | None:
         """The edits of a chunk, one for each output frame; None where it is not finished."""
@@ -181,14 +110,14 @@ class Store:
     @contextmanager
     def _written(self, path: Path) -> Iterator[Path]:
         if not self._open:
-            raise ValueError("a job must be open to be written to")
+            raise ValueError("a store must be open to be written to")
         with written_whole(path) as temporary:
             yield temporary
             self._make_room()
         self._mark()
 
     def _claimed(self) -> int:
-        """Make the job's folder and lock it; returns the lock's file descriptor."""
+        """Make the store's folder and lock it; returns the lock's file descriptor."""
         try:
             for _ in range(10):  # another process may be removing the folder right now
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -202,7 +131,7 @@ class Store:
 
     def _locked(self) -> int:
         foreign = [path.name for path in self.path.iterdir() if not _is_ours(path.name)]
-        if foreign and not _is_job(self.path):
+        if foreign and not _is_store(self.path):
             raise InputError(f"{self.path} holds {foreign[0]}, which is no work of ours. Move it away.")
         lock = _lock(self.path / LOCK)
         if lock is None:
@@ -212,9 +141,9 @@ class Store:
         return lock
 
     def _mark(self) -> None:
-        """Say that this is a job, and that it was used just now."""
+        """Say that this is a store, and that it was used just now."""
         marker = self.path / MARKER
-        if not _is_job(self.path):
+        if not _is_store(self.path):
             write_file(marker, json.dumps({"made_by": "retalk", "key": self.key}).encode())
         with suppress(OSError):
             os.utime(marker)
@@ -222,16 +151,16 @@ class Store:
     def _make_room(self) -> None:
         """Remove what was not used for longest until all fits; what is being written is there already."""
         stored = list_work(self.folder)
-        total = sum(job.size for job in stored)
-        own = sum(job.size for job in stored if job.key == self.key)
+        total = sum(kept.size for kept in stored)
+        own = sum(kept.size for kept in stored if kept.key == self.key)
         if own > self._limit:
             raise OptionError(
                 f"This dub alone needs more than the {self._limit / GB:g} GB that work files in "
                 f"{self.folder} may take. Allow more, or dub a shorter part at a time."
             )
-        for job in stored:
-            if total > self._limit and job.key != self.key and _remove(job.path):
-                total -= job.size
+        for kept in stored:
+            if total > self._limit and kept.key != self.key and _remove(kept.path):
+                total -= kept.size
         if total > self._limit:
             raise OptionError(
                 f"The work files of dubs that are running fill the {self._limit / GB:g} GB that those in "
@@ -244,7 +173,7 @@ class Store:
 
 @dataclass(frozen=True)
 class StoredWork:
-    """What a work folder keeps of one job."""
+    """What a work folder keeps of one dub."""
 
     key: str
     path: Path
@@ -254,27 +183,29 @@ class StoredWork:
 
 
 def list_work(folder: Path) -> list[StoredWork]:
-    """Every job in a work folder, the one that was not used for longest first."""
+    """Every store in a work folder, the one that was not used for longest first."""
     try:
-        paths = [path for path in folder.iterdir() if _is_job(path)]
+        paths = [path for path in folder.iterdir() if _is_store(path)]
     except OSError:
         return []
     found = []
     for path in paths:
         with suppress(OSError):  # it is being removed
             found.append(_stored(path))
-    return sorted(found, key=lambda job: (job.used, job.key))
+    return sorted(found, key=lambda kept: (kept.used, kept.key))
 
 
 def clear_work(folder: Path, older_than: timedelta | None = None) -> list[StoredWork]:
-    """Remove the jobs in a work folder that no process is working on.
+    """Remove the stores in a work folder that no process is working on.
 
     older_than: only those that were not used for so long; None: all
     returns:    what was removed
     """
     before = time.time() - (older_than.total_seconds() if older_than is not None else 0)
     return [
-        job for job in list_work(folder) if (older_than is None or job.used < before) and _remove(job.path)
+        kept
+        for kept in list_work(folder)
+        if (older_than is None or kept.used < before) and _remove(kept.path)
     ]
 
 
@@ -285,8 +216,8 @@ def _stored(path: Path) -> StoredWork:
     return StoredWork(path.name, path, sum(sizes.values()), chunks, (path / MARKER).stat().st_mtime)
 
 
-def _is_job(path: Path) -> bool:
-    """Whether a folder is a job's, by its marker. A link to one is none: it leads out of the work folder."""
+def _is_store(path: Path) -> bool:
+    """Whether a folder is a store, by its marker. A link to one is none: it leads out of the work folder."""
     if path.is_symlink() or not KEY.fullmatch(path.name):
         return False
     try:
@@ -301,7 +232,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a job unless a process works on it; False where it stays."""
+    """Remove a store unless a process works on it; False where it stays."""
     try:
         lock = _lock(path / LOCK)
     except OSError:
@@ -310,7 +241,7 @@ def _remove(path: Path) -> bool:
 
 
 def _remove_locked(path: Path, lock: int) -> bool:
-    """Remove a job's own files and its folder, which stays where something else is in it; unlocks it."""
+    """Remove a store's own files and its folder, which stays where something else is in it; unlocks it."""
     try:
         _sweep(path)
         (path / MARKER).unlink(missing_ok=True)
@@ -328,7 +259,7 @@ def _remove_locked(path: Path, lock: int) -> bool:
 
 
 def _sweep(path: Path, only: str = "") -> None:
-    """Remove a job's chunks and states, or those of its files whose names begin with something."""
+    """Remove a store's chunks and states, or those of its files whose names begin with something."""
     for file in path.iterdir():
         if OURS.fullmatch(file.name) and file.name.startswith(only):
             file.unlink(missing_ok=True)

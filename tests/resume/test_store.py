@@ -1,4 +1,4 @@
-"""A job remembers what was finished, whole or not at all, and nothing else is ever removed."""
+"""A store remembers what was finished, whole or not at all, and nothing else is ever removed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ import retalk_nodes
 import torch
 from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.errors import InputError, OptionError
-from retalk_nodes.retalk_core.resume import store as jobs
-from retalk_nodes.retalk_core.resume.store import MARKER, Store, clear_work, list_work, store_key
+from retalk_nodes.retalk_core.resume import key as keys
+from retalk_nodes.retalk_core.resume import store as stores
+from retalk_nodes.retalk_core.resume.key import store_key
+from retalk_nodes.retalk_core.resume.store import MARKER, Store, clear_work, list_work
 
 KEY, OTHER, THIRD = "a" * 32, "b" * 32, "c" * 32
 
@@ -50,12 +52,12 @@ def names(folder: Path) -> list[str]:
 
 
 def store(folder: Path, key: str, days: float = 0, size: int = 0) -> Path:
-    """A job with one chunk, and a state of so many bytes, used some days ago."""
-    with Store(folder, key).open() as job:
-        job.write(0, [patch()])
+    """A store with one chunk, and a state of so many bytes, used some days ago."""
+    with Store(folder, key).open() as kept:
+        kept.write(0, [patch()])
         if size:
             noise = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
-            job.write_state("noise", {"noise": noise})
+            kept.write_state("noise", {"noise": noise})
     used = time.time() - days * 86400
     os.utime(folder / key / MARKER, (used, used))
     return folder / key
@@ -81,7 +83,7 @@ VALUES = [
 def test_different_values_have_different_keys() -> None:
     keys = [store_key({"part": value}) for value in VALUES]
     assert len(set(keys)) == len(VALUES)
-    assert all(jobs.KEY.fullmatch(key) for key in keys)
+    assert all(stores.KEY.fullmatch(key) for key in keys)
 
 
 def test_the_same_content_has_the_same_key_in_any_order() -> None:
@@ -91,7 +93,7 @@ def test_the_same_content_has_the_same_key_in_any_order() -> None:
 
 
 def test_a_key_is_the_same_in_another_process() -> None:
-    module = "retalk_nodes.retalk_core.resume.store"
+    module = "retalk_nodes.retalk_core.resume.key"
     code = f"from {module} import store_key; print(store_key({{'a': {{'x', 'y', 'z'}}, 'b': 0.1}}))"
     assert run_elsewhere(code).strip() == store_key({"a": {"x", "y", "z"}, "b": 0.1})
 
@@ -109,7 +111,7 @@ def test_files_count_by_their_content_wherever_they_are(tmp_path: Path) -> None:
 
 def test_another_version_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     before = store_key({"a": 1})
-    monkeypatch.setattr(jobs, "__version__", "99")
+    monkeypatch.setattr(keys, "__version__", "99")
     assert store_key({"a": 1}) != before
 
 
@@ -127,12 +129,12 @@ def test_what_has_no_content_has_no_key(tmp_path: Path) -> None:
 
 def test_chunks_come_back_as_they_were(tmp_path: Path) -> None:
     written = [patch(1), None, patch(2, 40, np.uint16), patch(3, 1), None]
-    with Store(tmp_path, KEY).open() as job:
-        assert not job.finished(7) and job.read(7) is None
-        job.write(7, written)
-        job.write(8, [])
+    with Store(tmp_path, KEY).open() as kept:
+        assert kept.read(7) is None
+        kept.write(7, written)
+        kept.write(8, [])
     again = Store(tmp_path, KEY)
-    assert again.finished(7) and not again.finished(6)
+    assert again.read(7) is not None and again.read(6) is None
     assert_same(again.read(7), written)
     assert_same(again.read(8), [])
 
@@ -140,16 +142,16 @@ def test_chunks_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_part_of_a_larger_picture_can_be_stored(tmp_path: Path) -> None:
     whole = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
     part = Patch(Box(0, 0, 20, 10), whole[5:15, 10:30], np.ones((20, 10), bool).T)
-    with Store(tmp_path, KEY).open() as job:
-        job.write(0, [part])
-        assert_same(job.read(0), [part])
+    with Store(tmp_path, KEY).open() as kept:
+        kept.write(0, [part])
+        assert_same(kept.read(0), [part])
 
 
 def test_pictures_take_less_space_than_their_pixels(tmp_path: Path) -> None:
     y, x = np.mgrid[:200, :200]
     smooth = np.stack([x, y, (x + y) // 2], axis=-1).astype(np.uint8)
-    with Store(tmp_path, KEY).open() as job:
-        job.write(0, [Patch(Box(0, 0, 200, 200), smooth, x > y)])
+    with Store(tmp_path, KEY).open() as kept:
+        kept.write(0, [Patch(Box(0, 0, 200, 200), smooth, x > y)])
     assert list_work(tmp_path)[0].size < smooth.nbytes / 5
 
 
@@ -163,11 +165,11 @@ def test_pictures_take_less_space_than_their_pixels(tmp_path: Path) -> None:
     ],
 )
 def test_patches_that_would_not_come_back_are_refused(tmp_path: Path, wrong: Patch) -> None:
-    with Store(tmp_path, KEY).open() as job:
+    with Store(tmp_path, KEY).open() as kept:
         with pytest.raises(ValueError, match="support"):
-            job.write(0, [patch(), wrong])
-        assert not job.finished(0)
-        assert names(job.path) == [jobs.LOCK, MARKER]
+            kept.write(0, [patch(), wrong])
+        assert kept.read(0) is None
+        assert names(kept.path) == [stores.LOCK, MARKER]
 
 
 def test_states_come_back_as_they_were(tmp_path: Path) -> None:
@@ -178,9 +180,9 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
         "file": np.zeros((0, 3)),
         "one": np.array(3),
     }
-    with Store(tmp_path, KEY).open() as job:
-        assert job.read_state("track") is None
-        job.write_state("track", arrays)
+    with Store(tmp_path, KEY).open() as kept:
+        assert kept.read_state("track") is None
+        kept.write_state("track", arrays)
     read = Store(tmp_path, KEY).read_state("track")
     assert read is not None and list(read) == list(arrays)
     for name, array in arrays.items():
@@ -191,11 +193,11 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_states_hold_no_pickles(tmp_path: Path) -> None:
-    with Store(tmp_path, KEY).open() as job:
-        job.write_state("track", {"a": np.arange(3)})
+    with Store(tmp_path, KEY).open() as kept:
+        kept.write_state("track", {"a": np.arange(3)})
         with pytest.raises(ValueError, match=r"[Oo]bject"):
-            job.write_state("track", {"a": np.array([object()])})
-        read = job.read_state("track")
+            kept.write_state("track", {"a": np.array([object()])})
+        read = kept.read_state("track")
         assert read is not None
         np.testing.assert_array_equal(read["a"], np.arange(3))  # the older one stays
 
@@ -208,7 +210,7 @@ def test_a_states_name_does_not_lead_elsewhere(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("key", ["", "..", "../" + "a" * 29, "A" * 32, "a" * 31, "a" * 32 + "\n"])
 def test_a_key_does_not_lead_elsewhere(tmp_path: Path, key: str) -> None:
-    with pytest.raises(ValueError, match="no key of a job"):
+    with pytest.raises(ValueError, match="no key of a store"):
         Store(tmp_path, key)
 
 
@@ -217,12 +219,12 @@ def test_a_key_does_not_lead_elsewhere(tmp_path: Path, key: str) -> None:
 
 def test_a_file_cut_anywhere_counts_as_not_finished(tmp_path: Path) -> None:
     path = store(tmp_path, KEY, size=100)
-    job = Store(tmp_path, KEY)
+    kept = Store(tmp_path, KEY)
     for cut in cuts(path / "chunk_000000.zip"):
-        assert not job.finished(0) and job.read(0) is None, cut
+        assert kept.read(0) is None, cut
     for cut in cuts(path / "state_noise.npz"):
-        assert job.read_state("noise") is None, cut
-    assert job.finished(0) and job.read_state("noise") is not None
+        assert kept.read_state("noise") is None, cut
+    assert kept.read(0) is not None and kept.read_state("noise") is not None
 
 
 def cuts(file: Path) -> Iterator[int]:
@@ -239,7 +241,7 @@ def test_a_changed_byte_counts_as_not_finished(tmp_path: Path) -> None:
     whole = file.read_bytes()
     middle = len(whole) // 3  # of the picture
     file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    assert not Store(tmp_path, KEY).finished(0)
+    assert Store(tmp_path, KEY).read(0) is None
     assert Store(tmp_path, KEY).read(0) is None
 
 
@@ -250,15 +252,15 @@ def test_a_file_of_another_job_or_place_counts_as_not_finished(tmp_path: Path) -
     store(tmp_path, OTHER)
     (tmp_path / OTHER / "chunk_000000.zip").write_bytes(content)
     (tmp_path / OTHER / "state_noise.npz").write_bytes((tmp_path / KEY / "state_noise.npz").read_bytes())
-    assert not Store(tmp_path, KEY).finished(1) and Store(tmp_path, KEY).read(1) is None
-    assert not Store(tmp_path, OTHER).finished(0) and Store(tmp_path, OTHER).read(0) is None
+    assert Store(tmp_path, KEY).read(1) is None
+    assert Store(tmp_path, OTHER).read(0) is None
     assert Store(tmp_path, OTHER).read_state("noise") is None
 
 
 def test_an_older_format_counts_as_not_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store(tmp_path, KEY)
     monkeypatch.setattr("retalk_nodes.retalk_core.resume.files.FORMAT", 2)
-    assert not Store(tmp_path, KEY).finished(0)
+    assert Store(tmp_path, KEY).read(0) is None
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,21 +268,21 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    with Store(tmp_path, KEY).open() as job:
-        job.write(0, [patch(1)])
-        monkeypatch.setattr(jobs, "write_patches", full)
+    with Store(tmp_path, KEY).open() as kept:
+        kept.write(0, [patch(1)])
+        monkeypatch.setattr(stores, "write_patches", full)
         with pytest.raises(InputError, match="No space left on device"):
-            job.write(0, [patch(2)])
-        assert_same(job.read(0), [patch(1)])
-        assert names(job.path) == ["chunk_000000.zip", jobs.LOCK, MARKER]
+            kept.write(0, [patch(2)])
+        assert_same(kept.read(0), [patch(1)])
+        assert names(kept.path) == ["chunk_000000.zip", stores.LOCK, MARKER]
 
 
 def test_what_was_left_half_written_is_swept_away(tmp_path: Path) -> None:
     path = store(tmp_path, KEY)
     (path / ".retalk-0123456789ab.zip").write_bytes(b"half")
-    with Store(tmp_path, KEY).open() as job:
-        assert names(path) == ["chunk_000000.zip", jobs.LOCK, MARKER]
-        assert job.finished(0)
+    with Store(tmp_path, KEY).open() as kept:
+        assert names(path) == ["chunk_000000.zip", stores.LOCK, MARKER]
+        assert kept.read(0) is not None
 
 
 # One process at a time
@@ -312,7 +314,7 @@ def run_elsewhere(code: str, *arguments: str) -> str:
 
 @contextmanager
 def held_elsewhere(folder: Path, key: str) -> Iterator[None]:
-    """Another process works on a job until the block ends; then it is killed."""
+    """Another process works on a store until the block ends; then it is killed."""
     with subprocess.Popen(elsewhere(HOLD, str(folder), key), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "open\n"
@@ -327,10 +329,10 @@ def test_two_processes_do_not_work_on_one_job_and_a_dead_one_on_none(tmp_path: P
     with held_elsewhere(tmp_path, KEY):
         with pytest.raises(OptionError, match="Another process is working on the same dub"):
             Store(tmp_path, KEY).open().__enter__()
-        assert [job.key for job in clear_work(tmp_path)] == [OTHER]
-        assert Store(tmp_path, KEY).finished(0)  # reading needs no lock
-    with Store(tmp_path, KEY).open() as job:
-        assert job.finished(0)
+        assert [kept.key for kept in clear_work(tmp_path)] == [OTHER]
+        assert Store(tmp_path, KEY).read(0) is not None  # reading needs no lock
+    with Store(tmp_path, KEY).open() as kept:
+        assert kept.read(0) is not None
 
 
 def test_a_job_is_open_once_in_one_process_too(tmp_path: Path) -> None:
@@ -341,21 +343,21 @@ def test_a_job_is_open_once_in_one_process_too(tmp_path: Path) -> None:
 
 
 def test_writing_needs_an_open_job(tmp_path: Path) -> None:
-    job = Store(tmp_path, KEY)
+    kept = Store(tmp_path, KEY)
     with pytest.raises(ValueError, match="must be open"):
-        job.write(0, [])
-    with job.open():
+        kept.write(0, [])
+    with kept.open():
         pass
     with pytest.raises(ValueError, match="must be open"):
-        job.write_state("track", {})
+        kept.write_state("track", {})
 
 
 def test_a_failure_while_a_job_is_open_keeps_what_was_finished(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Store(tmp_path, KEY).open() as job:
-        job.write(0, [patch()])
+    with pytest.raises(KeyboardInterrupt), Store(tmp_path, KEY).open() as kept:
+        kept.write(0, [patch()])
         raise KeyboardInterrupt
-    with Store(tmp_path, KEY).open() as job:
-        assert job.finished(0)
+    with Store(tmp_path, KEY).open() as kept:
+        assert kept.read(0) is not None
 
 
 def test_a_work_folder_that_cannot_be_used_is_refused_in_words(tmp_path: Path) -> None:
@@ -378,31 +380,31 @@ def test_a_folder_of_others_is_not_taken_over(tmp_path: Path) -> None:
 def test_the_longest_unused_jobs_make_room(tmp_path: Path) -> None:
     for key, days in ((OTHER, 3), (THIRD, 2)):
         store(tmp_path, key, days, size=10_000)
-    with Store(tmp_path, KEY, limit=25_000).open() as job:
-        job.write_state("small", {"a": np.zeros(10)})
+    with Store(tmp_path, KEY, limit=25_000).open() as kept:
+        kept.write_state("small", {"a": np.zeros(10)})
         assert {stored.key for stored in list_work(tmp_path)} == {KEY, OTHER, THIRD}
         noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
-        job.write_state("large", {"a": noise})
+        kept.write_state("large", {"a": noise})
         assert {stored.key for stored in list_work(tmp_path)} == {KEY, THIRD}
-        assert job.read_state("small") is not None and job.read_state("large") is not None
+        assert kept.read_state("small") is not None and kept.read_state("large") is not None
 
 
 def test_working_on_a_job_makes_it_the_last_to_be_removed(tmp_path: Path) -> None:
     store(tmp_path, KEY, days=3)
     store(tmp_path, OTHER, days=2)
-    assert [job.key for job in list_work(tmp_path)] == [KEY, OTHER]
+    assert [kept.key for kept in list_work(tmp_path)] == [KEY, OTHER]
     with Store(tmp_path, KEY).open():
-        assert [job.key for job in list_work(tmp_path)] == [OTHER, KEY]
+        assert [kept.key for kept in list_work(tmp_path)] == [OTHER, KEY]
 
 
 def test_a_job_larger_than_the_limit_is_refused_in_words_and_keeps_what_it_has(tmp_path: Path) -> None:
     store(tmp_path, OTHER, days=3)
     noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
-    with Store(tmp_path, KEY, limit=10_000).open() as job:
-        job.write_state("first", {"a": noise})
+    with Store(tmp_path, KEY, limit=10_000).open() as kept:
+        kept.write_state("first", {"a": noise})
         with pytest.raises(OptionError, match="This dub alone needs more than the 1e-05 GB"):
-            job.write_state("second", {"a": noise})
-        assert job.read_state("first") is not None and job.read_state("second") is None
+            kept.write_state("second", {"a": noise})
+        assert kept.read_state("first") is not None and kept.read_state("second") is None
     assert {stored.key for stored in list_work(tmp_path)} == {KEY, OTHER}  # in vain it would be removed
 
 
@@ -411,11 +413,11 @@ def test_jobs_at_work_are_not_removed_for_others(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, 8_000).astype(np.uint8)
     with (
         Store(tmp_path, OTHER).open(),
-        Store(tmp_path, KEY, limit=15_000).open() as job,
+        Store(tmp_path, KEY, limit=15_000).open() as kept,
         pytest.raises(OptionError, match="dubs that are running fill"),
     ):
-        job.write_state("first", {"a": noise})
-    assert Store(tmp_path, OTHER).finished(0)
+        kept.write_state("first", {"a": noise})
+    assert Store(tmp_path, OTHER).read(0) is not None
 
 
 # All of them
@@ -433,18 +435,18 @@ def test_jobs_are_listed_with_what_they_hold(tmp_path: Path) -> None:
 def test_old_jobs_are_removed_and_newer_ones_stay(tmp_path: Path) -> None:
     store(tmp_path, KEY, days=5)
     store(tmp_path, OTHER, days=1)
-    assert [job.key for job in clear_work(tmp_path, timedelta(days=2))] == [KEY]
+    assert [kept.key for kept in clear_work(tmp_path, timedelta(days=2))] == [KEY]
     assert names(tmp_path) == [OTHER]
-    assert [job.key for job in clear_work(tmp_path)] == [OTHER]
+    assert [kept.key for kept in clear_work(tmp_path)] == [OTHER]
     assert names(tmp_path) == []
 
 
-def test_a_discarded_job_is_gone_when_it_is_closed(tmp_path: Path) -> None:
-    with Store(tmp_path, KEY).open() as job:
-        job.write(0, [patch()])
-        job.discard()
-        assert job.finished(0)
-    assert names(tmp_path) == []
+def test_what_was_finished_stays_when_a_store_is_closed_and_opened_again(tmp_path: Path) -> None:
+    for chunk in range(3):
+        with Store(tmp_path, KEY).open() as kept:
+            kept.write(chunk, [patch()])
+            assert [kept.read(each) is not None for each in range(4)] == [each <= chunk for each in range(4)]
+    assert names(tmp_path) == [KEY]
 
 
 def test_nothing_else_is_ever_removed(tmp_path: Path) -> None:
@@ -459,9 +461,9 @@ def test_nothing_else_is_ever_removed(tmp_path: Path) -> None:
     (work / "notes.txt").write_bytes(b"")
     (work / KEY / "mine.txt").write_bytes(b"")
     (work / KEY / "chunk_000009.zip").symlink_to(work / "notes.txt")
-    assert [job.key for job in list_work(work)] == [KEY]
-    assert [job.key for job in clear_work(work)] == [KEY]
+    assert [kept.key for kept in list_work(work)] == [KEY]
+    assert [kept.key for kept in clear_work(work)] == [KEY]
     assert names(work) == sorted([KEY, OTHER, THIRD, "clips", "notes.txt"])
     assert names(work / KEY) == ["mine.txt"]
     assert names(work / THIRD) == ["chunk_000000.zip"]
-    assert Store(outside, OTHER).finished(0)
+    assert Store(outside, OTHER).read(0) is not None
