@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-import retalk_nodes
-import torch
+from elsewhere import elsewhere
 from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.errors import InputError, OptionError
-from retalk_nodes.retalk_core.resume import key as keys
 from retalk_nodes.retalk_core.resume import store as stores
-from retalk_nodes.retalk_core.resume.key import store_key
 from retalk_nodes.retalk_core.resume.store import MARKER, Store, clear_work, list_work
 
 KEY, OTHER, THIRD = "a" * 32, "b" * 32, "c" * 32
@@ -61,67 +55,6 @@ def store(folder: Path, key: str, days: float = 0, size: int = 0) -> Path:
     used = time.time() - days * 86400
     os.utime(folder / key / MARKER, (used, used))
     return folder / key
-
-
-# Keys
-
-
-@dataclass(frozen=True)
-class Options:
-    strength: float = 1.0
-    sound: Path | None = None
-
-
-VALUES = [
-    *(None, True, 1, 1.0, "1", b"1", Fraction(1), 0.1 + 0.2, 0.3),
-    *([1, 2], [2, 1], [[1], 2], {1, 2}, {"a": 1}, {"a": 2}, {"b": 1}, [], {}, ""),
-    *(Options(), Options(0.5), torch.device("cpu"), torch.device("cuda:0"), torch.float16),
-    *(np.arange(3), np.arange(3.0), np.arange(3)[:, None], np.arange(4), torch.arange(3, dtype=torch.int32)),
-]
-
-
-def test_different_values_have_different_keys() -> None:
-    keys = [store_key({"part": value}) for value in VALUES]
-    assert len(set(keys)) == len(VALUES)
-    assert all(stores.KEY.fullmatch(key) for key in keys)
-
-
-def test_the_same_content_has_the_same_key_in_any_order() -> None:
-    one = {"a": [1, {"x": 2, "y": 3}], "b": {"p", "q"}, "c": np.arange(6).reshape(2, 3)}
-    other = {"c": torch.arange(6).reshape(2, 3), "b": {"q", "p"}, "a": (1, {"y": 3, "x": 2})}
-    assert store_key(one) == store_key(other)
-
-
-def test_a_key_is_the_same_in_another_process() -> None:
-    module = "retalk_nodes.retalk_core.resume.key"
-    code = f"from {module} import store_key; print(store_key({{'a': {{'x', 'y', 'z'}}, 'b': 0.1}}))"
-    assert run_elsewhere(code).strip() == store_key({"a": {"x", "y", "z"}, "b": 0.1})
-
-
-def test_files_count_by_their_content_wherever_they_are(tmp_path: Path) -> None:
-    (tmp_path / "one").write_bytes(b"content")
-    (tmp_path / "two").write_bytes(b"content")
-    same = [store_key({"clip": tmp_path / name}) for name in ("one", "two")]
-    assert same[0] == same[1]
-    within = store_key({"options": Options(sound=tmp_path / "one")})
-    (tmp_path / "one").write_bytes(b"contents")
-    assert store_key({"clip": tmp_path / "one"}) != same[0]
-    assert store_key({"options": Options(sound=tmp_path / "one")}) != within
-
-
-def test_another_version_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = store_key({"a": 1})
-    monkeypatch.setattr(keys, "__version__", "99")
-    assert store_key({"a": 1}) != before
-
-
-def test_what_has_no_content_has_no_key(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a function has no content"):
-        store_key({"a": test_what_has_no_content_has_no_key})
-    with pytest.raises(ValueError, match="Python objects"):
-        store_key({"a": np.array([object()])})
-    with pytest.raises(InputError, match=r"missing can't be read \(No such file"):
-        store_key({"a": tmp_path / "missing"})
 
 
 # Chunks and states
@@ -295,21 +228,6 @@ with Store(Path(sys.argv[1]), sys.argv[2]).open():
     print("open", flush=True)
     time.sleep(60)
 """
-LOAD = "import importlib.util as u, sys; s = u.spec_from_file_location('retalk_nodes', {init!r}, " + (
-    "submodule_search_locations=[{folder!r}]); m = u.module_from_spec(s); sys.modules['retalk_nodes'] = m; "
-    "s.loader.exec_module(m)\n"
-)
-
-
-def elsewhere(code: str, *arguments: str) -> list[str]:
-    """A command that runs code with the pack in another process."""
-    folder = Path(str(retalk_nodes.__file__)).parent
-    load = LOAD.format(init=str(folder / "__init__.py"), folder=str(folder))
-    return [sys.executable, "-c", load + code, *arguments]
-
-
-def run_elsewhere(code: str, *arguments: str) -> str:
-    return subprocess.run(elsewhere(code, *arguments), check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager
