@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -48,21 +48,13 @@ Step = Callable[[Finished], Finished]
 
 
 def finished_frames(
-    session: Session,
-    analysis: Analysis,
-    engine: Engine,
-    steps: Sequence[Step] = (),
-    progress: Progress = silent,
+    session: Session, analysis: Analysis, engine: Engine, progress: Progress = silent
 ) -> Iterator[Finished]:
     """Each output frame, in order, with what was put into it.
 
-    steps:    what every frame goes through after the engine's edit, behind the step that keeps protected
-              pixels as they are
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
-    total = len(analysis.timeline)
-    protect = session.options.protect
-    steps = [*([] if protect is None else [keep_protected(protect)]), *steps]
+    steps, total = steps_of(session), len(analysis.timeline)
     frames = prefetch(analysis.clip.frames(analysis.timeline.source))
     for index, (frame, patch) in enumerate(engine.edits(frames)):
         shown = Finished(index, frame, patch)
@@ -70,6 +62,12 @@ def finished_frames(
             shown = step(shown)
         yield shown
         progress(index + 1, total)
+
+
+def steps_of(session: Session) -> list[Step]:
+    """What every output frame goes through behind the engine, in this order."""
+    protect = session.options.protect
+    return [] if protect is None else [keep_protected(protect)]
 
 
 def keep_protected(protect: np.ndarray) -> Step:

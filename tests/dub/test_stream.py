@@ -1,0 +1,93 @@
+"""Both ways to dub consume one stream, and what every frame goes through is a step in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.dub import stream
+from retalk_nodes.retalk_core.dub.frames import dub_pictures
+from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.dub.session import Session
+from retalk_nodes.retalk_core.dub.stream import Finished, Step, keep_protected
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.media.sound import SoundArray
+from retalk_nodes.retalk_core.types import Frame
+from scenes import RATE, babble, pixels_of
+
+OPTIONS = DubOptions(engine="embedded", codec="ffv1", phones=False, check=False)
+CORNER = Box(0, 0, 4, 4)
+
+
+@pytest.fixture
+def voice() -> SoundArray:
+    return SoundArray(babble(0.72)[None], RATE)
+
+
+def mark(shown: Finished) -> Finished:
+    """Put a white corner into a frame, whatever else was put there."""
+    pixels = shown.after.copy()
+    pixels[CORNER.slices] = np.iinfo(pixels.dtype).max
+    height, width = pixels.shape[:2]
+    return replace(shown, patch=Patch(Box(0, 0, width, height), pixels, np.ones((height, width), bool)))
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every frame of every dub goes through one more step."""
+    before = stream.steps_of
+
+    def steps_of(session: Session) -> list[Step]:
+        return [*before(session), mark]
+
+    monkeypatch.setattr(stream, "steps_of", steps_of)
+
+
+@pytest.mark.usefixtures("marked")
+def test_a_step_reaches_every_frame_of_a_file(
+    talking_clip: Path, tmp_path: Path, voice: SoundArray, networks_on_disk: LocalNetworks
+) -> None:
+    options = replace(OPTIONS, edit_only=((Fraction(1, 5), Fraction(2, 5)),))
+    dub(open_clip(talking_clip), voice, tmp_path / "out.mkv", options, networks_on_disk)
+    for before, after in zip(pixels_of(talking_clip), pixels_of(tmp_path / "out.mkv"), strict=True):
+        assert (after[CORNER.slices] == 255).all() and not (before[CORNER.slices] == 255).all()
+
+
+@pytest.mark.usefixtures("marked")
+def test_the_same_step_reaches_every_picture_in_memory(
+    talking_clip: Path, voice: SoundArray, networks_on_disk: LocalNetworks
+) -> None:
+    pictures = torch.from_numpy(np.stack(pixels_of(talking_clip))).float() / 255
+    dubbed = dub_pictures(pictures, Fraction(25), voice, OPTIONS, networks_on_disk)
+    assert len(dubbed.images) == len(pictures)
+    assert bool((dubbed.images[:, :4, :4] == 1).all()) and bool((dubbed.support == 1).all())
+
+
+def test_a_frame_that_isnt_edited_is_handed_on_as_it_was() -> None:
+    frame = Frame(3, Fraction(1), np.zeros((8, 8, 3), np.uint8))
+    assert Finished(0, frame, None).after is frame.pixels
+
+
+def test_an_edit_leaves_the_clips_own_frame_alone() -> None:
+    frame = Frame(3, Fraction(1), np.zeros((8, 8, 3), np.uint8))
+    white = np.full((4, 4, 3), 255, np.uint8)
+    shown = Finished(0, frame, Patch(CORNER, white, np.eye(4, dtype=bool)))
+    assert shown.after.sum() == 4 * 3 * 255 and not frame.pixels.any() and not shown.before.any()
+
+
+def test_what_is_protected_is_taken_out_of_an_edit() -> None:
+    frame = Frame(0, Fraction(0), np.zeros((8, 8, 3), np.uint8))
+    white = np.full((4, 4, 3), 200, np.uint8)
+    shown = Finished(0, frame, Patch(CORNER, white, np.ones((4, 4), bool)))
+    left = np.zeros((8, 8), np.float32)
+    left[:, :2] = 1
+    after = keep_protected(left)(shown).after
+    assert not after[:, :2].any() and (after[:4, 2:4] == 200).all()
+    assert keep_protected(np.ones((8, 8), np.float32))(shown).patch is None
