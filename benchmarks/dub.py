@@ -110,10 +110,11 @@ def _swaying(picture: np.ndarray, size: tuple[int, int], seconds: float) -> np.n
 
 
 def _write_voice(path: Path, given: Path, seconds: Fraction) -> None:
-    samples = read_mono(given)
-    wanted = round(seconds * 16_000)
+    rate = 16_000
+    samples = read_mono(given, rate)
+    wanted = round(seconds * rate)
     repeated = np.tile(samples, -(-wanted // len(samples)))[:wanted]
-    stream = SoundStream(SoundArray(repeated[None], 16_000), 0, seconds)
+    stream = SoundStream(SoundArray(repeated[None], rate), 0, seconds)
     import soundfile
 
     soundfile.write(path, np.concatenate(list(stream), axis=1).T, stream.rate)

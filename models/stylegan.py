@@ -1,4 +1,4 @@
-"""E-Net: redraws a face around L-Net's coarse mouth at four times its size (VideoReTalking, section 3.3)."""
+"""StyleGAN2's blocks, as E-Net and GFPGAN are built of them: convolutions that a style modulates."""
 
 from __future__ import annotations
 

@@ -27,14 +27,39 @@ from .loaders import (
 from .restore import ParseFace, RestoreFace
 from .speech import AudioToMel, FitLength
 
-NODES: tuple[type[io.ComfyNode], ...] = (
-    *(DubVideo, DubFrames, DubOptionsNode),
-    *(LoadModels, LoadDNet, LoadLNet, LoadENet, LoadFace3D, LoadRestorer, LoadParser, LoadGanimation),
+NODES: list[type[io.ComfyNode]] = [
+    DubVideo,
+    DubFrames,
+    DubOptionsNode,
+    LoadModels,
+    LoadDNet,
+    LoadLNet,
+    LoadENet,
+    LoadFace3D,
+    LoadRestorer,
+    LoadParser,
+    LoadGanimation,
     CheckModels,
-    *(FitLength, DetectFaces, EditTrack, PreviewTrack, FaceTrackFromLandmarks, CropFaces, ReframeFaces),
-    *(Fit3DMM, Expression, NeutraliseExpression, AudioToMel, LipSync, EnhanceIdentity, LipSyncPreview),
-    *(EditUpperFace, ParseFace, RestoreFace, LaplacianBlend, PasteBack),
-)
+    FitLength,
+    DetectFaces,
+    EditTrack,
+    PreviewTrack,
+    FaceTrackFromLandmarks,
+    CropFaces,
+    ReframeFaces,
+    Fit3DMM,
+    Expression,
+    NeutraliseExpression,
+    AudioToMel,
+    LipSync,
+    EnhanceIdentity,
+    LipSyncPreview,
+    EditUpperFace,
+    ParseFace,
+    RestoreFace,
+    LaplacianBlend,
+    PasteBack,
+]
 
 
 class ReTalk(ComfyExtension):

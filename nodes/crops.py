@@ -1,4 +1,4 @@
-"""Find a face, follow it, correct its track, cut it out and show what was found."""
+"""Cut a followed face out of its frames, and bring crops to another framing."""
 
 from __future__ import annotations
 

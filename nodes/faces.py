@@ -1,4 +1,4 @@
-"""Find a face, follow it, correct its track, cut it out and show what was found."""
+"""Find a face, follow it, correct its track and show what was found."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class DetectFaces(io.ComfyNode):
         smooth: bool,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        from ..retalk_core.reports.track import describe_track, face_masks, overlay_sheet, track_lines
+        from ..retalk_core.reports.track import describe_track, oval_masks, overlay_sheet, track_lines
 
         choice = face_choice(meant(face, RULES), index, (x, y), mask)
         with media.clip_of(clip, fps) as source:
@@ -122,7 +122,7 @@ class DetectFaces(io.ComfyNode):
             sheet = overlay_sheet(source, tracked, rows)
             report = "\n".join(track_lines(describe_track(source, tracked, rows)))
         host.say(cls, report)
-        masks = face_masks(tracked.track, together=not isinstance(clip, Tensor))
+        masks = oval_masks(tracked.track, together=not isinstance(clip, Tensor))
         return io.NodeOutput(
             tracked.track, media.mask(masks), media.picture(sheet), report, ui=ui.PreviewText(report)
         )

@@ -1,4 +1,4 @@
-"""What ComfyUI decides: where networks compute, how progress shows, when to stop, where files lie."""
+"""What ComfyUI decides: how progress shows, when to stop, where folders lie."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import comfy.model_management as manager
-import comfy.model_patcher
 import comfy.utils
 import folder_paths
 from comfy_api.latest import io
@@ -31,6 +30,7 @@ R = TypeVar("R")
 log = logging.getLogger("ReTalk")
 FOLDER = "retalk"  # ComfyUI's word for models/retalk
 STEPS = 1000  # of every progress bar
+SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of a dub's bar
 PREVIEW_SECONDS = 1.0  # between two pictures of work in progress
 PREVIEW_SIDE = 512  # pixels
 OPENCV = (
@@ -157,14 +157,18 @@ class Bar:
         self._last_picture = now
         from PIL import Image
 
+        from ..retalk_core.images import eight_bit
+
         step = max(max(pixels.shape[:2]) // (2 * PREVIEW_SIDE), 1)
-        small = pixels[::step, ::step]
-        small = small if small.dtype.itemsize == 1 else (small >> 8).astype("uint8")
+        small = eight_bit(pixels[::step, ::step])
         self._bar.update_absolute(self._shown, STEPS, ("JPEG", Image.fromarray(small), PREVIEW_SIDE))
 
     def _show(self, share: float) -> None:
         self._shown = max(self._shown, round(STEPS * share))
         self._bar.update_absolute(self._shown, STEPS)
+
+
+# Folders
 
 
 def jobs_folder() -> Path:
@@ -181,6 +185,3 @@ def temporary_file(suffix: str) -> Path:
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"retalk_{secrets.token_hex(8)}{suffix}"
-
-
-SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of the progress bar

@@ -193,8 +193,7 @@ def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
 @contextmanager
 def _file_of(video: Input.Video) -> Iterator[Path]:
     """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first."""
-    edited = getattr(video, "has_pending_frame_edits", None)
-    source = None if edited is not None and edited() else video.get_stream_source()
+    source = None if _is_edited(video) else video.get_stream_source()
     if isinstance(source, str):
         yield Path(source)
         return
@@ -212,9 +211,15 @@ def _file_of(video: Input.Video) -> Iterator[Path]:
             path.unlink(missing_ok=True)
 
 
+def _is_edited(video: Input.Video) -> bool:
+    """Whether a VIDEO's frames are to be changed when it is next written; older versions can't do that."""
+    pending = getattr(video, "has_pending_frame_edits", None)
+    return pending is not None and bool(pending())
+
+
 def _trim_of(video: Input.Video) -> tuple[Fraction, Fraction | None]:
     """Where a VIDEO begins in its file and how long it is, in seconds; None: until the end."""
-    if getattr(video, "has_pending_frame_edits", bool)():
+    if _is_edited(video):
         return Fraction(0), None  # already done
     window = getattr(video, "get_active_trim_window", None)
     start, duration = window() if window is not None else (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Write pictures and small files whole or not at all."""
+"""Write files whole or not at all, and tell one content from another."""
 
 from __future__ import annotations
 
@@ -46,9 +46,6 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} can't be written ({error.strerror}). Choose another place.") from error
-
-
-# What a file is
 
 
 def sha256_of(path: Path) -> str:

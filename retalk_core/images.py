@@ -1,12 +1,16 @@
-"""Bring pictures into a network's layout and back, and to another size."""
+"""Pictures as networks, frames and files have them: their layout, their numbers, their size."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+Numbers = TypeVar("Numbers", Tensor, np.ndarray)
 
 
 def to_network(images: Tensor) -> Tensor:
@@ -19,9 +23,24 @@ def to_images(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).contiguous()
 
 
+def to_input(picture: np.ndarray) -> Tensor:
+    """A picture (H, W, 3) uint8 as a network's input, (1, 3, H, W) fp32 in [0, 1]."""
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(255)
+
+
 def bgr(x: Tensor) -> Tensor:
     """Pictures (B, 3, H, W) with red and blue swapped; twice is none."""
     return x.flip(1)
+
+
+def eight_bit(picture: np.ndarray) -> np.ndarray:
+    """A picture of any shape, uint8 or full-range uint16, as uint8."""
+    return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)
+
+
+def white_of(pixels: np.ndarray) -> np.float32:
+    """What a picture's white is in its own numbers: of whole numbers the largest, of others 1."""
+    return np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
 
 def resize(images: Tensor, size: int | tuple[int, int], *, average: bool = False) -> Tensor:
@@ -43,17 +62,6 @@ def resize(images: Tensor, size: int | tuple[int, int], *, average: bool = False
     return resized.squeeze(1) if images.ndim == 3 else to_images(resized)
 
 
-def smooth_step(x: Tensor) -> Tensor:
-    """From 0 at 0 to 1 at 1, level at both ends and beyond; any shape."""
-    x = x.clamp(0, 1)
-    return x * x * (3 - 2 * x)
-
-
-def white_of(pixels: np.ndarray) -> np.float32:
-    """What a picture's white is in its own numbers: of whole numbers the largest, of others 1."""
-    return np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
-
-
 def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     """Bring a picture near a scale below 1 by averaging its pixels; larger scales leave it as it is."""
     if scale >= 1:
@@ -63,11 +71,7 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def eight_bit(picture: np.ndarray) -> np.ndarray:
-    """A picture of any shape, uint8 or full-range uint16, as uint8."""
-    return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)
-
-
-def to_input(picture: np.ndarray) -> Tensor:
-    """A picture (H, W, 3) uint8 as a network's input, (1, 3, H, W) fp32 in [0, 1]."""
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float().div_(255)
+def smooth_step(x: Numbers) -> Numbers:
+    """From 0 at 0 to 1 at 1, level at both ends and beyond; any shape, on tensors and on arrays."""
+    x = x.clip(0, 1)
+    return x * x * (3 - 2 * x)

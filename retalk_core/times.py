@@ -1,4 +1,4 @@
-"""Which frame of the clip is shown when: one plan for picture and voice, in exact fractions of a second."""
+"""Times in exact fractions of a second, as people and containers write them."""
 
 from __future__ import annotations
 

@@ -61,9 +61,8 @@ class FaceCrops:
     present: Tensor  # (T,) bool
     weight: Tensor  # (T,) in [0, 1]
     frame_size: tuple[int, int]  # height, width
-    outline: Tensor | None = (
-        None  # (T, 36, 2) the face's oval in the unit square, clockwise from the forehead
-    )
+    # (T, 36, 2) the face's oval in the unit square, clockwise from the top of the forehead
+    outline: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.frame_to_crop)

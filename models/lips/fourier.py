@@ -1,4 +1,4 @@
-"""L-Net: draws a face whose lips fit the speech (VideoReTalking, section 3.2)."""
+"""Fast Fourier convolution, by which every pixel of L-Net's features sees all the others."""
 
 from __future__ import annotations
 
@@ -10,16 +10,58 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import (
-    AdaIN,
-    convolve,
-    full_precision,
-    pointwise,
-)
+from ..layers import AdaIN, convolve, full_precision, pointwise
 
 SPEECH = 512  # numbers that describe a window of speech
 SMALL = 24  # pixels of a side, up to which a Fourier transform in products takes no longer on a CPU
 FFC_SLOPE = 0.01  # of the leaky ReLUs in the decoder's residual blocks; elsewhere it is 0.1
+
+
+class FastFourierConvolution(nn.Module):
+    """A convolution on a quarter of the channels, a spectral transform on the rest, and two ways across."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        local, wide = channels // 4, channels - channels // 4
+        self.local_to_local = nn.Conv2d(local, local, 3, bias=False)
+        self.local_to_global = nn.Conv2d(local, wide, 3, bias=False)
+        self.global_to_local = nn.Conv2d(wide, local, 3, bias=False)
+        self.global_to_global = SpectralTransform(wide)
+        self.local_norm = AdaIN(local, SPEECH)
+        self.global_norm = AdaIN(wide, SPEECH)
+
+    def forward(self, near: Tensor, far: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
+        """Map local (B, C / 4, H, W) and global features (B, 3C / 4, H, W) to the same shapes."""
+        padded, padded_far = (F.pad(x, (1, 1, 1, 1), mode="reflect") for x in (near, far))
+        near = convolve(padded, self.local_to_local.weight).add_(
+            convolve(padded_far, self.global_to_local.weight)
+        )
+        far = self.global_to_global(far).add_(convolve(padded, self.local_to_global.weight))
+        near, far = self.local_norm(near, speech), self.global_norm(far, speech)
+        return F.leaky_relu_(near, FFC_SLOPE), F.leaky_relu_(far, FFC_SLOPE)
+
+
+class SpectralTransform(nn.Module):
+    """Sees the whole picture: pixels and spectrum through the same narrow door."""
+
+    narrowing: Tensor  # what `condense` and `norm` do together
+    shift: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.condense = nn.Conv2d(channels, channels // 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels // 2)
+        self.waves = FourierUnit(channels // 2)
+        self.expand = nn.Conv2d(channels // 2, channels, 1, bias=False)
+        self.register_buffer("narrowing", torch.empty_like(self.condense.weight), persistent=False)
+        self.register_buffer("shift", torch.empty(channels // 2), persistent=False)
+        _settle_door(self, None)
+        self.register_load_state_dict_post_hook(_settle_door)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        narrow = F.relu_(pointwise(x, self.narrowing, self.shift))
+        return pointwise(narrow + self.waves(narrow), self.expand.weight)
 
 
 class FourierUnit(nn.Module):
@@ -46,6 +88,12 @@ class FourierUnit(nn.Module):
             return back(parts, x.shape[3])
 
 
+def _settle_door(transform: SpectralTransform, _: object) -> None:
+    weight, shift = _with_norm(transform.condense.weight, transform.norm)
+    transform.narrowing = weight.contiguous(memory_format=torch.channels_last)
+    transform.shift = shift
+
+
 def _settle_waves(unit: FourierUnit, _: object) -> None:
     """The checkpoint has a channel's real and imaginary part next to each other."""
     weight, shift = _with_norm(unit.mix.weight, unit.norm)
@@ -59,59 +107,6 @@ def _with_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
     return weight.detach() * scale.view(-1, 1, 1, 1), norm.bias.detach() - norm.running_mean * scale
-
-
-class SpectralTransform(nn.Module):
-    """Sees the whole picture: pixels and spectrum through the same narrow door."""
-
-    narrowing: Tensor  # what `condense` and `norm` do together
-    shift: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.condense = nn.Conv2d(channels, channels // 2, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels // 2)
-        self.waves = FourierUnit(channels // 2)
-        self.expand = nn.Conv2d(channels // 2, channels, 1, bias=False)
-        self.register_buffer("narrowing", torch.empty_like(self.condense.weight), persistent=False)
-        self.register_buffer("shift", torch.empty(channels // 2), persistent=False)
-        _settle_door(self, None)
-        self.register_load_state_dict_post_hook(_settle_door)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        narrow = F.relu_(pointwise(x, self.narrowing, self.shift))
-        return pointwise(narrow + self.waves(narrow), self.expand.weight)
-
-
-def _settle_door(transform: SpectralTransform, _: object) -> None:
-    weight, shift = _with_norm(transform.condense.weight, transform.norm)
-    transform.narrowing = weight.contiguous(memory_format=torch.channels_last)
-    transform.shift = shift
-
-
-class FastFourierConvolution(nn.Module):
-    """A convolution on a quarter of the channels, a spectral transform on the rest, and two ways across."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        local, wide = channels // 4, channels - channels // 4
-        self.local_to_local = nn.Conv2d(local, local, 3, bias=False)
-        self.local_to_global = nn.Conv2d(local, wide, 3, bias=False)
-        self.global_to_local = nn.Conv2d(wide, local, 3, bias=False)
-        self.global_to_global = SpectralTransform(wide)
-        self.local_norm = AdaIN(local, SPEECH)
-        self.global_norm = AdaIN(wide, SPEECH)
-
-    def forward(self, near: Tensor, far: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
-        """Map local (B, C / 4, H, W) and global features (B, 3C / 4, H, W) to the same shapes."""
-        padded, padded_far = (F.pad(x, (1, 1, 1, 1), mode="reflect") for x in (near, far))
-        near = convolve(padded, self.local_to_local.weight).add_(
-            convolve(padded_far, self.global_to_local.weight)
-        )
-        far = self.global_to_global(far).add_(convolve(padded, self.local_to_global.weight))
-        near, far = self.local_norm(near, speech), self.global_norm(far, speech)
-        return F.leaky_relu_(near, FFC_SLOPE), F.leaky_relu_(far, FFC_SLOPE)
 
 
 # Fourier transforms over rows and columns, orthonormal. A spectrum is (B, 2C, H, W / 2 + 1): the real parts

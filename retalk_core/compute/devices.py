@@ -1,4 +1,4 @@
-"""Where a pipeline gets its networks from, on which device they compute and how exactly."""
+"""On which device networks compute, and how exactly."""
 
 from __future__ import annotations
 
@@ -19,21 +19,9 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPU = torch.device("cpu")
 MEASURING = ("face3d", "retinaface", "s3fd")  # their answers are numbers, not pictures: always in fp32
 
-
-# Devices
-
-
-@contextmanager
-def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
-    """Compute on a device in fp32, bf16 or fp16, and as it was meant where the device has its own ways."""
-    with ExitStack() as stack:
-        if device.type == "mps":
-            stack.enter_context(InOrder())
-        if precision == "fp32":
-            stack.enter_context(full_precision(device))
-        else:
-            stack.enter_context(torch.autocast(device.type, DTYPES[precision]))
-        yield
+_threads_lock = threading.Lock()
+_threads_users = 0
+_threads_before = 1
 
 
 def choose_device(wanted: str | torch.device) -> torch.device:
@@ -51,22 +39,6 @@ def choose_device(wanted: str | torch.device) -> torch.device:
     if device.type == "cpu":
         return CPU
     return torch.device(device.type, device.index or 0)  # as tensors name it, so that both compare equal
-
-
-def _count(kind: str) -> int:
-    """How many devices of a kind torch can use here."""
-    if kind == "cpu":
-        return 1
-    if kind == "mps":
-        return int(torch.backends.mps.is_available())
-    backend: Any = getattr(torch, kind, None)  # torch.xpu is not in every release
-    if not hasattr(backend, "is_available") or not hasattr(backend, "device_count"):
-        return 0
-    return int(backend.device_count()) if backend.is_available() else 0
-
-
-def _present() -> list[str]:
-    return [kind for kind in ("cpu", "cuda", "xpu", "mps") if _count(kind)]
 
 
 def device_name(device: torch.device) -> str:
@@ -101,29 +73,17 @@ def choose_precision(wanted: Precision, device: torch.device) -> str:
     return wanted
 
 
-def _is_made_for_fp16(device: torch.device) -> bool:
-    """Volta and later; not the 16 series, whose convolutions are known to give NaN in fp16."""
-    return torch.cuda.get_device_capability(device) >= (7, 0) and (
-        "GTX 16" not in torch.cuda.get_device_name(device)
-    )
-
-
-def _is_made_for_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies in bf16, all its cores do, and torch uses it; known on Linux only.
-
-    Processors with AMX have these instructions too; others would only emulate them.
-    """
-    if torch.backends.cpu.get_cpu_capability() != "AVX512":
-        return False
-    with suppress(OSError):
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
-        return bool(lines) and all("avx512_bf16" in line.split() for line in lines)
-    return False
-
-
-_threads_lock = threading.Lock()
-_threads_users = 0
-_threads_before = 1
+@contextmanager
+def arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute on a device in fp32, bf16 or fp16, and as it was meant where the device has its own ways."""
+    with ExitStack() as stack:
+        if device.type == "mps":
+            stack.enter_context(InOrder())
+        if precision == "fp32":
+            stack.enter_context(full_precision(device))
+        else:
+            stack.enter_context(torch.autocast(device.type, DTYPES[precision]))
+        yield
 
 
 @contextmanager
@@ -146,3 +106,39 @@ def cpu_threads(count: int) -> Iterator[None]:
         with _threads_lock:
             _threads_users -= 1
             torch.set_num_threads(_threads_before)
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind torch can use here."""
+    if kind == "cpu":
+        return 1
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    backend: Any = getattr(torch, kind, None)  # torch.xpu is not in every release
+    if not hasattr(backend, "is_available") or not hasattr(backend, "device_count"):
+        return 0
+    return int(backend.device_count()) if backend.is_available() else 0
+
+
+def _present() -> list[str]:
+    return [kind for kind in ("cpu", "cuda", "xpu", "mps") if _count(kind)]
+
+
+def _is_made_for_fp16(device: torch.device) -> bool:
+    """Volta and later; not the 16 series, whose convolutions are known to give NaN in fp16."""
+    return torch.cuda.get_device_capability(device) >= (7, 0) and (
+        "GTX 16" not in torch.cuda.get_device_name(device)
+    )
+
+
+def _is_made_for_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies in bf16, all its cores do, and torch uses it; known on Linux only.
+
+    Processors with AMX have these instructions too; others would only emulate them.
+    """
+    if torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    with suppress(OSError):
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")]
+        return bool(lines) and all("avx512_bf16" in line.split() for line in lines)
+    return False

@@ -1,4 +1,4 @@
-"""Where a pipeline gets its networks from, on which device they compute and how exactly."""
+"""Lend networks by their key in the catalogue: loaded when they are needed, kept as memory allows."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ BUNDLED: dict[str, Callable[[], nn.Module]] = {
     "detector_full": lambda: load_detector("full"),
     "face_mesh": load_face_mesh,
 }
-
-
 FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
 Resident = Literal["auto", "together", "one_by_one"]
 

@@ -1,4 +1,4 @@
-"""Cut a followed face out of its frames, bring crops to another framing, paste them back.
+"""Affines between frames and crops, and what cutting and pasting both need of them.
 
 An affine (2, 3) takes frame pixels to the unit square. Pixel i's centre is i + 0.5, in frames and in crops;
 OpenCV puts it at i, which only `warp` knows.
@@ -17,6 +17,8 @@ from torch import Tensor
 from ..errors import InputError
 from ..types import FaceCrops
 from .patch import Box
+
+UNIT_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])  # (4, 2) clockwise
 
 
 def take_rows(crops: FaceCrops, rows: Sequence[int] | np.ndarray) -> FaceCrops:
@@ -40,17 +42,6 @@ def at_size(crops: FaceCrops, frame_size: tuple[int, int]) -> FaceCrops:
     return replace(crops, frame_to_crop=affines, frame_size=frame_size)
 
 
-def depth_inside(to_unit: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """How deep in the unit square (h, w) the points of a grid lie, x (w,) and y (h,); negative beyond it."""
-    u, v = (row[0] * x + row[1] * y[:, None] + row[2] for row in to_unit)
-    return np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v))
-
-
-# Affines (2, 3) and pixels
-
-UNIT_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
-
-
 def crop_corners(affine: np.ndarray | Tensor) -> np.ndarray:
     """Where a crop's corners (4, 2) lie in its frame, for an affine (2, 3) from there to the unit square."""
     return apply_affine(invert(affine), UNIT_CORNERS)
@@ -65,34 +56,46 @@ def warp(picture: np.ndarray, to_source: np.ndarray, size: tuple[int, int], inte
 
 
 def invert(affine: np.ndarray | Tensor) -> np.ndarray:
+    """The affine (2, 3) the other way, in float64."""
     matrix = np.asarray(affine, np.float64)
     linear = np.linalg.inv(matrix[:, :2])
     return np.column_stack([linear, -linear @ matrix[:, 2]])
 
 
 def compose(outer: np.ndarray | Tensor, inner: np.ndarray) -> np.ndarray:
-    """First the inner, then the outer."""
+    """The affine (2, 3) that does first what the inner does, then what the outer does."""
     matrix = np.asarray(outer, np.float64)
     return np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
 
 
 def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Where an affine (2, 3) takes points (n, 2)."""
     return points @ affine[:, :2].T + affine[:, 2]
 
 
+def depth_inside(to_unit: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """How deep in the unit square (h, w) the points of a grid lie, x (w,) and y (h,); negative beyond it."""
+    u, v = (row[0] * x + row[1] * y[:, None] + row[2] for row in to_unit)
+    return np.minimum(np.minimum(u, 1 - u), np.minimum(v, 1 - v))
+
+
 def box_corners(box: Box) -> list[tuple[int, int]]:
+    """A box's left top and right bottom, each x and y."""
     return [(box.left, box.top), (box.right, box.bottom)]
 
 
 def as_array(image: Tensor) -> np.ndarray:
+    """A picture or mask of any shape and on any device as float32 for OpenCV."""
     return np.ascontiguousarray(image.detach().cpu().float().numpy())
 
 
 def image_size(images: Tensor) -> tuple[int, int]:
+    """Height and width of images (T, H, W, ...)."""
     return images.shape[1], images.shape[2]
 
 
 def check_count(what: str, count: int, crops: FaceCrops) -> None:
+    """Raise InputError unless there are as many of something as crops."""
     if count != len(crops):
         raise InputError(
             f"There are {count} {what}, but the face crops are those of {len(crops)} frames. Give as many: "

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .affine import as_array
+
 GAIN_RANGE = (0.8, 1.25)  # a colour match beyond this would hide a mistake elsewhere
 MOST_LEVELS = 6
 
@@ -52,17 +54,13 @@ def laplacian_blend(
     for i in range(count):
         under, over, where = (given[i if len(given) > 1 else 0] for given in (base, layer, mask))
         blended, changed = blend_picture(
-            _array(under), _array(over), _array(where), levels=levels, colour_match=colour_match
+            as_array(under), as_array(over), as_array(where), levels=levels, colour_match=colour_match
         )
         exact = torch.from_numpy(blended).to(images)
         inside = torch.from_numpy(changed)
         images[i] = torch.where(inside[..., None].to(images.device), exact, images[i])
         support[i] = inside.float()
     return Blended(images, support.to(base.device))
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(tensor.detach().cpu().float().numpy())
 
 
 def blend_picture(
@@ -99,6 +97,23 @@ def blend_picture(
     return result, support
 
 
+def pyramid_blend(over: np.ndarray, under: np.ndarray, mask: np.ndarray, levels: float) -> np.ndarray:
+    """Blend float32 pictures (H, W, C) of any size under a mask (H, W), whose rim the pyramid crosses.
+
+    levels: at least 1; between two whole numbers lies a mixture of both results
+    """
+    flat = under + mask[..., None] * (over - under) if levels < 2 else None
+    if flat is not None and levels <= 1:
+        return flat
+    small_over, small_under = _halved(over), _halved(under)
+    below = pyramid_blend(small_over, small_under, cv2.pyrDown(mask), levels - 1)
+    detail_over = over - _doubled(small_over, over.shape)
+    detail_under = under - _doubled(small_under, over.shape)
+    detail = detail_under + mask[..., None] * (detail_over - detail_under)
+    blended = _doubled(below, over.shape) + detail
+    return blended if flat is None else flat + np.float32(levels - 1) * (blended - flat)
+
+
 def _depth(support: np.ndarray) -> np.ndarray:
     """How far each pixel lies inside the support, in pixels; the picture's own edge is no border."""
     return cv2.distanceTransform(support.astype(np.uint8), cv2.DIST_L2, 3)
@@ -128,31 +143,14 @@ def _gain(base: np.ndarray, layer: np.ndarray, band: np.ndarray, reach: int, str
     return (1 + strength * (np.clip(gain, *GAIN_RANGE) - 1)).astype(np.float32)
 
 
-def pyramid_blend(over: np.ndarray, under: np.ndarray, mask: np.ndarray, levels: float) -> np.ndarray:
-    """Blend float32 pictures (H, W, C) of any size under a mask (H, W), whose rim the pyramid crosses.
-
-    levels: at least 1; between two whole numbers lies a mixture of both results
-    """
-    flat = under + mask[..., None] * (over - under) if levels < 2 else None
-    if flat is not None and levels <= 1:
-        return flat
-    small_over, small_under = _halved(over), _halved(under)
-    below = pyramid_blend(small_over, small_under, cv2.pyrDown(mask), levels - 1)
-    detail_over = over - _doubled(small_over, over.shape)
-    detail_under = under - _doubled(small_under, over.shape)
-    detail = detail_under + mask[..., None] * (detail_over - detail_under)
-    blended = _doubled(below, over.shape) + detail
-    return blended if flat is None else flat + np.float32(levels - 1) * (blended - flat)
-
-
 def _halved(picture: np.ndarray) -> np.ndarray:
     return _channels(cv2.pyrDown(picture), picture)
+
+
+def _doubled(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return cv2.pyrUp(picture, dstsize=(shape[1], shape[0])).reshape(shape)
 
 
 def _channels(made: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """What OpenCV made of a picture (H, W, C): it drops a single channel's axis."""
     return made.reshape(*made.shape[:2], picture.shape[2])
-
-
-def _doubled(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    return cv2.pyrUp(picture, dstsize=(shape[1], shape[0])).reshape(shape)

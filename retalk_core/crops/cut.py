@@ -1,7 +1,6 @@
-"""Cut a followed face out of its frames, bring crops to another framing, paste them back.
+"""Cut a followed face out of its frames, and bring crops to another framing.
 
-An affine (2, 3) takes frame pixels to the unit square. Pixel i's centre is i + 0.5, in frames and in crops;
-OpenCV puts it at i, which only `warp` knows.
+An affine (2, 3) takes frame pixels to the unit square. Pixel i's centre is i + 0.5, in frames and in crops.
 """
 
 from __future__ import annotations
@@ -20,35 +19,14 @@ from .affine import (
     at_size,
     check_count,
     compose,
-    crop_corners,
     depth_inside,
     image_size,
     invert,
-    take_rows,
     warp,
 )
-from .framing import SIDES, frame_faces
-from .paste import Layer, paste_back, paste_crop
-
-__all__ = [
-    "SIDES",
-    "Layer",
-    "at_size",
-    "crop_corners",
-    "crop_faces",
-    "cut_crop",
-    "frame_faces",
-    "paste_back",
-    "paste_crop",
-    "reframe",
-    "reframe_masks",
-    "take_rows",
-]
+from .framing import SIDES
 
 COVER_EDGE = 0.02  # of a source's side, over which what it covers fades out at its edge
-
-
-# Cutting
 
 
 def crop_faces(
@@ -87,26 +65,6 @@ def cut_crop(pixels: np.ndarray, affine: np.ndarray | Tensor, side: int) -> np.n
     part, corner = _reduced(pixels, apply_affine(to_frame, UNIT_CORNERS), factor)
     to_part = np.column_stack([to_frame[:, :2] / side, to_frame[:, 2] - corner]) / factor[:, None]
     return warp(part, to_part, (side, side), cv2.INTER_LINEAR) / white_of(pixels)
-
-
-def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a frame around points (n, 2), blocks of its pixels averaged, and its left top in the frame.
-
-    The blocks keep their places in the frame wherever the part lies, so that a still background stays still.
-    """
-    size = np.array(pixels.shape[1::-1])
-    low = np.floor((around.min(axis=0) - 1) / factor - 1) * factor
-    high = np.ceil((around.max(axis=0) + 1) / factor + 1) * factor
-    low = low.clip(0, (size - 1) // factor * factor).astype(int)
-    high = high.clip(low + 1, size).astype(int)
-    part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-    if (factor > 1).any():
-        blocks = -(-(high - low) // factor)  # the last may be cut by the frame's edge
-        right, bottom = blocks * factor - (high - low)
-        if right or bottom:
-            part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
-        part = cv2.resize(part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA)
-    return part, low
 
 
 def reframe(
@@ -157,6 +115,26 @@ def reframe_masks(masks: Tensor, source: FaceCrops, target: FaceCrops, *, side: 
     pictures = masks.expand(len(source) if len(masks) == 1 else -1, -1, -1)[..., None].expand(-1, -1, -1, 3)
     black = torch.zeros(len(pictures), side, side, 3)
     return reframe(pictures, source, target, side=side, base=black)[0][..., 0]
+
+
+def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a frame around points (n, 2), blocks of its pixels averaged, and its left top in the frame.
+
+    The blocks keep their places in the frame wherever the part lies, so that a still background stays still.
+    """
+    size = np.array(pixels.shape[1::-1])
+    low = np.floor((around.min(axis=0) - 1) / factor - 1) * factor
+    high = np.ceil((around.max(axis=0) + 1) / factor + 1) * factor
+    low = low.clip(0, (size - 1) // factor * factor).astype(int)
+    high = high.clip(low + 1, size).astype(int)
+    part = pixels[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    if (factor > 1).any():
+        blocks = -(-(high - low) // factor)  # the last may be cut by the frame's edge
+        right, bottom = blocks * factor - (high - low)
+        if right or bottom:
+            part = cv2.copyMakeBorder(part, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+        part = cv2.resize(part, (int(blocks[0]), int(blocks[1])), interpolation=cv2.INTER_AREA)
+    return part, low
 
 
 def _coverage(to_source: np.ndarray, side: int) -> np.ndarray:

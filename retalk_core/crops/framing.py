@@ -48,16 +48,6 @@ GPEN_POINTS = np.array(
 )
 
 
-@dataclass(frozen=True, eq=False)
-class _Faces:
-    """What framings go by; in rows where the face isn't seen, nothing counts."""
-
-    track: FaceTrack
-    seen: np.ndarray  # (T,) bool
-    boxes: np.ndarray  # (T, 4) around the faces, as a detector draws them
-    smooth: bool  # boxes over time
-
-
 def frame_faces(
     track: FaceTrack, framing: str, *, boxes: np.ndarray | None = None, smooth: bool = True
 ) -> FaceCrops:
@@ -84,7 +74,52 @@ def frame_faces(
     frame_to_crop = torch.from_numpy(affines.astype(np.float32))
     oval = track.mesh[:, list(FACE_OVAL), :2].float()
     outline = oval @ frame_to_crop[:, :, :2].mT + frame_to_crop[:, None, :, 2]
-    return FaceCrops(frame_to_crop, framing, track.present, track.weight, track.frame_size, outline)
+    return FaceCrops(
+        frame_to_crop=frame_to_crop,
+        framing=framing,
+        present=track.present,
+        weight=track.weight,
+        frame_size=track.frame_size,
+        outline=outline,
+    )
+
+
+def portrait_boxes(landmarks: np.ndarray) -> np.ndarray:
+    """The boxes (T, 4) around the oriented squares that FFHQ's recipe lays around faces.
+
+    landmarks: (T, 68, 2) in pixels
+
+    Source: T. Karras et al., the script that made FFHQ; VideoReTalking cuts its portraits by it, upright.
+    """
+    centre, x = _oriented_square(landmarks)
+    reach = np.abs(x).sum(axis=1, keepdims=True)  # the same to all four sides
+    return np.concatenate([centre - reach, centre + reach], axis=1)
+
+
+def fit_similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
+    """Affines (T, 2, 3) that turn, scale and shift points (T, n, 2) onto a template (n, 2), by least squares.
+
+    Source: S. Umeyama, Least-squares estimation of transformation parameters between two point patterns,
+    1991; in the plane it is the division of two sums of complex numbers.
+    """
+    places, targets = points[..., 0] + 1j * points[..., 1], template[:, 0] + 1j * template[:, 1]
+    middle, aim = places.mean(axis=1), targets.mean()
+    centred = places - middle[:, None]
+    spread = np.maximum((np.abs(centred) ** 2).sum(axis=1), 1e-12)
+    turn = (centred.conj() * (targets - aim)).sum(axis=1) / spread
+    shift = aim - turn * middle
+    rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]]
+    return np.array(rows).transpose(2, 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Faces:
+    """What framings go by; in rows where the face isn't seen, nothing counts."""
+
+    track: FaceTrack
+    seen: np.ndarray  # (T,) bool
+    boxes: np.ndarray  # (T, 4) around the faces, as a detector draws them
+    smooth: bool  # boxes over time
 
 
 def _frame_portraits(faces: _Faces) -> np.ndarray:
@@ -104,28 +139,6 @@ def _frame_portraits(faces: _Faces) -> np.ndarray:
         union = np.concatenate([calm[:, :2].min(axis=0), calm[:, 2:].max(axis=0)])
         boxes[rows] = _square_inside(union, track.frame_size)
     return _box_affines(boxes)
-
-
-def portrait_boxes(landmarks: np.ndarray) -> np.ndarray:
-    """The boxes (T, 4) around the oriented squares that FFHQ's recipe lays around faces.
-
-    landmarks: (T, 68, 2) in pixels
-
-    Source: T. Karras et al., the script that made FFHQ; VideoReTalking cuts its portraits by it, upright.
-    """
-    centre, x = _oriented_square(landmarks)
-    reach = np.abs(x).sum(axis=1, keepdims=True)  # the same to all four sides
-    return np.concatenate([centre - reach, centre + reach], axis=1)
-
-
-def _oriented_square(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The centre (T, 2) of FFHQ's square and the way from there to the middle of its right side (T, 2)."""
-    left, right, _, *corners = five_points(landmarks).swapaxes(0, 1)
-    eyes, across = (left + right) / 2, right - left
-    down = (corners[0] + corners[1]) / 2 - eyes
-    x = across + down[:, ::-1] * (1, -1)
-    half = np.maximum(2.0 * _length(across), 1.8 * _length(down))
-    return eyes + 0.1 * down, x * (half / np.maximum(_length(x), 1e-6))
 
 
 def _frame_boxes(faces: _Faces) -> np.ndarray:
@@ -174,20 +187,14 @@ _FRAMINGS: dict[str, _Framing] = {
 }
 
 
-def fit_similarity(points: np.ndarray, template: np.ndarray) -> np.ndarray:
-    """Affines (T, 2, 3) that turn, scale and shift points (T, n, 2) onto a template (n, 2), by least squares.
-
-    Source: S. Umeyama, Least-squares estimation of transformation parameters between two point patterns,
-    1991; in the plane it is the division of two sums of complex numbers.
-    """
-    places, targets = points[..., 0] + 1j * points[..., 1], template[:, 0] + 1j * template[:, 1]
-    middle, aim = places.mean(axis=1), targets.mean()
-    centred = places - middle[:, None]
-    spread = np.maximum((np.abs(centred) ** 2).sum(axis=1), 1e-12)
-    turn = (centred.conj() * (targets - aim)).sum(axis=1) / spread
-    shift = aim - turn * middle
-    rows = [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]]
-    return np.array(rows).transpose(2, 0, 1)
+def _oriented_square(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The centre (T, 2) of FFHQ's square and the way from there to the middle of its right side (T, 2)."""
+    left, right, _, *corners = five_points(landmarks).swapaxes(0, 1)
+    eyes, across = (left + right) / 2, right - left
+    down = (corners[0] + corners[1]) / 2 - eyes
+    x = across + down[:, ::-1] * (1, -1)
+    half = np.maximum(2.0 * _length(across), 1.8 * _length(down))
+    return eyes + 0.1 * down, x * (half / np.maximum(_length(x), 1e-6))
 
 
 def _box_affines(boxes: np.ndarray) -> np.ndarray:

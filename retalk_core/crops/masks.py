@@ -1,4 +1,4 @@
-"""Lips that fit the speech: L-Net draws a small face from its upper half, E-Net redraws it sharply."""
+"""Where in a crop a redrawn face takes the place of the frame's own."""
 
 from __future__ import annotations
 
@@ -15,27 +15,13 @@ from ..types import FaceCrops
 SEAM = 1 / 6
 BORDER = 1 / 24
 
-
-def seam_mask(side: int, *, keep_upper: bool = True) -> Tensor:
-    """Where a synthesised face replaces the frame's own.
-
-    side:       of the crop in pixels
-    keep_upper: leave the crop's upper half to the frame, with a soft seam around the middle; else the
-                whole crop is replaced
-    returns:    (side, side) in [0, 1], soft towards the crop's borders
-    """
-    row = torch.arange(side)
-    inside = smooth_step((torch.minimum(row, side - 1 - row) + 0.5) / (side * BORDER))
-    below = smooth_step((row + 0.5 - side / 2) / (side * SEAM) + 0.5) if keep_upper else torch.ones(side)
-    return (inside * below)[:, None] * inside
-
-
 # In heights of the face, forehead to chin.
 WIDER = 0.02  # beyond the outline, which the mesh draws a little inside the cheeks
 JAW_ROOM = 0.10  # below the jaw: as far as an opening mouth takes the chin
 FEATHER = 0.06  # from the mask's edge to its inside
 JAW = 0.55  # from the forehead's top down: what is below moves with the mouth
-SUBPIXEL = 4  # bits
+
+SUBPIXEL = 4  # bits of a coordinate behind the point, as OpenCV draws
 
 
 def face_masks(crops: FaceCrops, side: int, *, keep_upper: bool = True) -> Tensor:
@@ -51,6 +37,20 @@ def face_masks(crops: FaceCrops, side: int, *, keep_upper: bool = True) -> Tenso
     if crops.outline is None:
         return seam.expand(len(crops), -1, -1)
     return torch.stack([seam * outline_mask(outline.numpy(), side) for outline in crops.outline])
+
+
+def seam_mask(side: int, *, keep_upper: bool = True) -> Tensor:
+    """Where a synthesised face replaces the frame's own.
+
+    side:       of the crop in pixels
+    keep_upper: leave the crop's upper half to the frame, with a soft seam around the middle; else the
+                whole crop is replaced
+    returns:    (side, side) in [0, 1], soft towards the crop's borders
+    """
+    row = torch.arange(side)
+    inside = smooth_step((torch.minimum(row, side - 1 - row) + 0.5) / (side * BORDER))
+    below = smooth_step((row + 0.5 - side / 2) / (side * SEAM) + 0.5) if keep_upper else torch.ones(side)
+    return (inside * below)[:, None] * inside
 
 
 def outline_mask(outline: np.ndarray, side: int) -> Tensor:

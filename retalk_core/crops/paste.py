@@ -1,7 +1,6 @@
-"""Cut a followed face out of its frames, bring crops to another framing, paste them back.
+"""Paste crops back into their frames, at the frames' own resolution.
 
-An affine (2, 3) takes frame pixels to the unit square. Pixel i's centre is i + 0.5, in frames and in crops;
-OpenCV puts it at i, which only `warp` knows.
+An affine (2, 3) takes frame pixels to the unit square. Pixel i's centre is i + 0.5, in frames and in crops.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from .affine import (
 from .blend import MOST_LEVELS, Blended, blend_picture
 from .patch import Box, Patch, box_around
 
-FAINTEST = 1 / 512  # of a mask; what is less shows in no eight-bit picture
+LEAST_SHOWN = 1 / 512  # of a mask; what is less shows in no eight-bit picture
 PREFILTER = 0.4  # pixels of the frame, a Gaussian's sigma: what a crop of finer pixels is softened by
 
 
@@ -147,7 +146,7 @@ def _place(
     mask[depth_inside(to_crop, x, y) < 0] = 0
     if protect is not None:
         mask = mask * (1 - protect[box.slices].astype(np.float32))
-    mask[mask < FAINTEST] = 0
+    mask[mask < LEAST_SHOWN] = 0
     if not mask.any():
         return None
     picture = _brought(_softened(layer.image, to_crop), to_crop, box, cv2.INTER_CUBIC)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..faces.track import TrackedFace
+from ..images import smooth_step
+from ..runs import true_runs
 from ..times import inside
 from .options import DubOptions
 from .timeline import Timeline
@@ -48,25 +48,19 @@ def edit_strength(
 
 def _long_pauses(speaking: np.ndarray, durations: np.ndarray) -> np.ndarray:
     pauses = np.zeros(len(speaking), bool)
-    for stretch in _stretches(~speaking):
-        if durations[stretch].sum() >= LONG_PAUSE:
-            pauses[stretch] = True
+    for start, stop in true_runs(~speaking):
+        pauses[start:stop] = durations[start:stop].sum() >= LONG_PAUSE
     return pauses
 
 
 def _eased(allowed: np.ndarray, durations: np.ndarray) -> np.ndarray:
     """1 where allowed, 0 elsewhere, rising and falling over EASE inside what is allowed."""
     strength = np.zeros(len(allowed))
-    for stretch in _stretches(allowed):
-        since = np.cumsum(durations[stretch])
-        rise = since if stretch.start > 0 else np.full(len(since), np.inf)
-        left = since[-1] - since + durations[stretch]
-        fall = left if stretch.stop < len(allowed) else np.full(len(since), np.inf)
-        share = np.clip(np.minimum(rise, fall) / EASE, 0, 1)
-        strength[stretch] = share * share * (3 - 2 * share)
+    for start, stop in true_runs(allowed):
+        shown = durations[start:stop]
+        since = np.cumsum(shown)
+        rise = since if start > 0 else np.full(len(since), np.inf)
+        left = since[-1] - since + shown
+        fall = left if stop < len(allowed) else np.full(len(since), np.inf)
+        strength[start:stop] = smooth_step(np.minimum(rise, fall) / EASE)
     return strength
-
-
-def _stretches(flags: np.ndarray) -> Iterator[slice]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    yield from (slice(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True))

@@ -23,7 +23,7 @@ from ..stages.options import Stages
 from ..types import Coefficients, Expression, FaceTrack, Frame, Progress, silent
 from ..weights.files import command
 
-CHUNK = 32  # crops that are in memory together; of whole frames only one is
+CROPS_AT_ONCE = 32  # crops that are in memory together; of whole frames only one is
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def fit_track(
         for row, frame in enumerate(frames)
         if track.present[row]
     )
-    while some := list(islice(shown, CHUNK)):
+    while some := list(islice(shown, CROPS_AT_ONCE)):
         here, faces = [row for row, _ in some], [face for _, face in some]
         landmarks = track_landmarks_in(crops, track, side, rows=here)
         pictures = torch.from_numpy(np.stack(faces))

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ..types import FaceTrack
 
-FASTEST = 3.0  # times as fast as it was filmed: what moves on by more in the clip has jumped
-FAINTEST = 1e-4  # what has faded below is gone, or a mask would for ever reach wherever it once was
+FASTEST_PLAYED = 3.0  # times as fast as it was filmed: what moves on by more in the clip has jumped
+FADED = 1e-4  # what has faded below is gone, or a mask would for ever reach wherever it once was
 
 
 class SteadyMasks:
@@ -44,7 +44,7 @@ class SteadyMasks:
         for mask, output in zip(masks, outputs.tolist(), strict=True):
             if self._mask is not None and output == self._output + 1:
                 mask = torch.lerp(self._mask, mask, float(self._own[output]))
-                mask = torch.where(mask < FAINTEST, 0, mask)
+                mask = torch.where(mask < FADED, 0, mask)
             self._mask, self._output = mask, output
             calm.append(mask)
         return torch.stack(calm)
@@ -67,6 +67,6 @@ def _own_shares(seconds: float, track: FaceTrack, rows: np.ndarray, times: Seque
     passed = np.diff(np.array([float(time) for time in times]))
     moved = np.abs(np.diff(np.array([float(track.times[row]) for row in rows])))
     shot = track.shot.numpy()[rows]
-    goes_on = (np.abs(np.diff(rows)) <= 1) | (moved <= FASTEST * passed)
+    goes_on = (np.abs(np.diff(rows)) <= 1) | (moved <= FASTEST_PLAYED * passed)
     share = np.where(goes_on & (shot[1:] == shot[:-1]), 1 - np.exp(-passed / seconds), 1.0)
     return np.concatenate([[1.0], share])

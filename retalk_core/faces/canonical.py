@@ -1,7 +1,7 @@
-"""Where every point of the face goes when the mouth opens or widens.
+"""Faces apart from where and how the head is held: poses, how open and wide a mouth is, how mouths move.
 
-Shapes live in canonical coordinates: frontal, x to the right, y down, the outer eye corners one unit apart
-(one eye distance) and their midpoint at the origin.
+In canonical coordinates a face is frontal, x to the right, y down, the outer eye corners one unit apart (one
+eye distance) and their midpoint at the origin.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-EYE_CORNERS = (33, 263)  # the outer ones
+EYE_CORNERS = (33, 263)  # the outer ones; the person's right first
 MOUTH_CORNERS = (61, 291)
 NOSE_BASE = 2
 # Points that speech doesn't move: eye corners, nose bridge, forehead, temples.
@@ -38,18 +38,6 @@ class MouthModel:
     near: np.ndarray  # (468,) in [0, 1]: 1 at the lips, whose place is set outright, 0 far from them
 
 
-@functools.lru_cache(maxsize=1)
-def load_mouth_model() -> MouthModel:
-    with np.load(Path(__file__).with_name("mouth_model.npz"), allow_pickle=False) as stored:
-        reference, basis = stored["reference"], stored["basis"]
-        triangles, inner = stored["triangles"].astype(np.int32), stored["inner"].astype(np.int32)
-    nose, mouth = reference[NOSE_BASE], reference[[13, 14]].mean(axis=0)
-    moves = np.clip((reference[:, 1] - nose[1]) / 0.08, 0, 1)
-    distance = np.linalg.norm((reference - mouth)[:, :2], axis=1)
-    near = np.clip((0.62 - distance) / (0.62 - 0.38), 0, 1)
-    return MouthModel(reference, basis, triangles, inner, moves.astype(np.float32), near.astype(np.float32))
-
-
 @dataclass(frozen=True, eq=False)
 class Pose:
     """Similarity from frame pixels to canonical coordinates, for T frames: c = scale · R x + shift."""
@@ -70,6 +58,19 @@ class Pose:
         """Canonical points (T, N, 3) in frame pixels."""
         unshifted = (points - self.shift[:, None]) / self.scale[:, None, None]
         return np.einsum("tji,tnj->tni", self.rotation, unshifted)
+
+
+@functools.lru_cache(maxsize=1)
+def load_mouth_model() -> MouthModel:
+    """The model that ships with the project."""
+    with np.load(Path(__file__).with_name("mouth_model.npz"), allow_pickle=False) as stored:
+        reference, basis = stored["reference"], stored["basis"]
+        triangles, inner = stored["triangles"].astype(np.int32), stored["inner"].astype(np.int32)
+    nose, mouth = reference[NOSE_BASE], reference[[13, 14]].mean(axis=0)
+    moves = np.clip((reference[:, 1] - nose[1]) / 0.08, 0, 1)
+    distance = np.linalg.norm((reference - mouth)[:, :2], axis=1)
+    near = np.clip((0.62 - distance) / (0.62 - 0.38), 0, 1)
+    return MouthModel(reference, basis, triangles, inner, moves.astype(np.float32), near.astype(np.float32))
 
 
 def head_poses(mesh: np.ndarray) -> Pose:

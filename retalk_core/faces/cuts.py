@@ -1,4 +1,4 @@
-"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+"""Where a clip is cut, told from movement, zooms and flashes by the pictures alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 
 from ..images import eight_bit
 
-# Cuts
-
 CUT_PICTURE = (64, 36)  # width and height that frames are shrunk to before they are compared
 CUT_CHANGE = 0.56  # of the picture's contrast, left over when movement is made up for
 CUT_REACH = 6  # pixels of the small picture that a part may have moved
@@ -19,7 +17,7 @@ FLASH_FRAMES = 3  # a picture that is back after so many frames was not cut
 
 
 class CutFinder:
-    """Tells cuts from movement, zooms and flashes."""
+    """Looks at a clip frame by frame."""
 
     def __init__(self) -> None:
         self._last: np.ndarray | None = None
@@ -41,15 +39,6 @@ class CutFinder:
         return "cut"
 
 
-def _small_picture(pixels: np.ndarray) -> np.ndarray:
-    """A frame as (36, 64, 3) float32 in [0, 255]."""
-    stride = max(1, min(pixels.shape[:2]) // 180)
-    small = cv2.resize(
-        np.ascontiguousarray(pixels[::stride, ::stride]), CUT_PICTURE, None, 0, 0, cv2.INTER_AREA
-    )
-    return eight_bit(small).astype(np.float32)
-
-
 def picture_change(before: np.ndarray, after: np.ndarray) -> float:
     """How much of a small picture (36, 64, 3) another doesn't explain: 0 for none of it, about 1 for all.
 
@@ -68,6 +57,15 @@ def picture_change(before: np.ndarray, after: np.ndarray) -> float:
             errors = cv2.matchTemplate(around, second[y : y + height, x : x + width], cv2.TM_SQDIFF)
             left_over.append(max(float(errors.min()), 0.0) / (width * height * 3))
     return float(np.sqrt(np.mean(left_over)))
+
+
+def _small_picture(pixels: np.ndarray) -> np.ndarray:
+    """A frame as (36, 64, 3) float32 in [0, 255]."""
+    stride = max(1, min(pixels.shape[:2]) // 180)
+    small = cv2.resize(
+        np.ascontiguousarray(pixels[::stride, ::stride]), CUT_PICTURE, None, 0, 0, cv2.INTER_AREA
+    )
+    return eight_bit(small).astype(np.float32)
 
 
 def _normalised(picture: np.ndarray) -> np.ndarray:

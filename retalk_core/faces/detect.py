@@ -1,4 +1,4 @@
-"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+"""Find faces in a frame: in all of it, near a box, or in tiles where they are small."""
 
 from __future__ import annotations
 
@@ -15,19 +15,28 @@ from ...models.faces.facemesh import FaceMesh, load_face_mesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, shrink, to_input
 
-# Looking
 LOOK_SIDE = 640  # frames are shrunk to this longer side before the detectors see them
 TILE_SIDES = (960, 360)  # pixels of the frame; tiles in which small faces are sought
 TILE_THRESHOLD = 0.5  # lower than the detector's own: the mesh has the last word
 SAME_FACE = 0.2  # overlap of two boxes that show one person
+OVERLAP = 0.3  # boxes that share more of their union are one face
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One face, in pixels of the picture it was found in; pixel i's centre is i + 0.5."""
+
+    score: float  # confidence in [0, 1]
+    box: np.ndarray  # (4,) left, top, right, bottom: brows to chin, cheek to cheek
+    keypoints: np.ndarray  # (6, 2) right eye, left eye, nose tip, mouth, right ear, left ear
 
 
 @dataclass(frozen=True, eq=False)
 class FaceNetworks:
     """What it takes to follow a face."""
 
-    short: Detector
-    full: Detector
+    short: Detector  # quick; sees faces that are near
+    full: Detector  # sees small ones too
     mesh: FaceMesh
 
 
@@ -69,42 +78,6 @@ def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list
             faces = detect(networks.full, tile, TILE_THRESHOLD)
             found = _merge(found, [_placed(face, 1.0, (left, top)) for face in faces])
     return found
-
-
-def _tile_starts(length: int, side: int) -> list[int]:
-    """Where tiles begin that cover a length and share at least a quarter with their neighbours."""
-    if length <= side:
-        return [0]
-    count = int(np.ceil((length - side) / (0.75 * side))) + 1
-    return np.linspace(0, length - side, count).astype(int).tolist()
-
-
-def _merge(found: list[Detection], more: list[Detection]) -> list[Detection]:
-    """Add the faces that were not found yet."""
-    boxes = boxes_of(found)
-    return found + [face for face in more if not (overlap(face.box, boxes) > SAME_FACE).any()]
-
-
-def _placed(face: Detection, scale: float, shift: tuple[int, int]) -> Detection:
-    """A detection brought from a part of a frame to the frame."""
-    box = face.box * scale + np.tile(shift, 2)
-    return Detection(face.score, box, face.keypoints * scale + np.array(shift))
-
-
-def boxes_of(faces: Sequence[Detection]) -> np.ndarray:
-    return np.array([face.box for face in faces]).reshape(-1, 4)
-
-
-OVERLAP = 0.3  # boxes that share more of their union are one face
-
-
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """One face, in pixels of the picture it was found in; pixel i's centre is i + 0.5."""
-
-    score: float  # confidence in [0, 1]
-    box: np.ndarray  # (4,) left, top, right, bottom: brows to chin, cheek to cheek
-    keypoints: np.ndarray  # (6, 2) right eye, left eye, nose tip, mouth, right ear, left ear
 
 
 def detect(network: Detector, picture: np.ndarray, threshold: float | None = None) -> list[Detection]:
@@ -159,6 +132,31 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     area = shared.clip(min=0).prod(axis=1)
     union = (box[2:] - box[:2]).prod() + (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) - area
     return area / np.maximum(union, 1e-9)
+
+
+def boxes_of(faces: Sequence[Detection]) -> np.ndarray:
+    """The boxes (N, 4) of N faces; N may be 0."""
+    return np.array([face.box for face in faces]).reshape(-1, 4)
+
+
+def _tile_starts(length: int, side: int) -> list[int]:
+    """Where tiles begin that cover a length and share at least a quarter with their neighbours."""
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (0.75 * side))) + 1
+    return np.linspace(0, length - side, count).astype(int).tolist()
+
+
+def _merge(found: list[Detection], more: list[Detection]) -> list[Detection]:
+    """Add the faces that were not found yet."""
+    boxes = boxes_of(found)
+    return found + [face for face in more if not (overlap(face.box, boxes) > SAME_FACE).any()]
+
+
+def _placed(face: Detection, scale: float, shift: tuple[int, int]) -> Detection:
+    """A detection brought from a part of a frame to the frame."""
+    box = face.box * scale + np.tile(shift, 2)
+    return Detection(face.score, box, face.keypoints * scale + np.array(shift))
 
 
 def _letterbox(picture: np.ndarray, side: int) -> Tensor:

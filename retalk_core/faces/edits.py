@@ -19,18 +19,6 @@ from .track import FILLED_SCORE, TrackedFace
 Ranges = Sequence[tuple[Fraction, Fraction]]  # seconds; without any, the whole track is meant
 
 
-def rows_inside(track: FaceTrack, ranges: Ranges) -> Tensor:
-    """Which rows (T,) bool of a track are meant. Raises OptionError if the ranges hold no frame."""
-    if not ranges:
-        return torch.ones(len(track), dtype=torch.bool)
-    rows = torch.tensor([inside(ranges, time) for time in track.times])
-    if not rows.any():
-        wanted = ", ".join(f"{timecode(start)} to {timecode(end)}" for start, end in ranges)
-        last = timecode(track.times[-1])
-        raise OptionError(f"No frame is in {wanted}: the track's last frame is at {last}. Change the ranges.")
-    return rows
-
-
 def skip(track: FaceTrack, ranges: Ranges) -> FaceTrack:
     """Leave frames as they are: no edit shows there."""
     return fade(track, ranges, 0.0)
@@ -68,13 +56,6 @@ def interpolate(track: FaceTrack, ranges: Ranges) -> FaceTrack:
     return _with_faces(track, rows, mesh, weight)
 
 
-def _neighbours(beside: np.ndarray, row: int) -> tuple[int, int]:
-    """The nearest of the rising rows before and after a row; the same twice where it has only one side."""
-    place = int(np.searchsorted(beside, row))
-    around = beside[max(place - 1, 0) : place + 1]
-    return int(around[0]), int(around[-1])
-
-
 def place_by_mask(track: FaceTrack, ranges: Ranges, mask: Tensor) -> FaceTrack:
     """Move the face into the box of a mask.
 
@@ -103,6 +84,53 @@ def place_by_mask(track: FaceTrack, ranges: Ranges, mask: Tensor) -> FaceTrack:
         if not present[row]:
             weight[row] = 1.0
     return _with_faces(track, rows, mesh, weight)
+
+
+def rows_inside(track: FaceTrack, ranges: Ranges) -> Tensor:
+    """Which rows (T,) bool of a track are meant. Raises OptionError if the ranges hold no frame."""
+    if not ranges:
+        return torch.ones(len(track), dtype=torch.bool)
+    rows = torch.tensor([inside(ranges, time) for time in track.times])
+    if not rows.any():
+        wanted = ", ".join(f"{timecode(start)} to {timecode(end)}" for start, end in ranges)
+        last = timecode(track.times[-1])
+        raise OptionError(f"No frame is in {wanted}: the track's last frame is at {last}. Change the ranges.")
+    return rows
+
+
+def part_of_track(track: FaceTrack, rows: slice) -> FaceTrack:
+    """Some consecutive rows of a track; times are counted from the first of them."""
+    times = track.times[rows]
+    return FaceTrack(
+        times=tuple(time - times[0] for time in times),
+        boxes=track.boxes[rows],
+        mesh=track.mesh[rows],
+        scores=track.scores[rows],
+        present=track.present[rows],
+        shot=track.shot[rows],
+        weight=track.weight[rows],
+        frame_size=track.frame_size,
+    )
+
+
+def tracked_face(track: FaceTrack) -> TrackedFace:
+    """What a report tells about a track that came alone: one face, and why no edit shows where none does."""
+    present, weight = track.present.numpy(), track.weight.numpy()
+    reasons = np.where(present, np.where(weight > 0, "", "turned away"), "no face")
+    return TrackedFace(
+        track=track,
+        faces_seen=present.astype(np.int64),
+        filled=present & (track.scores.numpy() == np.float32(FILLED_SCORE)),
+        reasons=tuple(reasons.tolist()),
+        cuts=tuple((np.flatnonzero(np.diff(track.shot.numpy())) + 1).tolist()),
+    )
+
+
+def _neighbours(beside: np.ndarray, row: int) -> tuple[int, int]:
+    """The nearest of the rising rows before and after a row; the same twice where it has only one side."""
+    place = int(np.searchsorted(beside, row))
+    around = beside[max(place - 1, 0) : place + 1]
+    return int(around[0]), int(around[-1])
 
 
 def _mask_boxes(mask: Tensor, frame_size: tuple[int, int]) -> np.ndarray:
@@ -139,32 +167,4 @@ def _with_faces(track: FaceTrack, rows: np.ndarray, mesh: np.ndarray, weight: np
         present=track.present | changed,
         scores=torch.where(changed, torch.full_like(track.scores, FILLED_SCORE), track.scores),
         weight=torch.from_numpy(weight.astype(np.float32)),
-    )
-
-
-def part_of_track(track: FaceTrack, rows: slice) -> FaceTrack:
-    """Some consecutive rows of a track; times are counted from the first of them."""
-    times = track.times[rows]
-    return FaceTrack(
-        times=tuple(time - times[0] for time in times),
-        boxes=track.boxes[rows],
-        mesh=track.mesh[rows],
-        scores=track.scores[rows],
-        present=track.present[rows],
-        shot=track.shot[rows],
-        weight=track.weight[rows],
-        frame_size=track.frame_size,
-    )
-
-
-def tracked_face(track: FaceTrack) -> TrackedFace:
-    """What a report tells about a track that came alone: one face, and why no edit shows where none does."""
-    present, weight = track.present.numpy(), track.weight.numpy()
-    reasons = np.where(present, np.where(weight > 0, "", "turned away"), "no face")
-    return TrackedFace(
-        track=track,
-        faces_seen=present.astype(np.int64),
-        filled=present & (track.scores.numpy() == np.float32(FILLED_SCORE)),
-        reasons=tuple(reasons.tolist()),
-        cuts=tuple((np.flatnonzero(np.diff(track.shot.numpy())) + 1).tolist()),
     )

@@ -44,7 +44,6 @@ FULL_LOOK_FRAMES = 3  # without a face, the slower detector looks in every third
 TILE_LOOK_SECONDS = 1.0  # ... and at tiles once a second
 MOST_FACES = 8  # that are looked at closely in one frame
 
-# Following
 PRESENT = 0.5  # lowest score of a mesh
 WARM_UP = 3  # times a mesh is found again in its own region after a detection
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, the mesh is found again
@@ -187,10 +186,9 @@ class _Follower:
         shot.following = mesh is not None
         if mesh is None:
             shot.missing += 1
-            return Sighting(frame.time, shot.number, shot.seen, reason=self._absence())
+            return sighting_of(None, frame.time, shot.number, shot.seen, absence=self._absence())
         shot.points, shot.time, shot.missing = mesh.points, frame.time, 0
-        reason: Reason = "" if is_large_enough(mesh.points) else "too small"
-        return Sighting(frame.time, shot.number, shot.seen, mesh.points, mesh.score, reason, continues)
+        return sighting_of(mesh, frame.time, shot.number, shot.seen, continues=continues)
 
     def _absence(self) -> Reason:
         """Why there is no face: it was lost in profile, or it just isn't there."""

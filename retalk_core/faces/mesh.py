@@ -1,7 +1,4 @@
-"""Decide where in its frames a followed face is cut out, for each of the networks that look at it.
-
-An affine (2, 3) takes frame pixels to the unit square; pixel i's centre is i + 0.5.
-"""
+"""The mesh of a face: find its points in a picture, and read box, size, movement and pose off them."""
 
 from __future__ import annotations
 
@@ -15,21 +12,10 @@ from ...models.faces.facemesh import SIDE, FaceMesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, to_input
 from ..types import FaceTrack
+from .canonical import EYE_CORNERS
 from .detect import Detection
 
-
-def five_points(landmarks: np.ndarray) -> np.ndarray:
-    """Eyes, nose tip and corners of the mouth (T, 5, 2) of landmarks (T, 68, 2); the picture's left first."""
-    eyes = landmarks[:, 36:42].mean(axis=1), landmarks[:, 42:48].mean(axis=1)
-    return np.stack([*eyes, landmarks[:, 30], landmarks[:, 48], landmarks[:, 54]], axis=1)
-
-
-def oval_boxes(track: FaceTrack) -> np.ndarray:
-    """The boxes (T, 4) around the faces' ovals: left, top, right, bottom."""
-    oval = track.mesh[:, list(FACE_OVAL), :2].double().numpy()
-    return np.concatenate([oval.min(axis=1), oval.max(axis=1)], axis=1)
-
-
+FACE_MARGIN = 1.5  # the side of the region around a face, for the face's longer side
 # Points of the mesh around the face, clockwise as seen from the top of the forehead.
 FACE_OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
@@ -60,6 +46,97 @@ RIGID_POINTS = tuple(_RIGID)
 RIGID_SHAPE = np.array(list(_RIGID.values())) * (1.0, -1.0, -1.0)  # as a mesh has them: y down, z away
 
 
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """One face's points, in pixels of the frame."""
+
+    points: np.ndarray  # (468, 3) fp32; z grows away from the camera, its zero lies inside the head
+    score: float  # how sure it is that a face is there, in [0, 1]
+
+
+@dataclass(frozen=True)
+class FaceRegion:
+    """A turned square around a face."""
+
+    centre: tuple[float, float]  # x, y in pixels; pixel i's centre is i + 0.5
+    side: float  # pixels
+    angle: float  # radians; clockwise as seen, so that the eyes are level in the crop
+
+    @property
+    def to_frame(self) -> np.ndarray:
+        """The affine (2, 3) from pixels of the crop to pixels of the frame."""
+        scale = self.side / SIDE
+        cosine, sine = scale * np.cos(self.angle), scale * np.sin(self.angle)
+        turn = np.array([[cosine, -sine], [sine, cosine]])
+        return np.column_stack([turn, np.array(self.centre) - turn @ [SIDE / 2, SIDE / 2]])
+
+
+def find_mesh(network: FaceMesh, picture: np.ndarray, region: FaceRegion) -> Mesh:
+    """Find the points of the face in a region of a picture.
+
+    picture: (H, W, 3) RGB uint8 or uint16; the region may reach beyond its edges
+    returns: points in the picture's pixels; they mean nothing where the score is low
+    """
+    crop = crop_region(picture, region)
+    device = next(network.parameters()).device
+    with torch.inference_mode(), cpu_threads(1):
+        points, logit = network(to_input(crop).to(device))
+    flat = points[0].float().cpu().numpy()
+    affine = region.to_frame.astype(np.float32)
+    placed = np.empty_like(flat)
+    placed[:, :2] = flat[:, :2] @ affine[:, :2].T + affine[:, 2]
+    placed[:, 2] = flat[:, 2] * (region.side / SIDE)
+    return Mesh(placed, float(torch.sigmoid(logit[0].float())))
+
+
+def region_of_detection(detection: Detection) -> FaceRegion:
+    """Where to look for the points of a face that was just detected."""
+    left, top, right, bottom = detection.box
+    across = detection.keypoints[1] - detection.keypoints[0]
+    side = FACE_MARGIN * max(right - left, bottom - top)
+    return FaceRegion(((left + right) / 2, (top + bottom) / 2), side, float(np.arctan2(across[1], across[0])))
+
+
+def region_of_points(points: np.ndarray) -> FaceRegion:
+    """Where to look for a face whose points (468, 2 or 3) were there a frame ago."""
+    right, left = EYE_CORNERS
+    across = points[left, :2] - points[right, :2]
+    angle = float(np.arctan2(across[1], across[0]))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    level = points[:, :2] @ turn  # turned back: the eyes are level
+    low, high = level.min(axis=0), level.max(axis=0)
+    centre = turn @ ((low + high) / 2)
+    return FaceRegion((float(centre[0]), float(centre[1])), FACE_MARGIN * float((high - low).max()), angle)
+
+
+def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:
+    """Cut a region out of a picture as (192, 192, 3) uint8; beyond the picture's edges they are repeated.
+
+    A large region is averaged to about twice the crop's size first: skipping pixels makes points tremble.
+    """
+    half = region.side / 2 * (abs(np.cos(region.angle)) + abs(np.sin(region.angle))) + 2
+    (x, y), (height, width) = region.centre, picture.shape[:2]
+    left, top = (int(np.clip(edge - half, 0, size - 1)) for edge, size in ((x, width), (y, height)))
+    right, bottom = (int(np.clip(edge + half + 1, 1, size)) for edge, size in ((x, width), (y, height)))
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    part = picture[top:bottom, left:right]
+    size = np.array([part.shape[1], part.shape[0]])
+    factor = 2 * SIDE / region.side
+    if factor < 0.75:
+        part = cv2.resize(
+            part, np.maximum(np.round(size * factor), 1).astype(int).tolist(), None, 0, 0, cv2.INTER_AREA
+        )
+    scale = np.array([part.shape[1], part.shape[0]]) / size
+    matrix = region.to_frame
+    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - [left, top]  # OpenCV counts from pixel centres
+    matrix = matrix * scale[:, None]
+    matrix[:, 2] -= 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    crop = cv2.warpAffine(part, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return eight_bit(crop)
+
+
 def face_box(points: np.ndarray) -> np.ndarray:
     """The box (4,) around the oval of a face's points (468, 2 or 3): left, top, right, bottom."""
     oval = points[list(FACE_OVAL), :2]
@@ -72,6 +149,7 @@ def face_height(points: np.ndarray) -> float:
 
 
 def box_area(box: np.ndarray) -> float:
+    """Square pixels of a box (4,)."""
     return float((box[2:] - box[:2]).prod())
 
 
@@ -107,95 +185,13 @@ def head_pose(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.degrees(yaw), np.degrees(pitch), np.degrees(roll)
 
 
-MARGIN = 1.5  # a crop's side for a face's longer side
-RIGHT_EYE, LEFT_EYE = 33, 263  # outer corners; the person's right
+def oval_boxes(track: FaceTrack) -> np.ndarray:
+    """The boxes (T, 4) around the faces' ovals: left, top, right, bottom."""
+    oval = track.mesh[:, list(FACE_OVAL), :2].double().numpy()
+    return np.concatenate([oval.min(axis=1), oval.max(axis=1)], axis=1)
 
 
-@dataclass(frozen=True)
-class Region:
-    """A turned square around a face."""
-
-    centre: tuple[float, float]  # x, y in pixels; pixel i's centre is i + 0.5
-    side: float  # pixels
-    angle: float  # radians; clockwise as seen, so that the eyes are level in the crop
-
-    @property
-    def to_frame(self) -> np.ndarray:
-        """The affine (2, 3) from pixels of the crop to pixels of the frame."""
-        scale = self.side / SIDE
-        cosine, sine = scale * np.cos(self.angle), scale * np.sin(self.angle)
-        turn = np.array([[cosine, -sine], [sine, cosine]])
-        return np.column_stack([turn, np.array(self.centre) - turn @ [SIDE / 2, SIDE / 2]])
-
-
-@dataclass(frozen=True, eq=False)
-class Mesh:
-    """One face's points, in pixels of the frame."""
-
-    points: np.ndarray  # (468, 3) fp32; z grows away from the camera, its zero lies inside the head
-    score: float  # how sure it is that a face is there, in [0, 1]
-
-
-def region_of_detection(detection: Detection) -> Region:
-    """Where to look for the points of a face that was just detected."""
-    left, top, right, bottom = detection.box
-    across = detection.keypoints[1] - detection.keypoints[0]
-    side = MARGIN * max(right - left, bottom - top)
-    return Region(((left + right) / 2, (top + bottom) / 2), side, float(np.arctan2(across[1], across[0])))
-
-
-def region_of_points(points: np.ndarray) -> Region:
-    """Where to look for a face whose points (468, 2 or 3) were there a frame ago."""
-    across = points[LEFT_EYE, :2] - points[RIGHT_EYE, :2]
-    angle = float(np.arctan2(across[1], across[0]))
-    cosine, sine = np.cos(angle), np.sin(angle)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    level = points[:, :2] @ turn  # turned back: the eyes are level
-    low, high = level.min(axis=0), level.max(axis=0)
-    centre = turn @ ((low + high) / 2)
-    return Region((float(centre[0]), float(centre[1])), MARGIN * float((high - low).max()), angle)
-
-
-def find_mesh(network: FaceMesh, picture: np.ndarray, region: Region) -> Mesh:
-    """Find the points of the face in a region of a picture.
-
-    picture: (H, W, 3) RGB uint8 or uint16; the region may reach beyond its edges
-    returns: points in the picture's pixels; they mean nothing where the score is low
-    """
-    crop = crop_region(picture, region)
-    device = next(network.parameters()).device
-    with torch.inference_mode(), cpu_threads(1):
-        points, logit = network(to_input(crop).to(device))
-    flat = points[0].float().cpu().numpy()
-    affine = region.to_frame.astype(np.float32)
-    placed = np.empty_like(flat)
-    placed[:, :2] = flat[:, :2] @ affine[:, :2].T + affine[:, 2]
-    placed[:, 2] = flat[:, 2] * (region.side / SIDE)
-    return Mesh(placed, float(torch.sigmoid(logit[0].float())))
-
-
-def crop_region(picture: np.ndarray, region: Region) -> np.ndarray:
-    """Cut a region out of a picture as (192, 192, 3) uint8; beyond the picture's edges they are repeated.
-
-    A large region is averaged to about twice the crop's size first: skipping pixels makes points tremble.
-    """
-    half = region.side / 2 * (abs(np.cos(region.angle)) + abs(np.sin(region.angle))) + 2
-    (x, y), (height, width) = region.centre, picture.shape[:2]
-    left, top = (int(np.clip(edge - half, 0, size - 1)) for edge, size in ((x, width), (y, height)))
-    right, bottom = (int(np.clip(edge + half + 1, 1, size)) for edge, size in ((x, width), (y, height)))
-    right, bottom = max(right, left + 1), max(bottom, top + 1)
-    part = picture[top:bottom, left:right]
-    size = np.array([part.shape[1], part.shape[0]])
-    factor = 2 * SIDE / region.side
-    if factor < 0.75:
-        part = cv2.resize(
-            part, np.maximum(np.round(size * factor), 1).astype(int).tolist(), None, 0, 0, cv2.INTER_AREA
-        )
-    scale = np.array([part.shape[1], part.shape[0]]) / size
-    matrix = region.to_frame
-    matrix[:, 2] += matrix[:, :2] @ [0.5, 0.5] - [left, top]  # OpenCV counts from pixel centres
-    matrix = matrix * scale[:, None]
-    matrix[:, 2] -= 0.5
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    crop = cv2.warpAffine(part, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return eight_bit(crop)
+def five_points(landmarks: np.ndarray) -> np.ndarray:
+    """Eyes, nose tip and corners of the mouth (T, 5, 2) of landmarks (T, 68, 2); the picture's left first."""
+    eyes = landmarks[:, 36:42].mean(axis=1), landmarks[:, 42:48].mean(axis=1)
+    return np.stack([*eyes, landmarks[:, 30], landmarks[:, 48], landmarks[:, 54]], axis=1)

@@ -19,7 +19,12 @@ from .detect import overlap
 from .mesh import oval_boxes
 from .shots import shot_bounds
 
-LEAST_OVERLAP = 0.3  # of the two boxes' union; what shares less with the face that is followed is another one
+LEAST_OVERLAP = 0.3  # of the union; a box that shares less with the face that is followed is another one
+MOST_OVERLAP = 0.3  # of the union; boxes that share more show the same face
+THRESHOLD = 0.5  # scores above are faces
+STRIDES = (4, 8, 16, 32, 64, 128)  # pixels between the anchors of each level
+ANCHOR = 4  # an anchor's side in strides
+CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +33,13 @@ class FaceBoxes:
 
     boxes: np.ndarray  # (T, 4) left, top, right, bottom in frame pixels; without a face they mean nothing
     inferred: np.ndarray  # (T,) bool; where the face was followed, but the detector didn't see it
+
+
+class Faces(NamedTuple):
+    """What was found in one picture, the surest first."""
+
+    scores: np.ndarray  # (n,) above THRESHOLD
+    boxes: np.ndarray  # (n, 4) left, top, right, bottom in pixels; they may reach beyond the edges
 
 
 def find_boxes(
@@ -59,7 +71,27 @@ def find_boxes(
     return FaceBoxes(boxes, inferred)
 
 
+def faces_in(levels: list[Level]) -> list[Faces]:
+    """Choose the boxes that show faces, for each picture; of those that overlap only the surest."""
+    scores = torch.cat([level.scores.float().softmax(dim=1)[:, 1].flatten(1) for level in levels], dim=1)
+    pairs = zip(levels, STRIDES, strict=True)
+    boxes = torch.cat([place_boxes(level.boxes.float(), stride) for level, stride in pairs], dim=1)
+    return [_surest(score.cpu().numpy(), box.cpu().numpy()) for score, box in zip(scores, boxes, strict=True)]
+
+
+def place_boxes(boxes: Tensor, stride: int) -> Tensor:
+    """Boxes (B, 4, h, w) relative to their anchors as corners (B, h * w, 4) in pixels."""
+    height, width = boxes.shape[2:]
+    rows, columns = (torch.arange(n, device=boxes.device) for n in (height, width))
+    anchors = (torch.stack(torch.meshgrid(columns, rows, indexing="xy")) + 0.5) * stride  # (2, h, w) centres
+    side = ANCHOR * stride
+    centre = anchors + boxes[:, :2] * (CENTRE_VARIANCE * side)
+    half = torch.exp(boxes[:, 2:] * SIZE_VARIANCE) * (side / 2)
+    return torch.cat([centre - half, centre + half], dim=1).flatten(2).transpose(1, 2)
+
+
 def _look(network: nn.Module, pixels: np.ndarray) -> Faces:
+    """Find the faces in a frame (H, W, 3), uint8 or uint16."""
     picture = torch.from_numpy(eight_bit(pixels)).to(device_of(network)).permute(2, 0, 1)[None].float()
     try:
         with torch.no_grad():
@@ -96,28 +128,6 @@ def _inferred(boxes: np.ndarray, near: np.ndarray, found: np.ndarray, start: np.
     return inferred
 
 
-STRIDES = (4, 8, 16, 32, 64, 128)  # pixels between the anchors of each level
-ANCHOR = 4  # an anchor's side in strides
-CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
-THRESHOLD = 0.5  # scores above are faces
-OVERLAP = 0.3  # boxes that share more of their union show the same face
-
-
-class Faces(NamedTuple):
-    """What was found in one picture, the surest first."""
-
-    scores: np.ndarray  # (n,) above THRESHOLD
-    boxes: np.ndarray  # (n, 4) left, top, right, bottom in pixels; they may reach beyond the edges
-
-
-def faces_in(levels: list[Level]) -> list[Faces]:
-    """Choose the boxes that show faces, for each picture; of those that overlap only the surest."""
-    scores = torch.cat([level.scores.float().softmax(dim=1)[:, 1].flatten(1) for level in levels], dim=1)
-    pairs = zip(levels, STRIDES, strict=True)
-    boxes = torch.cat([place_boxes(level.boxes.float(), stride) for level, stride in pairs], dim=1)
-    return [_surest(score.cpu().numpy(), box.cpu().numpy()) for score, box in zip(scores, boxes, strict=True)]
-
-
 def _surest(scores: np.ndarray, boxes: np.ndarray) -> Faces:
     """Out of scores (N,) and boxes (N, 4)."""
     left = np.flatnonzero(scores > THRESHOLD)
@@ -125,16 +135,5 @@ def _surest(scores: np.ndarray, boxes: np.ndarray) -> Faces:
     kept = []
     while len(left):
         kept.append(left[0])
-        left = left[1:][overlap(boxes[left[0]], boxes[left[1:]]) <= OVERLAP]
+        left = left[1:][overlap(boxes[left[0]], boxes[left[1:]]) <= MOST_OVERLAP]
     return Faces(scores[kept], boxes[kept])
-
-
-def place_boxes(boxes: Tensor, stride: int) -> Tensor:
-    """Boxes (B, 4, h, w) relative to their anchors as corners (B, h * w, 4) in pixels."""
-    height, width = boxes.shape[2:]
-    rows, columns = (torch.arange(n, device=boxes.device) for n in (height, width))
-    anchors = (torch.stack(torch.meshgrid(columns, rows, indexing="xy")) + 0.5) * stride  # (2, h, w) centres
-    side = ANCHOR * stride
-    centre = anchors + boxes[:, :2] * (CENTRE_VARIANCE * side)
-    half = torch.exp(boxes[:, 2:] * SIZE_VARIANCE) * (side / 2)
-    return torch.cat([centre - half, centre + half], dim=1).flatten(2).transpose(1, 2)

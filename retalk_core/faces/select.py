@@ -1,4 +1,4 @@
-"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+"""Choose the face that is meant among those in view."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from ..errors import OptionError
 from ..types import Frame
 from .choice import FaceChoice
 from .mesh import Mesh, box_area, face_box
-
-
-def refuse_choice(choice: FaceChoice, most: int) -> None:
-    """Say so where faces are in view, but never the one that is meant."""
-    if most and choice.rule == "index":
-        raise OptionError(
-            f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
-            f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
-        )
-    if most and choice.rule == "mask":
-        raise OptionError(
-            f"The mask covers none of the faces, of which up to {most} can be seen at a time. Paint it white "
-            "over the face that is meant."
-        )
 
 
 def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mesh | None:
@@ -42,6 +28,20 @@ def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mes
         ranks = [box_area(box) for box in boxes]
     best = int(np.argmax(ranks))
     return None if choice.rule == "mask" and ranks[best] <= 0 else meshes[best]
+
+
+def refuse_choice(choice: FaceChoice, most: int) -> None:
+    """Say so where faces are in view, but never the one that is meant."""
+    if most and choice.rule == "index":
+        raise OptionError(
+            f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
+            f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
+        )
+    if most and choice.rule == "mask":
+        raise OptionError(
+            f"The mask covers none of the faces, of which up to {most} can be seen at a time. Paint it white "
+            "over the face that is meant."
+        )
 
 
 def _covered(box: np.ndarray, choice: FaceChoice, frame: Frame) -> float:

@@ -1,4 +1,4 @@
-"""Find one person's face in every frame of a clip and follow it, shot by shot."""
+"""From what single frames showed of a face to its track: fill gaps, smooth, fade towards profile."""
 
 from __future__ import annotations
 
@@ -14,51 +14,23 @@ from scipy.signal import savgol_filter
 
 from ...models.faces.facemesh import POINTS
 from ..errors import NoFaceError
+from ..images import smooth_step
 from ..types import FaceTrack
-from .mesh import (
-    Mesh,
-    face_box,
-    face_height,
-    face_step,
-    head_pose,
-)
+from .mesh import Mesh, face_box, face_height, face_step, head_pose
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
 HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
-
-# Gaps, smoothing, fading
 LONGEST_GAP = 0.3  # seconds without a face that are filled in
 GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
 FILLED_SCORE = 0.25  # confidence in a filled frame
-WINDOW = 5  # frames, of the Savitzky–Golay filter
-ORDER = 2
+SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
+SMOOTHING_ORDER = 2
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
 Reason = Literal["", "no face", "turned away", "too small"]
-
-
-@dataclass(frozen=True, eq=False)
-class TrackedFace:
-    """A face's track, and what a report tells about it."""
-
-    track: FaceTrack
-    faces_seen: np.ndarray  # (T,) int; faces in view, as of the last look at the whole frame
-    filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
-    reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
-    cuts: tuple[int, ...]  # the first frame of each shot but the first
-
-
-def sighting_of(mesh: Mesh | None, time: Fraction, shot: int, seen: int) -> Sighting:
-    if mesh is None:
-        return Sighting(time, shot, seen, reason="no face")
-    reason: Reason = "" if is_large_enough(mesh.points) else "too small"
-    return Sighting(time, shot, seen, mesh.points, mesh.score, reason)
-
-
-# Looking and following, frame by frame
 
 
 @dataclass(eq=False)
@@ -74,11 +46,36 @@ class Sighting:
     continues: bool = True  # from the frame before; False where the face turned up anew
 
 
+@dataclass(frozen=True, eq=False)
+class TrackedFace:
+    """A face's track, and what a report tells about it."""
+
+    track: FaceTrack
+    faces_seen: np.ndarray  # (T,) int; faces in view, as of the last look at the whole frame
+    filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
+    reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
+    cuts: tuple[int, ...]  # the first frame of each shot but the first
+
+
+def sighting_of(
+    mesh: Mesh | None,
+    time: Fraction,
+    shot: int,
+    seen: int,
+    *,
+    continues: bool = True,
+    absence: Reason = "no face",
+) -> Sighting:
+    """What a frame showed, given the face's mesh in it, or why there is none."""
+    if mesh is None:
+        return Sighting(time, shot, seen, reason=absence)
+    reason: Reason = "" if is_large_enough(mesh.points) else "too small"
+    return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
+
+
 def is_large_enough(points: np.ndarray) -> bool:
+    """Tell whether a face (468, 3) is worth an edit."""
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
-
-
-# From sightings to a track
 
 
 def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
@@ -91,11 +88,11 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         raise NoFaceError(len(sightings), SMALLEST_FACE, frame_size)
     mesh = _held_meshes(sightings, shot)
     scores = np.array([sighting.score for sighting in sightings]) * present
-    starts = _stretch_starts(sightings, shot, mesh, present)
+    starts = _starts_anew(sightings, shot, mesh, present)
 
-    filled = _fill_gaps(mesh, present, shot, seconds, starts)
+    filled = _fill_gaps(mesh, present, shot, seconds)
     scores[filled] = FILLED_SCORE
-    stretches = _stretches(present, starts)
+    stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
             mesh[stretch] = smooth(mesh[stretch])
@@ -118,6 +115,13 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
 
 
+def smooth(mesh: np.ndarray) -> np.ndarray:
+    """Smooth meshes (T, 468, 3) over time; fewer than five stay as they are."""
+    if len(mesh) < SMOOTHED_FRAMES:
+        return mesh
+    return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)
+
+
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
     """Meshes (T, 468, 3) fp32; without a face the last one of the shot, or zeros before its first."""
     mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
@@ -129,7 +133,7 @@ def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
     return mesh
 
 
-def _stretch_starts(
+def _starts_anew(
     sightings: list[Sighting], shot: np.ndarray, mesh: np.ndarray, present: np.ndarray
 ) -> np.ndarray:
     """(T,) bool; where a frame doesn't go on from the one before it: a cut, or a face that jumped."""
@@ -140,9 +144,7 @@ def _stretch_starts(
     return starts
 
 
-def _fill_gaps(
-    mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray, starts: np.ndarray
-) -> np.ndarray:
+def _fill_gaps(mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray) -> np.ndarray:
     """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did."""
     filled = np.zeros(len(present), bool)
     shown = np.flatnonzero(present)
@@ -157,18 +159,11 @@ def _fill_gaps(
     return filled
 
 
-def _stretches(present: np.ndarray, starts: np.ndarray) -> list[slice]:
+def _unbroken(present: np.ndarray, starts: np.ndarray) -> list[slice]:
     """Runs of frames with a face that goes on from frame to frame."""
     first = present & (starts | ~np.concatenate([[False], present[:-1]]))
     last = present & np.concatenate([~present[1:] | starts[1:], [True]])
     return [slice(a, b + 1) for a, b in zip(np.flatnonzero(first), np.flatnonzero(last), strict=True)]
-
-
-def smooth(mesh: np.ndarray) -> np.ndarray:
-    """Smooth meshes (T, 468, 3) over time; fewer than five stay as they are."""
-    if len(mesh) < WINDOW:
-        return mesh
-    return savgol_filter(mesh, WINDOW, ORDER, axis=0, mode="interp").astype(np.float32)
 
 
 def _weights(
@@ -194,5 +189,4 @@ def _weights(
 
 def _fade(value: np.ndarray, full: float, none: float) -> np.ndarray:
     """1 up to `full`, 0 from `none`, smooth in between."""
-    x = ((value - full) / (none - full)).clip(0, 1)
-    return 1 - x * x * (3 - 2 * x)
+    return 1 - smooth_step((value - full) / (none - full))

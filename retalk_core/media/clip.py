@@ -1,4 +1,4 @@
-"""Read the frames of a clip as often and in any order: exact times, true colours, bounded memory."""
+"""What a clip is, wherever its frames come from; clips of pictures in memory, and of parts of others."""
 
 from __future__ import annotations
 
@@ -109,12 +109,11 @@ def watched(clip: Clip, look: Callable[[], None]) -> Clip:
     return _DerivedClip(**_facts(clip), _base=clip, _look=look)
 
 
-def _facts(clip: Clip) -> dict[str, Any]:
-    return {each.name: getattr(clip, each.name) for each in fields(Clip)}
-
-
-def _nothing() -> None:
-    pass
+def whole_numbers(picture: Tensor, bit_depth: int = 8) -> np.ndarray:
+    """A picture (H, W, 3 or more) in [0, 1] as RGB (H, W, 3), rounded: uint8, or uint16 above 8 bit."""
+    white, kind = (255.0, np.uint8) if bit_depth <= 8 else (65535.0, np.uint16)
+    rgb = np.nan_to_num(picture[..., :3].detach().cpu().float().numpy(), nan=0.0)
+    return np.rint(rgb.clip(0, 1) * white).astype(kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,18 +129,16 @@ class _PictureClip(Clip):
 class _DerivedClip(Clip):
     _base: Clip = field(repr=False)
     _skipped: int = 0  # of the base's frames
-    _look: Callable[[], None] = field(default=_nothing, repr=False)
+    _look: Callable[[], None] | None = field(default=None, repr=False)
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         asked = range(len(self)) if indices is None else indices
         for frame in self._base.frames(self._skipped + index for index in asked):
-            self._look()
+            if self._look is not None:
+                self._look()
             index = frame.index - self._skipped
             yield Frame(index, self.times[index], frame.pixels)
 
 
-def whole_numbers(picture: Tensor, bit_depth: int = 8) -> np.ndarray:
-    """A picture (H, W, 3 or more) in [0, 1] as RGB (H, W, 3), rounded: uint8, or uint16 above 8 bit."""
-    white, kind = (255.0, np.uint8) if bit_depth <= 8 else (65535.0, np.uint16)
-    rgb = np.nan_to_num(picture[..., :3].detach().cpu().float().numpy(), nan=0.0)
-    return np.rint(rgb.clip(0, 1) * white).astype(kind)
+def _facts(clip: Clip) -> dict[str, Any]:
+    return {each.name: getattr(clip, each.name) for each in fields(Clip)}

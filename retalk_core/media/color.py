@@ -143,9 +143,9 @@ def rgb8_frame(pixels: np.ndarray) -> av.VideoFrame:
     """A frame of 8 bit RGB from pixels (H, W, 3), uint8 or uint16."""
     import av
 
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="bgr0")
+    from ..images import eight_bit
+
+    return av.VideoFrame.from_ndarray(eight_bit(pixels), "rgb24").reformat(format="bgr0")
 
 
 def rgb16_frame(pixels: np.ndarray) -> av.VideoFrame:

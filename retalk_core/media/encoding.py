@@ -22,9 +22,9 @@ Codec = Literal["h264", "prores", "ffv1"]
 class Recipe(NamedTuple):
     """How a codec is used."""
 
-    encoder: str
-    suffixes: tuple[str, ...]
-    sound: str
+    encoder: str  # ffmpeg's name
+    suffixes: tuple[str, ...]  # of the files that can hold it
+    sound: str  # the codec of the sound beside it
     even: tuple[int, int]  # height and width are padded to multiples of this
 
 
@@ -37,11 +37,6 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # As small a file and as near to the source as slower presets make, in half their time.
 PRESET = "faster"
 QUALITY = 17  # no difference can be seen at normal distance
-
-
-def supported_suffixes(codec: Codec) -> tuple[str, ...]:
-    """Endings of file names that a codec can be written to."""
-    return recipe_of(codec).suffixes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median_low
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
 from .container import packets
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-
-STILL_RATE = Fraction(25)  # frames per second of a clip that doesn't say
+USUAL_RATE = Fraction(25)  # frames per second of a clip that doesn't say
 
 
 @dataclass(frozen=True)
@@ -41,31 +40,30 @@ class FrameTable:
 
 def read_table(container: InputContainer, stream: VideoStream, path: Path) -> FrameTable:
     """List the frames without decoding them."""
-    entries: list[tuple[int | None, int, bool, bool]] = []
+    entries: list[_Entry] = []
     numbers: dict[int, int] = {}
     for packet in packets(container, stream):
         if packet is not None and packet.size and not packet.is_discard:
             if packet.is_keyframe and packet.dts is not None:
                 numbers[packet.dts] = len(entries)
-            entries.append((packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_corrupt))
+            entries.append(_Entry(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_corrupt))
     if not entries:
         raise InputError(f"{path} holds no frames: it may be incomplete, so copy or export it again.")
     # What ffmpeg reports as an AVI's presentation times are its decoding times.
-    stamped = container.format.name != "avi" and all(entry[0] is not None for entry in entries)
+    stamped = container.format.name != "avi" and all(entry.stamp is not None for entry in entries)
     if stamped:
-        # dict: of packets that claim the same moment only one can be shown
-        entries = list(
-            {entry[0]: entry for entry in sorted(entries, key=lambda entry: entry[0] or 0)}.values()
-        )
+        entries.sort(key=lambda entry: entry.stamp or 0)
+        # Of packets that claim the same moment only one can be shown: the last.
+        entries = list({entry.stamp: entry for entry in entries}.values())
     return FrameTable(
         FrameIndex(
             stream=stream.index,
-            stamps=tuple(entry[0] or 0 for entry in entries) if stamped else None,
+            stamps=tuple(entry.stamp or 0 for entry in entries) if stamped else None,
             numbers={} if stamped else numbers,
-            keys=tuple(i for i, entry in enumerate(entries) if entry[2]),
-            broken=frozenset(i for i, entry in enumerate(entries) if stamped and entry[3]),
+            keys=tuple(i for i, entry in enumerate(entries) if entry.is_key),
+            broken=frozenset(i for i, entry in enumerate(entries) if stamped and entry.is_corrupt),
         ),
-        durations=tuple(entry[1] for entry in entries),
+        durations=tuple(entry.duration for entry in entries),
     )
 
 
@@ -75,7 +73,7 @@ def clock(
     """Work out when each frame is shown, when the last one ends, and the rate if it is constant."""
     count = len(table.durations)
     if table.index.stamps is None or count == 1:
-        rate = next((rate for rate in declared if 0 < rate <= 1000), STILL_RATE)
+        rate = next((rate for rate in declared if 0 < rate <= 1000), USUAL_RATE)
         seconds = table.durations[-1] * tick
         if count == 1 and declared and seconds > 0 and abs(seconds - 1 / rate) > tick:
             rate = 1 / seconds
@@ -89,6 +87,15 @@ def clock(
     if found is not None and last * tick * found < Fraction(3, 2):
         return tuple(i / found for i in range(count)), count / found, found
     return tuple(t * tick for t in ticks), (ticks[-1] + last) * tick, None
+
+
+class _Entry(NamedTuple):
+    """What one packet says."""
+
+    stamp: int | None  # ticks; when its frame is shown
+    duration: int  # ticks; 0 where the file doesn't say
+    is_key: bool
+    is_corrupt: bool
 
 
 def _constant_rate(ticks: list[int], tick: Fraction, declared: list[Fraction]) -> Fraction | None:

@@ -26,48 +26,11 @@ from .frame_index import FrameIndex, clock, read_table
 if TYPE_CHECKING:
     import av
 
-
-T = TypeVar("T")
-
-MOST_KEPT = 32  # frames kept at once for playing backwards
+MOST_FRAMES_KEPT = 32  # frames kept at once for playing backwards
 MOST_BYTES = 200_000_000  # of those frames
 NEAR = 24  # frames; decoding this far ahead is quicker than seeking
 
-
-class _Turn(NamedTuple):
-    """What makes stored pixels upright: swap rows with columns, then mirror."""
-
-    transpose: bool = False
-    mirror_x: bool = False
-    mirror_y: bool = False
-
-    @property
-    def degrees(self) -> int:
-        if self.transpose:
-            return 90 if self.mirror_x else 270
-        return 180 if self.mirror_x and self.mirror_y else 0
-
-    def stored(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the stored pixels, from those of the upright ones; and the other way round."""
-        return size[::-1] if self.transpose else size
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        if self.transpose:
-            pixels = pixels.swapaxes(0, 1)
-        return np.ascontiguousarray(pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
-
-
-@dataclass(frozen=True, eq=False)
-class _FileClip(Clip):
-    """A clip whose frames are decoded from a file. Raises InputError if no frame can be decoded at all."""
-
-    _turn: _Turn = field(repr=False)
-    _index: FrameIndex = field(repr=False)
-
-    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
-        with _Reader(self) as reader:
-            for index in range(len(self)) if indices is None else indices:
-                yield Frame(index, self.times[index], reader.pixels(index))
+T = TypeVar("T")
 
 
 def open_clip(path: str | os.PathLike[str]) -> Clip:
@@ -150,6 +113,42 @@ def prefetch(items: Iterable[T], ahead: int = 4) -> Iterator[T]:
         thread.join()
 
 
+class _Turn(NamedTuple):
+    """What makes stored pixels upright: swap rows with columns, then mirror."""
+
+    transpose: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @property
+    def degrees(self) -> int:
+        if self.transpose:
+            return 90 if self.mirror_x else 270
+        return 180 if self.mirror_x and self.mirror_y else 0
+
+    def stored(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of the stored pixels, from those of the upright ones; and the other way round."""
+        return size[::-1] if self.transpose else size
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        if self.transpose:
+            pixels = pixels.swapaxes(0, 1)
+        return np.ascontiguousarray(pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
+
+
+@dataclass(frozen=True, eq=False)
+class _FileClip(Clip):
+    """A clip whose frames are decoded from a file. Raises InputError if no frame can be decoded at all."""
+
+    _turn: _Turn = field(repr=False)
+    _index: FrameIndex = field(repr=False)
+
+    def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        with _Reader(self, self._turn, self._index) as reader:
+            for index in range(len(self)) if indices is None else indices:
+                yield Frame(index, self.times[index], reader.pixels(index))
+
+
 def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:
     """Decode one frame, since only that shows the true size, format and colours."""
     with open_container(path) as container:
@@ -176,12 +175,13 @@ def _upright(frame: av.VideoFrame) -> _Turn:
 class _Reader:
     """Decodes the frames of one clip in any order, keeping no more than a short run of them."""
 
-    def __init__(self, clip: _FileClip) -> None:
-        self._clip = clip
+    def __init__(self, clip: Clip, turn: _Turn, index: FrameIndex) -> None:
+        """turn: makes the clip's stored pixels upright; index: where its file keeps the frames"""
+        self._clip, self._turn, self._index = clip, turn, index
         height, width = clip.size
         frame_bytes = height * width * (3 if clip.bit_depth <= 8 else 6)
-        self._run = max(1, min(MOST_KEPT, MOST_BYTES // frame_bytes))
-        self._to_rgb = RgbConverter(clip._turn.stored(clip.size), clip.color, clip.bit_depth)
+        self._run = max(1, min(MOST_FRAMES_KEPT, MOST_BYTES // frame_bytes))
+        self._to_rgb = RgbConverter(turn.stored(clip.size), clip.color, clip.bit_depth)
         self._kept: dict[int, np.ndarray] = {}
         self._last = -2  # the frame asked for before this one; -2: none
         self._shown: tuple[int, np.ndarray] | None = None  # the last frame converted
@@ -242,10 +242,10 @@ class _Reader:
                 f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export "
                 "it again as H.264 in MP4."
             ) from error
-        return self._clip._turn.apply(pixels)
+        return self._turn.apply(pixels)
 
     def _key_before(self, index: int) -> int:
-        keys = self._clip._index.keys
+        keys = self._index.keys
         place = bisect_right(keys, index) - 1
         return keys[place] if place >= 0 else 0
 
@@ -253,8 +253,8 @@ class _Reader:
         """Place the decoder so that the frame, or a good one before it, comes next."""
         import av
 
-        stamps = self._clip._index.stamps
-        moments = {number: stamp for stamp, number in self._clip._index.numbers.items()}
+        stamps = self._index.stamps
+        moments = {number: stamp for stamp, number in self._index.numbers.items()}
         key = self._key_before(index)
         while key > 0 and (stamps is not None or key in moments):
             try:
@@ -271,7 +271,7 @@ class _Reader:
 
     def _restart(self) -> None:
         self._container = open_container(self._clip.path)
-        self._stream: Any = self._container.streams[self._clip._index.stream]
+        self._stream: Any = self._container.streams[self._index.stream]
         self._stream.codec_context.thread_type = "AUTO"
         self._begin()
 
@@ -281,7 +281,7 @@ class _Reader:
 
     def _numbered(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decoded frames with their place in the clip."""
-        stamps, numbers = self._clip._index.stamps, self._clip._index.numbers
+        stamps, numbers = self._index.stamps, self._index.numbers
         source = packets(self._container, self._stream)
         first = next(source, None)
         index = numbers.get(first.dts, 0) - 1 if first is not None and first.dts is not None else -1
@@ -294,5 +294,5 @@ class _Reader:
                     continue
             if index < found < len(self._clip):
                 index = found
-                if not frame.is_corrupt and found not in self._clip._index.broken:
+                if not frame.is_corrupt and found not in self._index.broken:
                     yield found, frame

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, OptionError
+from ..times import Seconds
 from .container import SOUND, check_file, is_cover, open_container, packets
 
 if TYPE_CHECKING:
@@ -22,14 +23,11 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 
-Seconds = Fraction | int | float
-
-SAMPLE_RATE = 16_000  # Hz; what the networks hear
 FILE_RATES = (32_000, 44_100, 48_000)  # Hz; written as they are, others become 48 kHz
-CHUNK = 1 << 16  # samples of a sound in memory that are handed on at once
+SAMPLES_AT_ONCE = 1 << 16  # that are handed on of a sound in memory, or of silence
 # A file may leave out or repeat this much, in seconds, before it counts as a gap: coarse time stamps jitter.
 JITTER = 0.05
-LONGEST_GAP = 600  # seconds; a longer one is a broken time stamp
+LONGEST_SILENCE = 600  # seconds that may be missing; more of them are a broken time stamp
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +43,13 @@ SoundSource = str | os.PathLike[str] | SoundArray
 
 def read_mono(
     source: SoundSource,
-    sample_rate: int = SAMPLE_RATE,
+    sample_rate: int,
     start: Seconds = 0,
     duration: Seconds | None = None,
 ) -> np.ndarray:
     """Read a sound, mixed to one channel and resampled.
 
+    sample_rate:     of the result, in Hz
     start, duration: the part to read, in seconds; time 0 is a video file's first frame
     returns:         (samples,) float32 in [-1, 1]; no longer than the sound is
 
@@ -99,14 +98,8 @@ class SoundStream:
                 yield np.clip(chunk, -1, 1)
                 left -= chunk.shape[1]
         while left:
-            yield np.zeros((self.channels, min(left, CHUNK)), np.float32)
-            left -= min(left, CHUNK)
-
-
-def silence(duration: Seconds, rate: int = 48_000) -> SoundArray:
-    """A sound that is silent for `duration` seconds; takes no memory, and can't be written to."""
-    _, most = _part(0, duration)
-    return SoundArray(np.broadcast_to(np.float32(0), (1, max(1, round((most or 0) * rate)))), rate)
+            yield np.zeros((self.channels, min(left, SAMPLES_AT_ONCE)), np.float32)
+            left -= min(left, SAMPLES_AT_ONCE)
 
 
 class _Decoder:
@@ -122,7 +115,7 @@ class _Decoder:
             until = _known_end(stream)
             frames = _decoded(self._container, stream)
             head = next(frames, None)  # what the container says about the rate is not always true
-            self.rate = head.sample_rate if head is not None else SAMPLE_RATE
+            self.rate = head.sample_rate if head is not None else stream.rate
             self._chunks = _aligned(chain([head] if head else [], frames), self.rate, zero, until)
         self._head = next(self._chunks, None)
         if self._head is None:
@@ -204,11 +197,11 @@ def _aligned(
             moment = frame.pts * frame.time_base
             zero = moment if zero is None else zero
             ahead = round((moment - zero) * rate) - written
-            if ahead > LONGEST_GAP * rate:
+            if ahead > LONGEST_SILENCE * rate:
                 zero, ahead, until = moment - Fraction(written, rate), 0, None
             if written == 0 or abs(ahead) > JITTER * rate:
-                for at in range(0, ahead, CHUNK):
-                    yield np.zeros((chunk.shape[0], min(CHUNK, ahead - at)), np.float32)
+                for at in range(0, ahead, SAMPLES_AT_ONCE):
+                    yield np.zeros((chunk.shape[0], min(SAMPLES_AT_ONCE, ahead - at)), np.float32)
                 chunk = chunk[:, max(0, -ahead) :]
                 written += max(0, ahead)
             if until is not None:
@@ -222,8 +215,8 @@ def _array_chunks(sound: SoundArray) -> Generator[np.ndarray, None, None]:
     samples = np.atleast_2d(np.asarray(sound.samples))
     if samples.ndim != 2 or sound.rate <= 0:
         raise ValueError(f"expected samples (channels, n) and a rate, got {samples.shape} and {sound.rate}")
-    for at in range(0, samples.shape[1], CHUNK):
-        yield _clean(samples[:, at : at + CHUNK])
+    for at in range(0, samples.shape[1], SAMPLES_AT_ONCE):
+        yield _clean(samples[:, at : at + SAMPLES_AT_ONCE])
 
 
 def _as_float(frame: av.AudioFrame) -> np.ndarray:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 class VideoWriter:
     """Writes a video, sound and all; it appears under its name only when it is complete.
 
-    path:       ends in one of `supported_suffixes(codec)`
+    path:       ends in one of the suffixes that `encoding.RECIPES` has for the codec
     size:       height, width of the pictures; 4:2:0 and 4:2:2 need even sides, so the last row or column is
                 repeated where a side is odd (`padded_size`)
     rate:       frames per second, or None where frames are not shown equally long

@@ -1,4 +1,4 @@
-"""Pictures of a dub: mouths before and after, and what happened over time."""
+"""Draw what a dub did: loudness and mouth over time, mouths before and after, what was heard."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import numpy as np
 from ..times import timecode
 from .report import Stretch
 
-WHITE, INK, GREY = (255, 255, 255), (40, 40, 40), (200, 200, 200)
+PAPER, INK, GREY = (255, 255, 255), (40, 40, 40), (200, 200, 200)
 BLUE, ORANGE, GREEN = (70, 110, 190), (225, 130, 40), (50, 150, 90)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-SIZE = (420, 1280)  # of a chart: height, width
+CHART_SIZE = (420, 1280)  # of a chart: height, width
 PLOT = (60, 40, 1260, 340)  # left, top, right, bottom
 COLUMNS = 8  # of a sheet
+MEL_SIZE = (320, 1280)  # of a drawn spectrogram: height, width at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +33,19 @@ class Scene:
     untouched: Sequence[Stretch]
 
 
+class Mouth(NamedTuple):
+    """One mouth of a sheet; pictures of one size, (h, w, 3) uint8 RGB."""
+
+    seconds: float
+    before: np.ndarray
+    after: np.ndarray
+    mask: np.ndarray  # white where pixels may have changed
+
+
 def draw_chart(scene: Scene) -> np.ndarray:
     """Draw loudness, the wanted and the found mouth opening, cuts and untouched stretches as RGB uint8."""
     left, top, right, bottom = PLOT
-    picture = np.full((*SIZE, 3), 255, np.uint8)
+    picture = np.full((*CHART_SIZE, 3), 255, np.uint8)
     length = max(float(scene.times[-1]), 0.04)
 
     def place(seconds: float) -> int:
@@ -73,28 +83,6 @@ def draw_chart(scene: Scene) -> np.ndarray:
     return picture
 
 
-def _curve(
-    picture: np.ndarray, times: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], length: float
-) -> None:
-    left, top, right, bottom = PLOT
-    x = left + (right - left) * times / length
-    y = bottom - (bottom - top) * np.clip(values, 0, 1.05) / 1.1
-    points = np.stack([x, y], axis=1)
-    most = 4 * (right - left)  # more points than that can't be seen
-    points = points[:: max(len(points) // most, 1)]
-    points = points[np.isfinite(points[:, 1])]
-    cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, colour, 1, cv2.LINE_AA, shift=4)
-
-
-class Mouth(NamedTuple):
-    """One mouth of a sheet; pictures of one size, (h, w, 3) uint8 RGB."""
-
-    seconds: float
-    before: np.ndarray
-    after: np.ndarray
-    mask: np.ndarray  # white where pixels may have changed
-
-
 def draw_sheet(mouths: Sequence[Mouth], worst: Sequence[Mouth] = ()) -> np.ndarray:
     """Lay out mouths as RGB uint8: each before, after and where it was edited, one below the other.
 
@@ -109,6 +97,30 @@ def draw_sheet(mouths: Sequence[Mouth], worst: Sequence[Mouth] = ()) -> np.ndarr
         block = _block(worst, columns)
         parts += [_line("The least sharp, compared with the source:", block.shape[1]), block]
     return np.vstack(parts)
+
+
+def draw_mel(mel: np.ndarray) -> np.ndarray:
+    """Draw a log-mel spectrogram (80, columns) in [-4, 4] as RGB uint8: low notes below, loud ones bright."""
+    height, width = MEL_SIZE
+    grey = np.round((mel[::-1] + 4) / 8 * 255).clip(0, 255).astype(np.uint8)
+    size = (min(max(mel.shape[1], 320), width), height)
+    return cv2.cvtColor(
+        cv2.applyColorMap(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLORMAP_INFERNO),
+        cv2.COLOR_BGR2RGB,
+    )
+
+
+def _curve(
+    picture: np.ndarray, times: np.ndarray, values: np.ndarray, colour: tuple[int, int, int], length: float
+) -> None:
+    left, top, right, bottom = PLOT
+    x = left + (right - left) * times / length
+    y = bottom - (bottom - top) * np.clip(values, 0, 1.05) / 1.1
+    points = np.stack([x, y], axis=1)
+    most = 4 * (right - left)  # more points than that can't be seen
+    points = points[:: max(len(points) // most, 1)]
+    points = points[np.isfinite(points[:, 1])]
+    cv2.polylines(picture, [np.round(points * 16).astype(np.int32)], False, colour, 1, cv2.LINE_AA, shift=4)
 
 
 def _line(text: str, width: int) -> np.ndarray:
@@ -127,18 +139,4 @@ def _tile(mouth: Mouth) -> np.ndarray:
     label = np.full((20, mouth.before.shape[1], 3), 255, np.uint8)
     cv2.putText(label, timecode(mouth.seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
     tile = np.vstack([label, mouth.before, mouth.after, mouth.mask])
-    return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=WHITE)
-
-
-MEL_SIZE = (320, 1280)  # of a drawn spectrogram: height, width at most
-
-
-def draw_mel(mel: np.ndarray) -> np.ndarray:
-    """Draw a log-mel spectrogram (80, columns) in [-4, 4] as RGB uint8: low notes below, loud ones bright."""
-    height, width = MEL_SIZE
-    grey = np.round((mel[::-1] + 4) / 8 * 255).clip(0, 255).astype(np.uint8)
-    size = (min(max(mel.shape[1], 320), width), height)
-    return cv2.cvtColor(
-        cv2.applyColorMap(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLORMAP_INFERNO),
-        cv2.COLOR_BGR2RGB,
-    )
+    return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=PAPER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +14,35 @@ from torch import Tensor
 
 from ..faces.mesh import FACE_OVAL, head_pose
 from ..faces.track import TrackedFace
+from ..images import eight_bit
 from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..media.writer import VideoWriter
 from ..times import exact_tick, timecode
 from ..types import FaceTrack, Frame, Progress, silent
+from .charts import FONT
 from .report import stretches
 
-GREEN, ORANGE, WHITE = (60, 220, 90), (250, 150, 40), (255, 255, 255)
+FOUND, DOUBTFUL = (60, 220, 90), (250, 150, 40)
+LABEL, LABEL_RIM = (255, 255, 255), (0, 0, 0)
 SHEET_FRAMES = 32
 SHEET_COLUMNS = 8
 TILE = 200  # pixels
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_track(frame: Frame, tracked: TrackedFace, row: int) -> np.ndarray:
     """The frame (H, W, 3) as uint8 with the face's box, landmarks and state at a row of the track."""
-    picture = _eight_bit(frame.pixels).copy()
+    picture = eight_bit(frame.pixels).copy()
     track, reason = tracked.track, tracked.reasons[row]
     size = max(1, round(max(picture.shape[:2]) / 700))
     if bool(track.present[row]):
-        colour = ORANGE if tracked.filled[row] or reason else GREEN
+        colour = DOUBTFUL if tracked.filled[row] or reason else FOUND
         left, top, right, bottom = (round(float(edge)) for edge in track.boxes[row])
         cv2.rectangle(picture, (left, top), (right, bottom), colour, size)
         for x, y in track.landmarks[row].tolist():
             cv2.circle(picture, (round(x * 8), round(y * 8)), 8 * size, colour, -1, cv2.LINE_AA, shift=3)
     label = f"{timecode(frame.time)}  shot {int(track.shot[row])}  {reason or 'face'}"
-    for colour, width in (((0, 0, 0), 3 * size), (WHITE, size)):
+    for colour, width in ((LABEL_RIM, 3 * size), (LABEL, size)):
         cv2.putText(picture, label, (8, 18 * size + 4), FONT, 0.5 * size, colour, width, cv2.LINE_AA)
     return picture
 
@@ -49,9 +52,7 @@ def write_overlay(
 ) -> None:
     """Write the clip's frames with the track drawn over them."""
     times = [clip.times[i] - clip.times[frames[0]] for i in frames]
-    end = (clip.times[frames[-1] + 1] if frames[-1] + 1 < len(clip.times) else clip.end) - clip.times[
-        frames[0]
-    ]
+    end = _end_of(clip, frames) - clip.times[frames[0]]
     tick = exact_tick(times, end)
     with VideoWriter(
         output, clip.size, tick=tick, color=clip.color, pixel_aspect=clip.pixel_aspect
@@ -78,7 +79,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
     track = tracked.track
     yaw, pitch, roll = head_pose(track.mesh[track.present].numpy())
     times = [clip.times[i] for i in frames]
-    end = clip.times[frames[-1] + 1] if frames[-1] + 1 < len(clip.times) else clip.end
+    end = _end_of(clip, frames)
     heights = (track.boxes[:, 3] - track.boxes[:, 1])[track.present]
     return {
         "clip": str(clip.path),
@@ -105,7 +106,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
 
 
 def track_lines(found: dict[str, Any]) -> list[str]:
-    """The same for people."""
+    """What `describe_track` found, in lines for people."""
     lines = [
         f"{found['width']}x{found['height']}, {found['frames']} frames, {found['seconds']:.2f} s, "
         f"frame rate {found['frame_rate']}",
@@ -117,7 +118,7 @@ def track_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def face_masks(track: FaceTrack, *, together: bool = False) -> Tensor:
+def oval_masks(track: FaceTrack, *, together: bool = False) -> Tensor:
     """Masks of the face's oval, (T, H, W) float32, 0 in frames without a face.
 
     together: one mask (1, H, W) of all places where the face is, which takes no more memory for a long clip
@@ -130,13 +131,16 @@ def face_masks(track: FaceTrack, *, together: bool = False) -> Tensor:
     return torch.from_numpy(masks)
 
 
+def _end_of(clip: Clip, frames: range) -> Fraction:
+    """When the last of some frames stops showing, in seconds of the clip."""
+    after = frames[-1] + 1
+    return clip.times[after] if after < len(clip.times) else clip.end
+
+
 def _fit(picture: np.ndarray) -> np.ndarray:
+    """A picture shrunk into a white tile."""
     scale = TILE / max(picture.shape[:2])
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     tile = np.full((TILE, TILE, 3), 255, np.uint8)
     tile[: small.shape[0], : small.shape[1]] = small[:TILE, :TILE]
     return tile
-
-
-def _eight_bit(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)

@@ -217,18 +217,3 @@ def coefficient_windows(
     crop = coefficients.alignment[:, 2:]
     parts = (coefficients.expression, coefficients.angle, coefficients.translation, crop)
     return torch.cat([part[index] for part in parts], dim=2).mT.contiguous()
-
-
-def scale_ratio(source: Coefficients, clip: Coefficients) -> Tensor:
-    """How much larger the alignment's scale must be for pictures from outside the clip, (m,).
-
-    source: m rows, one for each picture
-    clip:   the rows whose poses it shall take
-
-    Each is compared with the row of the clip that it resembles most, by expression and angle; for a row
-    of the clip itself that is this row, and the ratio 1.
-    """
-    expression = (source.expression[:, None] - clip.expression).abs().mean(dim=-1)  # (m, T)
-    angle = (source.angle[:, None] - clip.angle).abs().mean(dim=-1)
-    nearest = (0.3 * expression + 0.7 * angle).argmin(dim=1)
-    return source.alignment[:, 2] / clip.alignment[nearest, 2]

@@ -144,7 +144,7 @@ def neutralise_expression(
     shot:         (T,) int
     rows:         which of the T rows the faces are, range(T) by default
     one_shot:     (256, 256, 3) a picture to redraw in the place of every face; poses still follow the rows
-    scale:        of one_shot, where it isn't from the clip: its coefficients' scale_ratio
+    scale:        of one_shot's alignment against the clip's, where it isn't from the clip
     returns:      (n, 256, 256, 3) RGB in [0, 1]
     raises:       InputError where there are not as many faces as rows
 

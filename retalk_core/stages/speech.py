@@ -24,6 +24,11 @@ _LOWEST, _HIGHEST = 55.0, 7600.0  # Hz
 _SILENCE = -4.0  # what exact silence becomes
 _CHUNK = 6_000  # columns transformed at a time: 75 s, some 40 MB of spectrum
 
+# Slaney's scale: linear below 1 kHz, where a mel is 200 / 3 Hz, and logarithmic above.
+_KNEE = 1000.0  # Hz
+_KNEE_MEL = _KNEE * 3 / 200
+_LOG_STEP = math.log(6.4) / 27
+
 
 def log_mel(waveform: Tensor) -> Tensor:
     """The log-mel spectrogram (80, 1 + samples // 200) in [-4, 4] that L-Net was trained on.
@@ -110,12 +115,6 @@ def _mel_basis() -> Tensor:
     falling = (upper - frequencies) / (upper - centre)
     triangles = torch.minimum(rising, falling).clamp_min(0)
     return (triangles * 2 / (upper - lower)).float()
-
-
-# Slaney's scale: linear below 1 kHz, where a mel is 200 / 3 Hz, and logarithmic above.
-_KNEE = 1000.0  # Hz
-_KNEE_MEL = _KNEE * 3 / 200
-_LOG_STEP = math.log(6.4) / 27
 
 
 def _to_mel(frequency: float) -> float:

@@ -13,7 +13,7 @@ from retalk_nodes.models.faces.blazeface import load_detector
 from retalk_nodes.models.faces.facemesh import LIPS, FaceMesh, lip_window, load_face_mesh
 from retalk_nodes.retalk_core.faces.detect import detect
 from retalk_nodes.retalk_core.faces.mesh import (
-    Region,
+    FaceRegion,
     crop_region,
     find_mesh,
     region_of_detection,
@@ -79,7 +79,7 @@ def test_lip_window_holds_the_lips_of_a_tilted_mouth() -> None:
 
 def test_crop_shows_the_region_upright() -> None:
     picture = np.zeros((400, 600, 3), np.uint8)
-    region = Region((300.0, 200.0), side=192.0, angle=np.pi / 2)
+    region = FaceRegion((300.0, 200.0), side=192.0, angle=np.pi / 2)
     picture[200 - 60, 300] = 255  # a quarter turn anticlockwise brings it to the crop's left
 
     crop = crop_region(picture, region)
@@ -93,12 +93,12 @@ def test_crop_shows_the_region_upright() -> None:
 def test_region_beyond_the_picture_repeats_its_edge(centre: tuple[float, float]) -> None:
     picture = np.full((300, 400, 3), 77, np.uint8)
 
-    assert (crop_region(picture, Region(centre, 150.0, 0.3)) == 77).all()
+    assert (crop_region(picture, FaceRegion(centre, 150.0, 0.3)) == 77).all()
 
 
 def test_sixteen_bit_picture_gives_the_same_crop() -> None:
     picture = drawn_face().numpy()
-    region = Region((96.0, 96.0), 200.0, 0.2)
+    region = FaceRegion((96.0, 96.0), 200.0, 0.2)
 
     wide = crop_region(picture.astype(np.uint16) * 257, region)
 
@@ -116,7 +116,9 @@ def test_points_scale_with_the_picture(scale: float) -> None:
         picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     )
 
-    larger = Region((region.centre[0] * scale, region.centre[1] * scale), region.side * scale, region.angle)
+    larger = FaceRegion(
+        (region.centre[0] * scale, region.centre[1] * scale), region.side * scale, region.angle
+    )
     mesh = find_mesh(network, resized, larger)
 
     assert mesh.score > 0.99

@@ -20,6 +20,7 @@ from retalk_nodes.retalk_core.crops.blend import pyramid_blend
 from retalk_nodes.retalk_core.crops.framing import FFHQ_POINTS, GPEN_POINTS, fit_similarity
 from retalk_nodes.retalk_core.stages.lips.lnet import pair_faces
 from retalk_nodes.retalk_core.stages.speech import WINDOW
+from retalk_nodes.retalk_core.types import Coefficients
 from scipy.ndimage import gaussian_filter1d
 
 Picture = np.ndarray
@@ -426,3 +427,18 @@ def facexlib_paste(frame: Picture, restored: Picture, affine: np.ndarray) -> Pic
     inner = cv2.erode(square, np.ones((2 * edge, 2 * edge), np.uint8))
     mask = cv2.GaussianBlur(inner, (2 * edge + 1, 2 * edge + 1), 0)[..., None]
     return (mask * (square[..., None] * face) + (1 - mask) * frame).astype(np.uint8)
+
+
+def scale_ratio(source: Coefficients, clip: Coefficients) -> torch.Tensor:
+    """How much larger the alignment's scale must be for pictures from outside the clip, (m,).
+
+    source: m rows, one for each picture
+    clip:   the rows whose poses it shall take
+
+    Each is compared with the row of the clip that it resembles most, by expression and angle; for a row
+    of the clip itself that is this row, and the ratio 1.
+    """
+    expression = (source.expression[:, None] - clip.expression).abs().mean(dim=-1)  # (m, T)
+    angle = (source.angle[:, None] - clip.angle).abs().mean(dim=-1)
+    nearest = (0.3 * expression + 0.7 * angle).argmin(dim=1)
+    return source.alignment[:, 2] / clip.alignment[nearest, 2]

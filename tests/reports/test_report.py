@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.reports.charts import COLUMNS, SIZE, Mouth, Scene, draw_chart, draw_sheet
+from retalk_nodes.retalk_core.reports.charts import CHART_SIZE, COLUMNS, Mouth, Scene, draw_chart, draw_sheet
 from retalk_nodes.retalk_core.reports.report import Measured, Report, Stretch, stretches
 
 
@@ -148,7 +148,7 @@ def differs(one: np.ndarray, other: np.ndarray) -> int:
 @pytest.mark.parametrize("count", [1, 2, 100, 30_000])
 def test_a_chart_has_one_size_whatever_the_length(count: int) -> None:
     chart = draw_chart(scene(count))
-    assert chart.shape == (*SIZE, 3) and chart.dtype == np.uint8
+    assert chart.shape == (*CHART_SIZE, 3) and chart.dtype == np.uint8
     assert (chart < 200).any()
 
 

@@ -20,7 +20,7 @@ from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.reports.track import (
     describe_track,
     draw_track,
-    face_masks,
+    oval_masks,
     overlay_sheet,
     write_overlay,
 )
@@ -218,11 +218,11 @@ def test_inspect_follows_the_face_that_is_asked_for(
 
 
 def test_masks_cover_the_face_and_nothing_else(tracked: TrackedFace) -> None:
-    masks = face_masks(tracked.track)
+    masks = oval_masks(tracked.track)
     assert masks.shape == (24, 160, 160) and not masks[8:16].any()
     left, top, right, bottom = tracked.track.boxes[3].tolist()
     rows, columns = masks[3].any(dim=1).nonzero(), masks[3].any(dim=0).nonzero()
     assert abs(int(rows.min()) - top) < 2 and abs(int(rows.max()) - bottom) < 2
     assert abs(int(columns.min()) - left) < 2 and abs(int(columns.max()) - right) < 2
-    together = face_masks(tracked.track, together=True)
+    together = oval_masks(tracked.track, together=True)
     assert together.shape == (1, 160, 160) and torch.equal(together[0], masks.amax(dim=0))

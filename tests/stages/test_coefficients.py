@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scenes
 import torch
+from original import scale_ratio
 from retalk_nodes.models.faces.face3d import Face3D
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.stages.coefficients import (
@@ -19,7 +20,6 @@ from retalk_nodes.retalk_core.stages.coefficients import (
     hold_absent,
     join,
     pack,
-    scale_ratio,
     take,
     template_points,
     track_landmarks_in,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scenes
 import torch
+from original import scale_ratio
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.models.expression.dnet import DNet, Portrait
 from retalk_nodes.models.expression.ganimation import ACTION_UNITS, Animated, Ganimation
@@ -21,7 +22,6 @@ from retalk_nodes.retalk_core.stages.coefficients import (
     coefficient_windows,
     fit_coefficients,
     pack,
-    scale_ratio,
     take,
     track_landmarks_in,
     unpack,

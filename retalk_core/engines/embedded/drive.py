@@ -46,7 +46,7 @@ class MouthDrive:
 def mouth_drive(
     samples: np.ndarray, *, phones: bool | None = None, progress: Progress = silent
 ) -> MouthDrive:
-    """Session out how a mouth moves to a voice.
+    """Work out how a mouth moves to a voice.
 
     samples:  (n,) mono at 16 kHz, in [-1, 1]; at least one. What isn't a number counts as silence.
     phones:   recognise speech sounds, which needs pocketsphinx and takes 5 % of the voice's length;

@@ -12,12 +12,22 @@ from ...crops.patch import Patch
 from ...types import FaceTrack, Frame
 from .face import Face
 from .render import render_mouth, textures_for
-from .retrieval import Bank, Choice, Mouths, bank_size, choose, distinct, fill_bank, lip_shapes, patch_box
+from .retrieval import (
+    Bank,
+    Mouths,
+    TextureChoice,
+    bank_size,
+    choose_textures,
+    distinct,
+    fill_bank,
+    lip_shapes,
+    patch_box,
+)
 from .shape import ShotShapes, learn_shot, outright_shape, place_mouth, wanted_drivers
 
 LONGEST_RUN = 1500  # frames whose textures are chosen together
 SHOTS_KEPT = 2  # playing to and fro crosses the same cut again soon
-CHUNK = 64  # frames
+MESHES_AT_ONCE = 64  # frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +60,7 @@ class Run:
     outputs: np.ndarray  # (T,) output frames
     rows: np.ndarray  # (T,) rows of the shot
     drivers: np.ndarray  # (T, 3)
-    choice: Choice
+    choice: TextureChoice
 
 
 class EmbeddedEngine:
@@ -98,7 +108,7 @@ class EmbeddedEngine:
         outputs = outputs[self._edited(outputs)]
         rows = np.array([shot.row_of[row] for row in plan.rows[outputs].tolist()])
         wanted = wanted_drivers(shot.shapes, plan.opening[outputs], plan.width[outputs])
-        choice = choose(
+        choice = choose_textures(
             _wanted_mouths(shot.shapes, rows, wanted),
             shot.mouths[rows],
             shot.mouths[shot.bank.rows],
@@ -170,5 +180,7 @@ def _wanted_mouths(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> 
 
 def _in_chunks(canonical: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
     """Lip shapes of many mouths; the whole meshes of a long shot would fill the memory."""
-    parts = [np.arange(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
+    parts = [
+        np.arange(start, min(start + MESHES_AT_ONCE, count)) for start in range(0, count, MESHES_AT_ONCE)
+    ]
     return np.concatenate([lip_shapes(canonical(part)) for part in parts])

@@ -1,11 +1,4 @@
-"""How a mouth would move to a voice: its opening and its width, a hundred times a second.
-
-The level of the voice says how far the mouth opens, the speech sounds (where they can be recognised)
-say which shape it takes: open for an A, rounded for an O, shut for a B. Sounds colour their
-neighbours as in Cohen and Massaro, "Modeling coarticulation in synthetic visual speech" (1993). The
-figures below are hand-set: tuned on half of a set of real and synthetic voices in a dozen languages
-and checked on the other half.
-"""
+"""Which speech sounds a voice makes, where they can be recognised, and what each wants of the lips."""
 
 from __future__ import annotations
 
@@ -16,17 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import OptionError
+from ...runs import true_runs
 from ...types import Progress
-from .voice import HOP, PAUSE, RATE, finite, true_runs
+from .voice import HOP, PAUSE, RATE, finite
 
-_STRETCH = 20 * RATE  # steps recognised in one go, at most
+_LONGEST_PART = 20 * RATE  # steps recognised in one go, at most
 _DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in digital silence
 _HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
 _OPENING_REACH = 0.04  # seconds over which a sound's opening colours its neighbours
 _WIDTH_REACH = 0.08  # the same for its width: lips round early and stay round
-
-
-# --- what can be recognised
 
 
 class Target(NamedTuple):
@@ -64,12 +55,24 @@ _TARGETS: dict[str, tuple[Target, ...]] = {  # diphthongs go from one target to 
 
 
 class Phone(NamedTuple):
+    """A speech sound that was heard."""
+
     name: str  # a key of _TARGETS
     start: float  # seconds
     stop: float
 
 
+class Wanted(NamedTuple):
+    """What the lips want in each of N steps."""
+
+    opening: np.ndarray  # (N,) 0..1
+    width: np.ndarray  # (N,) -1..1
+    ceiling: np.ndarray  # (N,) 0..1
+    known: np.ndarray  # (N,) 0..1; 0 where nothing was recognised nearby
+
+
 def have_recogniser(wanted: bool | None) -> bool:
+    """Whether speech sounds can be recognised, if that is wanted; None: if it can be. Raises OptionError."""
     if wanted is False:
         return False
     installed = find_spec("pocketsphinx") is not None
@@ -82,7 +85,11 @@ def have_recogniser(wanted: bool | None) -> bool:
 
 
 def recognise(samples: np.ndarray, speaking: np.ndarray, progress: Progress) -> Iterator[Phone]:
-    """Hear the speech sounds, a stretch of speech at a time."""
+    """Hear the speech sounds, a part of the speech at a time.
+
+    samples:  (n,) mono at 16 kHz, in [-1, 1]
+    speaking: (N,) bool; what is no speech isn't looked at
+    """
     from pocketsphinx import Decoder, get_model_path
 
     model = f"{get_model_path()}/en-us"
@@ -98,7 +105,7 @@ def recognise(samples: np.ndarray, speaking: np.ndarray, progress: Progress) -> 
     )
     rng = np.random.default_rng(0)
     seconds = -(-len(speaking) // RATE)
-    for start, stop in _stretches(speaking):
+    for start, stop in speech_parts(speaking):
         progress(start // RATE, seconds)
         sound = finite(samples[start * HOP : stop * HOP]).astype(np.float32)
         sound *= 0.7 / max(float(np.abs(sound).max()), 1e-6)
@@ -113,30 +120,23 @@ def recognise(samples: np.ndarray, speaking: np.ndarray, progress: Progress) -> 
     progress(seconds, seconds)
 
 
-def _stretches(speaking: np.ndarray) -> Iterator[tuple[int, int]]:
+def speech_parts(speaking: np.ndarray) -> Iterator[tuple[int, int]]:
     """Steps [start, stop) that hold all the speech, none too long, cut in pauses where there are any."""
     margin = PAUSE // 2  # a recogniser wants to hear a little silence about the words
     joined: tuple[int, int] | None = None
     for start, stop in true_runs(speaking):
         start, stop = max(start - margin, 0), min(stop + margin, len(speaking))
-        if joined and stop - joined[0] <= _STRETCH:
+        if joined and stop - joined[0] <= _LONGEST_PART:
             joined = (joined[0], stop)
             continue
         if joined:
             yield joined
-        for cut in range(start, stop - _STRETCH, _STRETCH):  # speech that never pauses
-            yield cut, cut + _STRETCH
-            start = cut + _STRETCH
+        for cut in range(start, stop - _LONGEST_PART, _LONGEST_PART):  # speech that never pauses
+            yield cut, cut + _LONGEST_PART
+            start = cut + _LONGEST_PART
         joined = (start, stop)
     if joined:
         yield joined
-
-
-class Wanted(NamedTuple):
-    opening: np.ndarray  # (N,) 0..1
-    width: np.ndarray  # (N,) -1..1
-    ceiling: np.ndarray  # (N,) 0..1
-    known: np.ndarray  # (N,) 0..1; 0 where nothing was recognised nearby
 
 
 def blend_targets(heard: list[Phone], steps: int) -> Wanted:

@@ -11,6 +11,7 @@ from ...crops.blend import MOST_LEVELS, blend_picture
 from ...crops.patch import Box, Patch, box_around
 from ...faces.canonical import EYE_CORNERS, LIP_PAIRS
 from ...faces.mesh import FACE_OVAL
+from ...images import white_of
 from ...metrics.mouth import lip_sharpness
 from .face import Face, Texture
 from .interior import darken_line, fill_interior
@@ -40,7 +41,7 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     patch = _warp_face(frame, face, around)
 
     inner = around.slices_in(patch.box)
-    white = np.float32(np.iinfo(frame.dtype).max)
+    white = white_of(frame)
     warped = patch.pixels[inner].astype(np.float32) / white
     mask = _patch_mask(face.target, around, eye_distance) * np.float32(face.show)
     dressed = _dress(frame, face, textures, around, MAP_SOFTEN * eye_distance) / white
@@ -54,20 +55,6 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     return patch
 
 
-def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
-    """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
-    given = face.mesh[:, :2]
-    source, target = with_ring(given, given), with_ring(face.target, given)
-    used = np.unique(lower_face())
-    corners = np.array([(least.left, least.top), (least.right, least.bottom)], np.float32)
-    box = box_around(np.concatenate([source[used], target[used], corners]), frame.shape[:2], margin=0)
-    depth = np.concatenate([face.mesh[:, 2], np.full(len(FACE_OVAL), face.mesh[:, 2].max())])
-    positions, support = backward_map(source, target, lower_face(), box, depth)
-    pixels = carry(frame[box.slices], positions, box.corner)
-    np.copyto(pixels, frame[box.slices], where=~support[..., None])
-    return Patch(box, pixels, support)
-
-
 def textures_for(
     frame: np.ndarray,
     face: Face,
@@ -78,7 +65,7 @@ def textures_for(
     bank_mesh: np.ndarray,
     bank_opening: np.ndarray,
 ) -> list[Texture]:
-    """Look up what a row of `retrieval.Choice` names."""
+    """Look up what a row of `retrieval.TextureChoice` names."""
     textures = []
     for entry, share in zip(entries.tolist(), shares.tolist(), strict=True):
         if share == 0:
@@ -99,6 +86,20 @@ def textures_for(
                 )
             )
     return textures
+
+
+def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
+    """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
+    given = face.mesh[:, :2]
+    source, target = with_ring(given, given), with_ring(face.target, given)
+    used = np.unique(lower_face())
+    corners = np.array([(least.left, least.top), (least.right, least.bottom)], np.float32)
+    box = box_around(np.concatenate([source[used], target[used], corners]), frame.shape[:2], margin=0)
+    depth = np.concatenate([face.mesh[:, 2], np.full(len(FACE_OVAL), face.mesh[:, 2].max())])
+    positions, support = backward_map(source, target, lower_face(), box, depth)
+    pixels = carry(frame[box.slices], positions, box.corner)
+    np.copyto(pixels, frame[box.slices], where=~support[..., None])
+    return Patch(box, pixels, support)
 
 
 def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from ...types import Frame
 from .shape import ShotShapes
 from .warp import mouth_patch
 
-LIPS = (*OUTER_LIP, *INNER_LIP)
+LIP_POINTS = (*OUTER_LIP, *INNER_LIP)
 OWN = -1  # the shown frame's own picture
 BANK_BYTES = 40 << 20
 BANK_PICTURES = (16, 80)  # at least and at most
@@ -43,29 +43,32 @@ class Mouths:
         return len(self.opening)
 
 
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Pictures of distinct mouths of one shot."""
+
+    rows: np.ndarray  # (m,) rows of the shot
+    pictures: tuple[np.ndarray, ...]  # (h, w, 3) each, as decoded
+    corners: tuple[np.ndarray, ...]  # (2,) each: where its left top lies in the frame
+    thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
+    sharpness: np.ndarray  # (m,) of the lips
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class TextureChoice:
+    """The texture of T frames: a mix of bank entries (or OWN)."""
+
+    entries: np.ndarray  # (T, 3) of the frame before, this frame, the frame after
+    shares: np.ndarray  # (T, 3) adding up to 1; the outer two are 0 where nothing jumps
+
+
 def lip_shapes(canonical: np.ndarray) -> np.ndarray:
     """The lips' points of canonical meshes (n, 468, 3), about their mean: (n, 80)."""
-    lips = canonical[:, list(LIPS), :2]
+    lips = canonical[:, list(LIP_POINTS), :2]
     return (lips - lips.mean(axis=1, keepdims=True)).reshape(len(lips), -1).astype(np.float32)
-
-
-def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
-    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones."""
-    shape = _squared(wanted.lips, offered.lips) / (len(LIPS) * SHAPE_UNIT**2)
-    turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
-    angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
-    turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
-    return 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
-
-
-def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
-    """Ratios count, not differences: shut lips can't be torn open, and teeth squeezed to a line are seen."""
-    ratio = np.log((wanted + NARROW) / (offered + NARROW))
-    return np.where(ratio > 0, 1.8, 1.2) * ratio**2
-
-
-def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0)
 
 
 def distinct(mouths: Mouths, most: int) -> np.ndarray:
@@ -80,20 +83,6 @@ def distinct(mouths: Mouths, most: int) -> np.ndarray:
             break
         chosen.append(farthest)
     return np.array(sorted(chosen))
-
-
-@dataclass(frozen=True, eq=False)
-class Bank:
-    """Pictures of distinct mouths of one shot."""
-
-    rows: np.ndarray  # (m,) rows of the shot
-    pictures: tuple[np.ndarray, ...]  # (h, w, 3) each, as decoded
-    corners: tuple[np.ndarray, ...]  # (2,) each: where its left top lies in the frame
-    thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
-    sharpness: np.ndarray  # (m,) of the lips
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 def bank_size(patch: tuple[int, int], bytes_per_pixel: int) -> int:
@@ -126,15 +115,9 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
     return Bank(rows, tuple(pictures), tuple(corners), np.array(thumbs, np.float32), np.array(sharpness))
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """The texture of T frames: a mix of bank entries (or OWN)."""
-
-    entries: np.ndarray  # (T, 3) of the frame before, this frame, the frame after
-    shares: np.ndarray  # (T, 3) adding up to 1; the outer two are 0 where nothing jumps
-
-
-def choose(wanted: Mouths, own: Mouths, offered: Mouths, bank: Bank, speaking: np.ndarray) -> Choice:
+def choose_textures(
+    wanted: Mouths, own: Mouths, offered: Mouths, bank: Bank, speaking: np.ndarray
+) -> TextureChoice:
     """Pick textures for T frames in a row.
 
     wanted:   T mouths as they shall be
@@ -145,12 +128,31 @@ def choose(wanted: Mouths, own: Mouths, offered: Mouths, bank: Bank, speaking: n
     cost = mismatch(wanted, offered)
     relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
-    lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIPS) * SHAPE_UNIT**2)
+    lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     own_cost = 0.7 * 0.4 * lips + _opening_cost(wanted.opening, own.opening)
     jumps = _jumps(bank)
-    to_own = np.sqrt(_squared(own.lips, offered.lips) / len(LIPS)) / SHAPE_UNIT * 2  # (T, m)
+    to_own = np.sqrt(_squared(own.lips, offered.lips) / len(LIP_POINTS)) / SHAPE_UNIT * 2  # (T, m)
     path = _cheapest_path(np.concatenate([cost, own_cost[:, None]], axis=1), jumps, to_own, speaking)
     return _mix(path, jumps, to_own)
+
+
+def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
+    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones."""
+    shape = _squared(wanted.lips, offered.lips) / (len(LIP_POINTS) * SHAPE_UNIT**2)
+    turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
+    angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
+    turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
+    return 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+
+
+def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
+    """Ratios count, not differences: shut lips can't be torn open, and teeth squeezed to a line are seen."""
+    ratio = np.log((wanted + NARROW) / (offered + NARROW))
+    return np.where(ratio > 0, 1.8, 1.2) * ratio**2
+
+
+def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0)
 
 
 def _jumps(bank: Bank) -> np.ndarray:
@@ -187,7 +189,7 @@ def _step_cost(jump: np.ndarray) -> np.ndarray:
     return np.where(jump > 0, 0.3 + 0.2 * np.minimum(jump, 6), 0)
 
 
-def _mix(path: np.ndarray, jumps: np.ndarray, to_own: np.ndarray) -> Choice:
+def _mix(path: np.ndarray, jumps: np.ndarray, to_own: np.ndarray) -> TextureChoice:
     before, after = np.roll(path, 1), np.roll(path, -1)
     before[0], after[-1] = path[0], path[-1]
     shares = np.zeros((len(path), 3), np.float32)
@@ -195,7 +197,7 @@ def _mix(path: np.ndarray, jumps: np.ndarray, to_own: np.ndarray) -> Choice:
         shares[t, 0] = 0.2 * (_visible(previous, here, jumps, to_own[t]) > VISIBLE)
         shares[t, 2] = 0.2 * (_visible(here, following, jumps, to_own[t]) > VISIBLE)
     shares[:, 1] = 1 - shares[:, 0] - shares[:, 2]
-    return Choice(np.stack([before, path, after], axis=1), shares)
+    return TextureChoice(np.stack([before, path, after], axis=1), shares)
 
 
 def _visible(first: int, second: int, jumps: np.ndarray, to_own: np.ndarray) -> float:

@@ -1,7 +1,6 @@
 """Where every point of the face goes when the mouth opens or widens.
 
-Shapes live in canonical coordinates: frontal, x to the right, y down, the outer eye corners one unit apart
-(one eye distance) and their midpoint at the origin.
+Shapes live in the canonical coordinates of `faces/canonical.py`; lengths are in eye distances.
 """
 
 from __future__ import annotations
@@ -19,12 +18,7 @@ SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, leas
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
 WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
-BLOCK = 5  # frames that share one sample of the slow residual
-
-
-def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
-    """What drives the basis, (T, 3): h, 5 h² (the jaw turns, so points follow a curve), relative width."""
-    return np.stack([opening, 5 * opening**2, width / neutral_width - 1], axis=1).astype(np.float32)
+SLOW_FRAMES = 5  # frames that share one sample of the slow residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +34,7 @@ class ShotShapes:
 
     def neutral_at(self, rows: np.ndarray) -> np.ndarray:
         """The speechless face (len(rows), 468, 3) at rows of this shot, between its blocks' centres."""
-        place = np.clip((rows + 0.5) / BLOCK - 0.5, 0, len(self.neutral) - 1)
+        place = np.clip((rows + 0.5) / SLOW_FRAMES - 0.5, 0, len(self.neutral) - 1)
         before = np.floor(place).astype(int)
         after = np.minimum(before + 1, len(self.neutral) - 1)
         share = (place - before)[:, None, None].astype(np.float32)
@@ -64,24 +58,6 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
     full = float(np.clip(np.percentile(opening, 95), *SPEECH_OPENING)) if len(frames) > 1 else STILL_OPENING
     neutral = _speechless(mesh, frames, pose, driven, frames_per_second)
     return ShotShapes(frames, pose, driven, full, neutral_width, neutral)
-
-
-def _speechless(
-    mesh: np.ndarray, frames: np.ndarray, pose: Pose, driven: np.ndarray, frames_per_second: float
-) -> np.ndarray:
-    basis = load_mouth_model().basis
-    blocks = []
-    for rows in _chunks(len(frames)):
-        rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
-        blocks += [rest[i : i + BLOCK].mean(axis=0) for i in range(0, len(rest), BLOCK)]
-    slow = np.stack(blocks)
-    middle = np.median(slow, axis=0)
-    sigma = SLOW_SECONDS * frames_per_second / BLOCK
-    return (middle + gaussian_filter1d(slow - middle, sigma, axis=0, mode="nearest")).astype(np.float32)
-
-
-def _chunks(count: int, size: int = 50 * BLOCK) -> list[np.ndarray]:
-    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def wanted_drivers(shapes: ShotShapes, opening: np.ndarray, width: np.ndarray) -> np.ndarray:
@@ -121,6 +97,29 @@ def place_mouth(
     share = (strength[:, None] * model.moves)[..., None]
     target = pose.to_frame(given + share * (target - given))
     return np.where(share == 0, mesh, target)[..., :2]  # exact where nothing moves
+
+
+def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
+    """What drives the basis, (T, 3): h, 5 h² (the jaw turns, so points follow a curve), relative width."""
+    return np.stack([opening, 5 * opening**2, width / neutral_width - 1], axis=1).astype(np.float32)
+
+
+def _speechless(
+    mesh: np.ndarray, frames: np.ndarray, pose: Pose, driven: np.ndarray, frames_per_second: float
+) -> np.ndarray:
+    basis = load_mouth_model().basis
+    blocks = []
+    for rows in _chunks(len(frames)):
+        rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
+        blocks += [rest[i : i + SLOW_FRAMES].mean(axis=0) for i in range(0, len(rest), SLOW_FRAMES)]
+    slow = np.stack(blocks)
+    middle = np.median(slow, axis=0)
+    sigma = SLOW_SECONDS * frames_per_second / SLOW_FRAMES
+    return (middle + gaussian_filter1d(slow - middle, sigma, axis=0, mode="nearest")).astype(np.float32)
+
+
+def _chunks(count: int, size: int = 50 * SLOW_FRAMES) -> list[np.ndarray]:
+    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def _part_lips(points: np.ndarray, opening: np.ndarray) -> None:

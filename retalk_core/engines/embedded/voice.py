@@ -1,11 +1,4 @@
-"""How a mouth would move to a voice: its opening and its width, a hundred times a second.
-
-The level of the voice says how far the mouth opens, the speech sounds (where they can be recognised)
-say which shape it takes: open for an A, rounded for an O, shut for a B. Sounds colour their
-neighbours as in Cohen and Massaro, "Modeling coarticulation in synthetic visual speech" (1993). The
-figures below are hand-set: tuned on half of a set of real and synthetic voices in a dozen languages
-and checked on the other half.
-"""
+"""What a voice shows without being understood: its level, its spectral balance, and where it speaks."""
 
 from __future__ import annotations
 
@@ -16,11 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from ...runs import true_runs
 from ...stages.speech import SAMPLE_RATE
 
 RATE = 100  # steps per second; step i stands for the hundredth that begins at i / RATE
-
 HOP = SAMPLE_RATE // RATE  # samples
+PAUSE = 20  # steps without speech that make a pause
+
 _WINDOW = 400  # samples, 25 ms
 _FFT = 512
 _BLOCK = 20 * RATE  # steps analysed at a time, so that hours of sound need little memory
@@ -32,21 +27,19 @@ _GATE = -78.0  # dB; a sound that never gets louder is silence
 _RANGE = 41.0  # dB from loud speech down to what counts as silent, at most
 _NARROWEST = 20.0  # dB, at least, so that a monotonous voice doesn't gape
 _SPEECH = 0.12  # the loudness from which on something is said
-PAUSE = 20  # steps without speech that make a pause
 _WORD = 8  # steps; a shorter burst is a click
 
 
-# --- what can be measured
-
-
 class Signal(NamedTuple):
+    """What is measured in each of N steps."""
+
     level: np.ndarray  # (N,) dB of the power between 125 and 4000 Hz; -3 for the loudest possible sine
     jaw: np.ndarray  # (N,) Hz, centroid about the first formant: high when the jaw is low
     spread: np.ndarray  # (N,) Hz, centroid about the second formant: low when the lips are rounded
 
 
 def measure_signal(samples: np.ndarray) -> Signal:
-    """Level and spectral balance of each step."""
+    """Level and spectral balance of each step of a voice (n,), mono at 16 kHz."""
     steps = -(-len(samples) // HOP)
     window = np.hanning(_WINDOW + 1)[:-1]
     frequency = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)
@@ -60,35 +53,6 @@ def measure_signal(samples: np.ndarray) -> Signal:
         jaw[start:stop] = _centroid(power, frequency, 200, 1100)
         spread[start:stop] = _centroid(power, frequency, 900, 2800)
     return Signal(level, jaw, spread)
-
-
-def _windows(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """The 25 ms (stop - start, 400) about the middle of each step; silence beyond the ends."""
-    left = start * HOP + (HOP - _WINDOW) // 2
-    right = left + (stop - 1 - start) * HOP + _WINDOW
-    inside = finite(samples[max(left, 0) : right]).astype(np.float64)
-    padded = np.pad(inside, (max(-left, 0), max(right - len(samples), 0)))
-    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
-
-
-def finite(samples: np.ndarray) -> np.ndarray:
-    return np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
-
-
-def _centroid(power: np.ndarray, frequency: np.ndarray, low: float, high: float) -> np.ndarray:
-    """The mean frequency (N,) in Hz of a band of power spectra (N, bins); its middle for silence."""
-    band = (frequency >= low) & (frequency <= high)
-    inside = power[:, band] + 1e-14
-    return inside @ frequency[band] / inside.sum(1)
-
-
-def locally(steps: int, judge: Callable[[slice], tuple[float, ...]]) -> tuple[np.ndarray, ...]:
-    """Figures judged within windows of half a minute, as tracks (N,) that change slowly in between."""
-    starts = range(0, max(steps - _LOCAL, 0) + _LOCAL_HOP, _LOCAL_HOP)
-    windows = [slice(start, min(start + _LOCAL, steps)) for start in starts]
-    middles = [(window.start + window.stop) / 2 for window in windows]
-    figures = zip(*(judge(window) for window in windows), strict=True)
-    return tuple(np.interp(np.arange(steps), middles, figure) for figure in figures)
 
 
 def judge_loudness(level: np.ndarray) -> np.ndarray:
@@ -105,19 +69,6 @@ def judge_loudness(level: np.ndarray) -> np.ndarray:
     return gaussian_filter1d(loudness, 1.2)
 
 
-def _usual_levels(level: np.ndarray) -> tuple[float, float, float]:
-    """The level of loud speech, that of the background, and how much the level flutters, in dB."""
-    top = float(np.percentile(level, 99.5))
-    sounding = level >= top - 50
-    soft = float(np.percentile(level[sounding], 4))
-    high = float(np.percentile(level[level >= max(top - 25, soft)], 90))
-    heard = np.maximum(level, top - 50)
-    flutter = np.abs(heard - gaussian_filter1d(heard, 25))
-    peaks = level >= max(top - 25, (top + soft) / 2)
-    nearby = maximum_filter1d(peaks.astype(np.uint8), 31).astype(bool)
-    return high, float(np.percentile(level, 4)), float(np.median(flutter[nearby & sounding]))
-
-
 def find_speech(loudness: np.ndarray) -> np.ndarray:
     """Where something is said, (N,) bool: gaps within words and clicks are bridged."""
     speaking = np.zeros(len(loudness), bool)
@@ -130,7 +81,44 @@ def find_speech(loudness: np.ndarray) -> np.ndarray:
     return speaking
 
 
-def true_runs(mask: np.ndarray) -> list[tuple[int, int]]:
-    """Start and stop of each run of True."""
-    edges = np.flatnonzero(np.diff(np.pad(mask.astype(np.int8), 1)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+def locally(steps: int, judge: Callable[[slice], tuple[float, ...]]) -> tuple[np.ndarray, ...]:
+    """Figures judged within windows of half a minute, as tracks (N,) that change slowly in between."""
+    starts = range(0, max(steps - _LOCAL, 0) + _LOCAL_HOP, _LOCAL_HOP)
+    windows = [slice(start, min(start + _LOCAL, steps)) for start in starts]
+    middles = [(window.start + window.stop) / 2 for window in windows]
+    figures = zip(*(judge(window) for window in windows), strict=True)
+    return tuple(np.interp(np.arange(steps), middles, figure) for figure in figures)
+
+
+def finite(samples: np.ndarray) -> np.ndarray:
+    """Samples (n,) with silence instead of what isn't a number, and full scale instead of infinity."""
+    return np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
+
+
+def _windows(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """The 25 ms (stop - start, 400) about the middle of each step; silence beyond the ends."""
+    left = start * HOP + (HOP - _WINDOW) // 2
+    right = left + (stop - 1 - start) * HOP + _WINDOW
+    inside = finite(samples[max(left, 0) : right]).astype(np.float64)
+    padded = np.pad(inside, (max(-left, 0), max(right - len(samples), 0)))
+    return np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
+
+
+def _centroid(power: np.ndarray, frequency: np.ndarray, low: float, high: float) -> np.ndarray:
+    """The mean frequency (N,) in Hz of a band of power spectra (N, bins); its middle for silence."""
+    band = (frequency >= low) & (frequency <= high)
+    inside = power[:, band] + 1e-14
+    return inside @ frequency[band] / inside.sum(1)
+
+
+def _usual_levels(level: np.ndarray) -> tuple[float, float, float]:
+    """The level of loud speech, that of the background, and how much the level flutters, in dB."""
+    top = float(np.percentile(level, 99.5))
+    sounding = level >= top - 50
+    soft = float(np.percentile(level[sounding], 4))
+    high = float(np.percentile(level[level >= max(top - 25, soft)], 90))
+    heard = np.maximum(level, top - 50)
+    flutter = np.abs(heard - gaussian_filter1d(heard, 25))
+    peaks = level >= max(top - 25, (top + soft) / 2)
+    nearby = maximum_filter1d(peaks.astype(np.uint8), 31).astype(bool)
+    return high, float(np.percentile(level, 4)), float(np.median(flutter[nearby & sounding]))

@@ -63,10 +63,6 @@ def with_inside(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.
     return np.concatenate([source, inside]), np.concatenate([target, target[lower]])
 
 
-def _length(vector: np.ndarray) -> float:
-    return float(np.linalg.norm(vector))
-
-
 def with_ring(points: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Points (468, 2) and the ring (36, 2) around the face as it was given (468, 2)."""
     oval = given[list(FACE_OVAL)]
@@ -111,6 +107,16 @@ def backward_map(
     return shift, moved.astype(bool)
 
 
+def carry(picture: np.ndarray, positions: np.ndarray, corner: np.ndarray) -> np.ndarray:
+    """Sample a picture (H, W, C), whose left top is at `corner`, at frame positions (h, w, 2); bicubic."""
+    places = positions - (corner + np.float32(0.5))
+    return cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _length(vector: np.ndarray) -> float:
+    return float(np.linalg.norm(vector))
+
+
 def _paint(points: np.ndarray, triangles: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> np.ndarray:
     labels = np.full(size, -1, np.int16)
     order = np.argsort(-depth[triangles].mean(axis=1), kind="stable")
@@ -132,9 +138,3 @@ def _offsets(source: np.ndarray, target: np.ndarray, triangles: np.ndarray) -> n
     affine[sliver] = 0
     affine[sliver, :, 2] = differences[sliver].mean(axis=1)  # seen edge-on, its affine would fling pixels far
     return np.concatenate([affine, np.zeros((1, 2, 3))]).astype(np.float32)
-
-
-def carry(picture: np.ndarray, positions: np.ndarray, corner: np.ndarray) -> np.ndarray:
-    """Sample a picture (H, W, C), whose left top is at `corner`, at frame positions (h, w, 2); bicubic."""
-    places = positions - (corner + np.float32(0.5))
-    return cv2.remap(picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

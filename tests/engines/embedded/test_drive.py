@@ -281,7 +281,7 @@ def test_what_is_recognised_in_one_go_is_short_and_holds_all_the_speech() -> Non
     speaking = np.zeros(200 * RATE, bool)
     for start, stop in ((1, 9), (11, 19), (20, 24), (40, 130), (140, 141), (199, 200)):
         speaking[start * RATE : stop * RATE] = True
-    stretches = list(phones_module._stretches(speaking))
+    stretches = list(phones_module.speech_parts(speaking))
     covered = np.zeros_like(speaking)
     for start, stop in stretches:
         assert 0 < stop - start <= 20 * RATE

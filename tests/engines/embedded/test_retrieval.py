@@ -10,10 +10,10 @@ from retalk_nodes.retalk_core.engines.embedded import retrieval
 from retalk_nodes.retalk_core.engines.embedded.retrieval import (
     OWN,
     Bank,
-    Choice,
     Mouths,
+    TextureChoice,
     bank_size,
-    choose,
+    choose_textures,
     distinct,
     fill_bank,
     lip_shapes,
@@ -51,7 +51,7 @@ def bank_of(count: int, apart: float = 0.02) -> Bank:
     return Bank(np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count))
 
 
-def picked(choice: Choice) -> list[int]:
+def picked(choice: TextureChoice) -> list[int]:
     return choice.entries[:, 1].tolist()
 
 
@@ -115,7 +115,7 @@ def test_the_farther_a_head_is_turned_the_worse_it_fits_but_never_without_bound(
 def test_the_own_picture_is_taken_when_nothing_is_to_change() -> None:
     own = mouths(SYLLABLES, [0.03] * 9)
     offered = mouths([0.0, 0.05, 0.15], [-0.05, -0.02, -0.1])
-    choice = choose(own, own, offered, bank_of(3), np.ones(9, bool))
+    choice = choose_textures(own, own, offered, bank_of(3), np.ones(9, bool))
     assert picked(choice) == [OWN] * 9
     np.testing.assert_array_equal(choice.shares, np.tile([0, 1, 0], (9, 1)))
 
@@ -123,12 +123,12 @@ def test_the_own_picture_is_taken_when_nothing_is_to_change() -> None:
 def test_shut_mouths_are_dressed_in_shut_ones() -> None:
     wanted = mouths([0.004] * 12)
     own = mouths([0.12, 0.15, 0.1] * 4)
-    choice = choose(wanted, own, mouths([0.14, 0.005, 0.09]), bank_of(3), np.zeros(12, bool))
+    choice = choose_textures(wanted, own, mouths([0.14, 0.005, 0.09]), bank_of(3), np.zeros(12, bool))
     assert picked(choice) == [1] * 12
 
 
 def test_open_mouths_are_dressed_in_open_ones() -> None:
-    choice = choose(
+    choice = choose_textures(
         mouths([0.15] * 5), mouths([0.004] * 5), mouths([0.005, 0.14]), bank_of(2), np.ones(5, bool)
     )
     assert picked(choice) == [1] * 5
@@ -138,7 +138,7 @@ def test_speech_goes_through_the_bank_in_the_order_of_its_openings() -> None:
     offered = mouths([0.004, 0.07, 0.14])
     wanted = mouths([0.004] * 3 + [0.07] * 3 + [0.14] * 3)
     own = mouths([0.03] * 9, [0.2] * 9)
-    choice = choose(wanted, own, offered, bank_of(3), np.ones(9, bool))
+    choice = choose_textures(wanted, own, offered, bank_of(3), np.ones(9, bool))
     assert picked(choice) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
@@ -146,7 +146,7 @@ def test_a_blurred_picture_is_passed_over_for_a_sharp_one() -> None:
     bank = bank_of(3)
     bank = Bank(bank.rows, bank.pictures, bank.corners, bank.thumbs, np.array([0.2, 1.0, 1.0]))
     offered = mouths([0.1, 0.1, 0.004])
-    choice = choose(mouths([0.1] * 4), mouths([0.01] * 4), offered, bank, np.ones(4, bool))
+    choice = choose_textures(mouths([0.1] * 4), mouths([0.01] * 4), offered, bank, np.ones(4, bool))
     assert picked(choice) == [1] * 4
 
 
@@ -155,7 +155,7 @@ def test_a_resting_mouth_changes_its_picture_less_often_than_a_speaking_one() ->
     wanted, own = mouths(jitter), mouths([0.15] * 20)
     offered, bank = mouths([0.03, 0.05]), bank_of(2, apart=0.05)
     changes = [
-        int((np.diff(picked(choose(wanted, own, offered, bank, np.full(20, speaking)))) != 0).sum())
+        int((np.diff(picked(choose_textures(wanted, own, offered, bank, np.full(20, speaking)))) != 0).sum())
         for speaking in (False, True)
     ]
     assert changes[0] <= changes[1]
@@ -168,12 +168,12 @@ def test_shares_add_up_to_one_and_name_pictures_that_exist(speaking: bool) -> No
     wanted = mouths(random.uniform(0, 0.15, 60).tolist(), random.uniform(-0.1, 0.1, 60).tolist())
     own = mouths(random.uniform(0, 0.15, 60).tolist(), random.uniform(-0.1, 0.1, 60).tolist())
     offered = mouths(random.uniform(0, 0.15, 8).tolist())
-    choice = choose(wanted, own, offered, bank_of(8, apart=0.1), np.full(60, speaking))
+    choice = choose_textures(wanted, own, offered, bank_of(8, apart=0.1), np.full(60, speaking))
     assert choice.entries.shape == choice.shares.shape == (60, 3)
     np.testing.assert_allclose(choice.shares.sum(axis=1), 1, atol=1e-6)
     assert (choice.shares >= 0).all() and (choice.shares[:, 1] >= 0.5).all()
     assert choice.entries.min() >= OWN and choice.entries.max() < 8
-    again = choose(wanted, own, offered, bank_of(8, apart=0.1), np.full(60, speaking))
+    again = choose_textures(wanted, own, offered, bank_of(8, apart=0.1), np.full(60, speaking))
     np.testing.assert_array_equal(choice.entries, again.entries)
 
 
@@ -183,7 +183,7 @@ def test_a_visible_jump_is_cross_faded_and_nothing_else_is() -> None:
     thumbs[2] += 0.3  # the last picture looks unlike the others
     bank = Bank(bank.rows, bank.pictures, bank.corners, thumbs, bank.sharpness)
     wanted = mouths([0.004] * 3 + [0.15] * 3)
-    choice = choose(
+    choice = choose_textures(
         wanted, mouths([0.05] * 6, [0.4] * 6), mouths([0.004, 0.06, 0.15]), bank, np.ones(6, bool)
     )
     assert picked(choice) == [0, 0, 0, 2, 2, 2]
@@ -195,7 +195,7 @@ def test_a_visible_jump_is_cross_faded_and_nothing_else_is() -> None:
 @pytest.mark.parametrize("frames", [1, 2])
 def test_a_single_frame_and_a_single_picture_are_enough(frames: int) -> None:
     one = mouths([0.05] * frames)
-    choice = choose(one, one, mouths([0.05]), bank_of(1), np.ones(frames, bool))
+    choice = choose_textures(one, one, mouths([0.05]), bank_of(1), np.ones(frames, bool))
     assert choice.entries.shape == (frames, 3)
     np.testing.assert_allclose(choice.shares.sum(axis=1), 1)
 
