@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,15 +13,13 @@ import pytest
 import torch
 from retalk_nodes.models.catalog import catalog
 from retalk_nodes.models.errors import CheckpointError
-from retalk_nodes.retalk_core.compute import devices
 from retalk_nodes.retalk_core.compute import provider as module
-from retalk_nodes.retalk_core.compute.devices import CPU, arithmetic
+from retalk_nodes.retalk_core.compute.devices import CPU
 from retalk_nodes.retalk_core.compute.memory import MB, SHARE, working_memory
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks, Resident
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.weights.files import Found, ModelFiles
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 GPU = torch.device("cuda:0")
 
@@ -41,21 +39,6 @@ class StandIn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ self.weight
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A machine with one CUDA device, as far as can be seen before anything computes there."""
-    card = SimpleNamespace(name="Card 4000", capability=(8, 6), free=10**12)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: card.name)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: card.capability)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: card.capability >= (8, 0))
-    monkeypatch.setattr(module, "free_memory", lambda device: card.free)
-    monkeypatch.setattr(module, "device_of", lambda network: torch.device(network.places[-1], 0))
-    return card
 
 
 class Shelf(ModelFiles):
@@ -97,34 +80,6 @@ def test_a_cpu_computes_in_the_precision_that_is_asked_for() -> None:
     assert product(lent["lnet"]) == torch.float32  # once it is given back
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_left_to_itself_a_cpu_computes_in_what_it_is_made_for(
-    monkeypatch: pytest.MonkeyPatch, native: bool
-) -> None:
-    monkeypatch.setattr(devices, "_is_made_for_bf16", lambda: native)
-    assert LocalNetworks(device="cpu").precision == ("bf16" if native else "fp32")
-
-
-@pytest.mark.parametrize(
-    ("capability", "cores", "native"),
-    [
-        ("AVX512", ["fpu avx512f avx512_bf16", "fpu avx512f avx512_bf16"], True),
-        ("AVX512", ["fpu avx512f avx512_bf16", "fpu avx512f"], False),
-        ("AVX512", ["fpu avx512f no_avx512_bf16x"], False),
-        ("AVX2", ["fpu avx512f avx512_bf16"], False),
-        ("AVX512", [], False),
-    ],
-)
-def test_a_cpu_is_made_for_bf16_when_all_its_cores_and_torch_say_so(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capability: str, cores: list[str], native: bool
-) -> None:
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text("".join(f"processor\t: 0\nflags\t\t: {flags}\n\n" for flags in cores))
-    assert devices._is_made_for_bf16(cpuinfo) == native
-    assert not devices._is_made_for_bf16(tmp_path / "missing")
-
-
 def test_fp32_switches_off_what_the_caller_had_switched_on() -> None:
     networks = LocalNetworks(device="cpu", precision="fp32", lent={"lnet": StandIn()})
     with torch.autocast("cpu", torch.bfloat16), networks.borrow("lnet") as network:
@@ -144,45 +99,12 @@ def test_the_bundled_networks_stay_on_the_cpu_in_fp32(
     assert bundled.places == ["cpu"]
 
 
-@pytest.mark.parametrize(("kind", "ordered"), [("mps", True), ("cuda", False), ("cpu", False)])
-def test_on_mps_tensors_lie_in_plain_order(kind: str, ordered: bool) -> None:
-    filters = torch.ones(2, 3, 3, 3).contiguous(memory_format=torch.channels_last)
-    seen: list[bool] = []
-
-    class Watch(TorchFunctionMode):
-        def __torch_function__(
-            self,
-            function: Callable[..., object],
-            types: object,
-            args: tuple[Any, ...] = (),
-            kwargs: Mapping[str, object] | None = None,
-        ) -> object:
-            if function is torch.conv2d:
-                seen.append(args[1].is_contiguous())
-            return function(*args, **(kwargs or {}))
-
-    with Watch(), arithmetic(torch.device(kind), "fp32"):
-        torch.conv2d(torch.ones(1, 3, 5, 5), filters)
-    assert seen == [ordered]
-
-
 def test_cuda_computes_in_fp16(gpu: SimpleNamespace) -> None:
     networks = LocalNetworks(lent={"lnet": StandIn()})
     assert (networks.device, networks.precision) == (GPU, "fp16")
     with networks.borrow("lnet"):
         assert torch.is_autocast_enabled("cuda") and torch.get_autocast_dtype("cuda") == torch.float16
     assert not torch.is_autocast_enabled("cuda")
-
-
-@pytest.mark.parametrize(
-    ("name", "capability"), [("Card 1080", (6, 1)), ("NVIDIA GeForce GTX 1660 Ti", (7, 5))]
-)
-def test_cards_that_are_bad_at_fp16_compute_in_fp32(
-    gpu: SimpleNamespace, name: str, capability: tuple[int, int]
-) -> None:
-    gpu.name, gpu.capability = name, capability
-    assert LocalNetworks().precision == "fp32"
-    assert LocalNetworks(precision="fp16").precision == "fp16"
 
 
 # Words for choices that can't be fulfilled
@@ -202,17 +124,6 @@ def test_cards_that_are_bad_at_fp16_compute_in_fp32(
 def test_choices_that_cannot_be_fulfilled_are_refused_in_words(choice: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
         LocalNetworks(**choice)
-
-
-def test_a_precision_that_a_device_lacks_is_refused(
-    gpu: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise RuntimeError("does not support bfloat16")
-
-    monkeypatch.setattr(torch, "autocast", refuse)
-    with pytest.raises(OptionError, match=r"Card 4000 \(cuda:0\) has no bf16 .* Choose fp32"):
-        LocalNetworks(precision="bf16")
 
 
 # Memory

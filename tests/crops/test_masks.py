@@ -70,3 +70,28 @@ def test_crops_without_an_outline_show_all_below_the_seam() -> None:
     crops = frame_faces(track, "face")
     plain = type(crops)(crops.frame_to_crop, "face", crops.present, crops.weight, crops.frame_size)
     assert torch.equal(face_masks(plain, 96), seam_mask(96).expand(2, -1, -1))
+
+
+# The seam
+
+
+@pytest.mark.parametrize("side", [48, 96, 384, 1000])
+@pytest.mark.parametrize("keep_upper", [True, False])
+def test_the_mask_is_whole_inside_and_fades_towards_the_crops_borders(side: int, keep_upper: bool) -> None:
+    mask = seam_mask(side, keep_upper=keep_upper)
+    assert mask.shape == (side, side) and mask.min() >= 0 and mask.max() == 1
+    assert torch.equal(mask, mask.flip(1))
+    low = int(0.9 * side)
+    assert mask[side * 3 // 5 : low, side // 10 : low].eq(1).all()
+    assert mask[-1].max() < 0.3 and mask[:, 0].max() < 0.3
+    assert mask.diff(dim=0).abs().max() < 0.1 * max(384 / side, 1)
+
+
+def test_the_upper_half_is_kept_beyond_a_seam_around_the_middle() -> None:
+    mask = seam_mask(384)
+    column = mask[:, 192]
+    assert column[:160].eq(0).all() and column[224:360].eq(1).all()
+    assert column[191] + column[192] == pytest.approx(1)
+    assert column[:360].diff().ge(0).all() and column.diff().max() < 0.03
+    whole = seam_mask(384, keep_upper=False)
+    assert torch.equal(whole, whole.flip(0)) and torch.equal(whole[230:], mask[230:])

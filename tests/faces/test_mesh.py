@@ -1,80 +1,27 @@
-"""FaceMesh: the converted network, and how its points come back to the frame."""
+"""The mesh of a face: where it is looked for, how its points come back to the frame, what they say."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
-from retalk_nodes.models.checkpoint import load_weights
+from drawn import astronaut, drawn_face
+from heads import turned_mesh
 from retalk_nodes.models.faces.blazeface import load_detector
-from retalk_nodes.models.faces.facemesh import LIPS, FaceMesh, lip_window, load_face_mesh
+from retalk_nodes.models.faces.facemesh import load_face_mesh
 from retalk_nodes.retalk_core.faces.detect import detect
 from retalk_nodes.retalk_core.faces.mesh import (
+    FACE_OVAL,
     FaceRegion,
     crop_region,
     find_mesh,
+    head_pose,
     region_of_detection,
     region_of_points,
 )
-from safetensors.torch import load_file
+from retalk_nodes.retalk_core.types import IBUG_FROM_MESH
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "face_networks.safetensors"
-
-
-def drawn_face() -> torch.Tensor:
-    """A face of ellipses, (192, 192, 3) uint8."""
-    return load_file(GOLDEN)["picture.192"]
-
-
-def astronaut() -> np.ndarray:
-    """A portrait, (512, 512, 3) uint8, with one face."""
-    data = pytest.importorskip(
-        "skimage.data", reason="scikit-image, whose portrait is used, is not installed"
-    )
-    return data.astronaut()
-
-
-def test_mesh_repeats_the_recorded_output() -> None:
-    recorded = load_file(GOLDEN)
-
-    with torch.inference_mode():
-        points, logit = load_face_mesh()(drawn_face().permute(2, 0, 1)[None] / 255)
-
-    kept = recorded["face_mesh.kept"]
-    assert set(LIPS) <= set(kept.tolist())
-    torch.testing.assert_close(points[:, kept], recorded["face_mesh.points"], rtol=0, atol=1e-3)
-    assert logit.item() > 0
-
-
-def test_batch_gives_what_single_crops_give() -> None:
-    crop = drawn_face().permute(2, 0, 1) / 255
-    batch = torch.stack([crop, crop.flip(2), crop.roll(10, dims=1)])
-    network = load_face_mesh()
-
-    with torch.inference_mode():
-        together = network(batch)[0]
-        alone = torch.cat([network(one[None])[0] for one in batch])
-
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-3)
-
-
-def test_lip_window_holds_the_lips_of_a_tilted_mouth() -> None:
-    points = torch.zeros(1, 468, 3)
-    angle = torch.linspace(0, 2 * torch.pi, len(LIPS) + 1)[:-1]
-    tilt = torch.tensor(0.4)
-    lips = torch.stack([30 * angle.cos(), 10 * angle.sin()], dim=1)
-    turn = torch.stack([torch.stack([tilt.cos(), -tilt.sin()]), torch.stack([tilt.sin(), tilt.cos()])])
-    points[0, LIPS, :2] = lips @ turn.T + 100
-    points[0, [61, 291], :2] = torch.tensor([[-30.0, 0], [30, 0]]) @ turn.T + 100
-
-    sides, centre = lip_window(points)
-
-    torch.testing.assert_close(centre, torch.tensor([[100.0, 100.0]]), rtol=0, atol=0.05)
-    torch.testing.assert_close(sides[0].norm(dim=0), torch.tensor([90.0, 30.0]), rtol=0, atol=0.2)
-    assert torch.atan2(sides[0, 1, 0], sides[0, 0, 0]) == pytest.approx(0.4, abs=1e-4)
+# Regions
 
 
 def test_crop_shows_the_region_upright() -> None:
@@ -104,6 +51,9 @@ def test_sixteen_bit_picture_gives_the_same_crop() -> None:
 
     assert wide.dtype == np.uint8
     assert np.abs(wide.astype(int) - crop_region(picture, region)).max() <= 1
+
+
+# Points
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0, 4.0])
@@ -146,6 +96,28 @@ def test_lips_of_a_smile_are_apart_but_not_wide() -> None:
     assert 0.02 < gap / across < 0.25
 
 
-def test_missing_weights_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        load_weights(FaceMesh(), tmp_path / "absent.safetensors")
+# Pose and outline
+
+
+@pytest.mark.parametrize(
+    "pose", [(0, 0, 0), (35, 0, 0), (-50, 10, 0), (0, -25, 0), (10, 15, 80), (20, 5, -40)]
+)
+def test_pose_of_a_turned_head_is_read_back(pose: tuple[float, float, float]) -> None:
+    np.testing.assert_allclose(np.array(head_pose(turned_mesh(*pose))), pose, atol=1e-3)
+
+
+def test_positive_yaw_looks_to_the_right_and_positive_pitch_up() -> None:
+    def nose_from_ears(*pose: float) -> np.ndarray:
+        mesh = turned_mesh(*pose)
+        return mesh[[168, 6, 197]].mean(axis=0) - mesh[[234, 454]].mean(axis=0)
+
+    ahead = nose_from_ears(0, 0, 0)
+    assert ahead[2] < 0  # the nose is nearer to the camera
+    assert nose_from_ears(30, 0, 0)[0] > ahead[0]
+    assert nose_from_ears(0, 30, 0)[1] < ahead[1]
+
+
+def test_oval_goes_once_around_the_jaw_line_and_forehead() -> None:
+    assert len(set(FACE_OVAL)) == 36
+    assert {10, 152, 234, 454} <= set(FACE_OVAL)
+    assert len(IBUG_FROM_MESH) == 68

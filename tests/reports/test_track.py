@@ -15,6 +15,7 @@ from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.faces.track import TrackedFace
+from retalk_nodes.retalk_core.images import eight_bit
 from retalk_nodes.retalk_core.media.clip import Clip
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.reports.track import (
@@ -93,7 +94,10 @@ def test_a_frame_without_a_face_gets_a_label_only(clip: Clip, tracked: TrackedFa
 def test_a_deep_clip_is_drawn_in_eight_bits(faces: FaceNetworks, tmp_path: Path) -> None:
     deep = open_clip(write_clip(tmp_path / "deep.mkv", deepened(talking(3))))
     found = track_faces(deep.frames(), faces)
-    assert draw_track(next(deep.frames([1])), found, 1).dtype == np.uint8
+    frame = next(deep.frames([1]))
+    drawn = draw_track(frame, found, 1)
+    assert drawn.dtype == np.uint8
+    np.testing.assert_array_equal(drawn[-12:], eight_bit(frame.pixels)[-12:])  # below the chin
     write_overlay(deep, found, tmp_path / "drawn.mp4", range(3))
     assert len(pixels_of(tmp_path / "drawn.mp4")) == 3
 

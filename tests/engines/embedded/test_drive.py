@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.engines.embedded import phones as phones_module
 from retalk_nodes.retalk_core.engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
 from retalk_nodes.retalk_core.engines.embedded.voice import RATE
-from retalk_nodes.retalk_core.errors import OptionError
+from retalk_nodes.retalk_core.runs import true_runs
+from voices import SAMPLE_RATE, babble_of, decoded, needs_recogniser, needs_voice, spoken
 
-SAMPLE_RATE = 16_000
-needs_recogniser = pytest.mark.skipif(not phones_module.find_spec("pocketsphinx"), reason="no pocketsphinx")
-needs_voice = pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng")
 both_ways = pytest.mark.parametrize("phones", [pytest.param(True, marks=needs_recogniser), False])
 
 
-# --- shut
+# Shut
 
 
 SOUNDS = {
@@ -51,7 +46,7 @@ def test_the_mouth_stays_shut_for(name: str) -> None:
 @both_ways
 @pytest.mark.parametrize("room", [0.0, 0.001, 0.005], ids=["digital silence", "a room", "a noisy room"])
 def test_a_hole_in_speech_shuts_the_mouth_at_once_and_wholly(phones: bool, room: float) -> None:
-    speech = _babble(3)
+    speech = babble_of(3)
     voice = np.concatenate([speech, np.zeros(3 * SAMPLE_RATE, np.float32), speech])
     voice += room * np.random.default_rng(0).normal(size=len(voice)).astype(np.float32)
     opening, width, _, speaking = sample_drive(mouth_drive(voice, phones=phones), _frames(9))
@@ -64,19 +59,19 @@ def test_a_hole_in_speech_shuts_the_mouth_at_once_and_wholly(phones: bool, room:
 
 
 def test_a_long_pause_is_not_taken_for_a_soft_voice() -> None:
-    rustle = _babble(70) * 0.001
-    voice = np.concatenate([_babble(5), rustle, _babble(5)])
+    rustle = babble_of(70) * 0.001
+    voice = np.concatenate([babble_of(5), rustle, babble_of(5)])
     drive = mouth_drive(voice, phones=False)
     assert drive.opening[6 * RATE : 74 * RATE].max() < 1e-3
     assert drive.speaking[: 4 * RATE].mean() > 0.9
 
 
-# --- open
+# Open
 
 
 @both_ways
 def test_the_mouth_opens_with_the_voice_and_not_at_another_time(phones: bool) -> None:
-    voice = _babble(8)
+    voice = babble_of(8)
     opening, *_ = sample_drive(mouth_drive(voice, phones=phones), _frames(8))
     _assert_in_time(opening, _log_energy(voice, 25, 200))
 
@@ -85,7 +80,7 @@ def test_the_mouth_opens_with_the_voice_and_not_at_another_time(phones: bool) ->
 @pytest.mark.media
 @pytest.mark.parametrize("name", ["speech_1.wav", "face_1.mp4", "face_3.mp4", "face_5.mp4"])
 def test_the_mouth_opens_with_a_real_voice(media: Path, name: str, phones: bool) -> None:
-    voice = _decode(media / name)
+    voice = decoded(media / name)
     frames = int(25 * len(voice) / SAMPLE_RATE)
     opening, *_ = sample_drive(mouth_drive(voice, phones=phones), [Fraction(i, 25) for i in range(frames)])
     _assert_in_time(opening, _log_energy(voice, 25, frames))
@@ -101,7 +96,7 @@ def test_the_mouth_opens_with_voices_in_many_languages(tmp_path: Path, language:
         "cmn": "大家好，我们去公园。",
     }
     text = texts.get(language, "Banana and papaya, moon and tomato.")
-    voice = _speak(tmp_path, f"{text} {text}", language)
+    voice = spoken(tmp_path, f"{text} {text}", language)
     frames = int(25 * len(voice) / SAMPLE_RATE)
     opening, *_ = sample_drive(mouth_drive(voice, phones=phones), [Fraction(i, 25) for i in range(frames)])
     _assert_in_time(opening, _log_energy(voice, 25, frames))
@@ -109,7 +104,7 @@ def test_the_mouth_opens_with_voices_in_many_languages(tmp_path: Path, language:
 
 @pytest.mark.parametrize("gain", [0.01, 1, 100], ids=["faint", "usual", "overdriven"])
 def test_how_loud_a_voice_was_recorded_hardly_matters(gain: float) -> None:
-    voice = _babble(6)
+    voice = babble_of(6)
     usual = mouth_drive(voice, phones=False).opening
     other = mouth_drive(np.clip(gain * voice, -1, 1), phones=False).opening
     assert np.corrcoef(usual, other)[0, 1] > 0.9
@@ -117,30 +112,30 @@ def test_how_loud_a_voice_was_recorded_hardly_matters(gain: float) -> None:
 
 
 def test_a_second_speaker_who_is_far_softer_opens_the_mouth_too() -> None:
-    voice = np.concatenate([_babble(40), 0.1 * _babble(40)])
+    voice = np.concatenate([babble_of(40), 0.1 * babble_of(40)])
     opening = mouth_drive(voice, phones=False).opening
     loud, soft = opening[: 20 * RATE], opening[60 * RATE :]
     assert soft.mean() > 0.8 * loud.mean()
 
 
 def test_a_voice_in_noise_still_opens_and_shuts_the_mouth() -> None:
-    voice = _babble(6)
+    voice = babble_of(6)
     noise = np.random.default_rng(0).normal(size=len(voice)) * voice.std() * 10 ** (-10 / 20)
     noisy = mouth_drive((voice + noise).astype(np.float32), phones=False).opening
     assert np.corrcoef(mouth_drive(voice, phones=False).opening, noisy)[0, 1] > 0.85
 
 
-# --- shapes
+# Shapes
 
 
 @needs_voice
 @needs_recogniser
 def test_lips_meet_in_mama_and_papa(tmp_path: Path) -> None:
-    voice = _speak(tmp_path, "mama, papa, mama.", "en-us", speed=130)
+    voice = spoken(tmp_path, "mama, papa, mama.", "en-us", speed=130)
     drive = mouth_drive(voice, phones=True)
     assert len(drive.closures) >= 3
     opening, *_ = sample_drive(drive, [Fraction(i, 25) for i in range(int(25 * len(voice) / SAMPLE_RATE))])
-    shut = [run for run in _stretches(opening < 0.02) if opening[: run[0]].any() and opening[run[1] :].any()]
+    shut = [run for run in true_runs(opening < 0.02) if opening[: run[0]].any() and opening[run[1] :].any()]
     assert len(shut) >= 3
 
 
@@ -148,10 +143,10 @@ def test_lips_meet_in_mama_and_papa(tmp_path: Path) -> None:
 @needs_recogniser
 def test_oo_rounds_the_lips_and_ee_spreads_them(tmp_path: Path) -> None:
     round_lips = mouth_drive(
-        _speak(tmp_path, "Who do you sue? You do, too.", "en-us", speed=120), phones=True
+        spoken(tmp_path, "Who do you sue? You do, too.", "en-us", speed=120), phones=True
     )
     wide_lips = mouth_drive(
-        _speak(tmp_path, "He sees these teas. See, she is Lee.", "en-us", speed=120), phones=True
+        spoken(tmp_path, "He sees these teas. See, she is Lee.", "en-us", speed=120), phones=True
     )
     spoken_round, spoken_wide = (drive.loudness > 0.6 for drive in (round_lips, wide_lips))
     assert np.percentile(round_lips.width, 5) < -0.5
@@ -170,7 +165,7 @@ def test_a_closure_is_seen_at_any_rate(rate: Fraction, moment: float) -> None:
     assert abs(middle - moment) <= 0.5 / float(rate) + 1e-9
 
 
-# --- sampling
+# Sampling
 
 
 def test_a_frame_shows_the_middle_of_its_time() -> None:
@@ -217,13 +212,13 @@ def test_no_frames_give_nothing_and_one_frame_works() -> None:
     assert [len(part) for part in sample_drive(drive, [Fraction(1, 2)])] == [1, 1, 1, 1]
 
 
-# --- any input
+# Any input
 
 
 @both_ways
 @pytest.mark.parametrize("samples", [1, 2, 159, 160, 161, 1600, 3200])
 def test_any_length_gives_a_step_for_each_begun_hundredth(samples: int, phones: bool) -> None:
-    drive = mouth_drive(_babble(1)[4000 : 4000 + samples], phones=phones)
+    drive = mouth_drive(babble_of(1)[4000 : 4000 + samples], phones=phones)
     assert len(drive) == -(-samples // 160)
     assert drive.source == ("phones" if phones else "signal")
     for values, low in ((drive.opening, 0), (drive.width, -1), (drive.loudness, 0)):
@@ -234,7 +229,7 @@ def test_any_length_gives_a_step_for_each_begun_hundredth(samples: int, phones: 
 
 @both_ways
 def test_gaps_of_no_numbers_count_as_silence(phones: bool) -> None:
-    voice = _babble(3)
+    voice = babble_of(3)
     clean = voice.copy()
     voice[20_000:25_000], clean[20_000:25_000] = np.nan, 0
     np.testing.assert_array_equal(
@@ -244,7 +239,7 @@ def test_gaps_of_no_numbers_count_as_silence(phones: bool) -> None:
 
 @both_ways
 def test_the_same_voice_gives_the_same_drive(phones: bool) -> None:
-    first, second = (mouth_drive(_babble(3), phones=phones) for _ in range(2))
+    first, second = (mouth_drive(babble_of(3), phones=phones) for _ in range(2))
     np.testing.assert_array_equal(first.opening, second.opening)
     np.testing.assert_array_equal(first.width, second.width)
 
@@ -255,61 +250,7 @@ def test_no_sound_and_stereo_are_refused(samples: np.ndarray) -> None:
         mouth_drive(samples)
 
 
-def test_without_a_recogniser_the_level_drives_the_mouth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phones_module, "find_spec", lambda name: None)
-    assert mouth_drive(_babble(2)).source == "signal"
-    with pytest.raises(OptionError, match="pocketsphinx"):
-        mouth_drive(_babble(2), phones=True)
-
-
-@needs_recogniser
-def test_a_host_can_watch_and_stop_the_recogniser() -> None:
-    told: list[tuple[int, int | None]] = []
-    mouth_drive(_babble(65), phones=True, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (65, 65)
-    assert len(told) >= 4
-    assert told == sorted(told)
-
-    def stop(done: int, total: int | None) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        mouth_drive(_babble(2), phones=True, progress=stop)
-
-
-def test_what_is_recognised_in_one_go_is_short_and_holds_all_the_speech() -> None:
-    speaking = np.zeros(200 * RATE, bool)
-    for start, stop in ((1, 9), (11, 19), (20, 24), (40, 130), (140, 141), (199, 200)):
-        speaking[start * RATE : stop * RATE] = True
-    stretches = list(phones_module.speech_parts(speaking))
-    covered = np.zeros_like(speaking)
-    for start, stop in stretches:
-        assert 0 < stop - start <= 20 * RATE
-        assert not covered[start:stop].any()
-        covered[start:stop] = True
-    assert covered[speaking].all()
-    assert not covered[150 * RATE : 198 * RATE].any()
-
-
-# --- helpers
-
-
-def _babble(seconds: float) -> np.ndarray:
-    """Syllables of a buzzing throat, irregular in length, pitch, vowel and strength; no words."""
-    rng = np.random.default_rng(7)
-    length = int(seconds * SAMPLE_RATE)
-    parts: list[np.ndarray] = []
-    while sum(map(len, parts)) < length:
-        samples = int(rng.uniform(0.09, 0.28) * SAMPLE_RATE)
-        time = np.arange(samples) / SAMPLE_RATE
-        pitch, first, second = rng.uniform(100, 160), rng.uniform(300, 800), rng.uniform(900, 2200)
-        partials = np.arange(1, 28) * pitch
-        strength = 1 / (1 + ((partials - first) / 120) ** 2) + 0.5 / (1 + ((partials - second) / 160) ** 2)
-        buzz = (strength[:, None] * np.sin(2 * np.pi * partials[:, None] * time)).sum(0)
-        parts.append(rng.uniform(0.3, 1) * buzz * np.hanning(samples) ** 0.4)
-        parts.append(np.zeros(int(rng.uniform(0.02, 0.09) * SAMPLE_RATE)))
-    voice = np.concatenate(parts)[:length]
-    return (0.2 * voice / np.abs(voice).max()).astype(np.float32)
+# Helpers
 
 
 def _frames(seconds: int) -> list[Fraction]:
@@ -353,23 +294,3 @@ def _correlation_at(opening: np.ndarray, energy: np.ndarray, lag: int) -> float:
     mouth = opening[max(lag, 0) : frames + min(lag, 0)]
     sound = energy[max(-lag, 0) : frames + min(-lag, 0)]
     return float(np.corrcoef(mouth, sound)[0, 1])
-
-
-def _stretches(mask: np.ndarray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.pad(mask.astype(int), 1)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
-
-
-def _speak(folder: Path, text: str, language: str, speed: int = 150) -> np.ndarray:
-    path = folder / "voice.wav"
-    subprocess.run(["espeak-ng", "-v", language, "-s", str(speed), "-w", str(path), text], check=True)
-    return _decode(path)
-
-
-def _decode(path: Path) -> np.ndarray:
-    av = pytest.importorskip("av")
-    with av.open(str(path)) as container:
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-        frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32)
