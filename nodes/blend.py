@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
+from . import host, media, sockets
 from .schema import meant, node_schema
 
 if TYPE_CHECKING:
@@ -85,9 +85,8 @@ class LaplacianBlend(io.ComfyNode):
 class PasteBack(io.ComfyNode):
     """Put face crops back into their frames."""
 
-    REGIONS: ClassVar[
-        dict[str, bool | None]
-    ] = {  # whether the upper face stays; None: the outline doesn't count
+    # Whether the upper face stays; None: the outline doesn't count
+    REGIONS: ClassVar[dict[str, bool | None]] = {
         "lower face": True,
         "whole face": False,
         "whole crop": None,

@@ -1,4 +1,4 @@
-"""Cut a followed face out of its frames, and bring crops to another framing."""
+"""Cut faces out for the stages that want them so, and bring them to the framing of the next."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
+from . import host, media, sockets
 from .schema import node_schema
 
 if TYPE_CHECKING:

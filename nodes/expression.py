@@ -8,8 +8,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
-from . import networks, weights
+from . import host, media, networks, sockets, weights
 from .loaders import AUTO, file_input, file_problem
 from .schema import ADVANCED, BATCH_TIP, meant, node_schema, parse_numbers
 

@@ -9,8 +9,7 @@ import numpy as np
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from ..nodes import host, media, sockets
-from . import networks
+from . import host, media, networks, sockets
 from .schema import ADVANCED, meant, node_schema
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
-from . import networks
+from . import host, media, networks, sockets
 from .host import SHARES
 from .schema import ADVANCED, BATCH_TIP, node_schema
 

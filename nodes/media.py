@@ -16,7 +16,7 @@ import torch
 from comfy_api.latest import Input, InputImpl, io, ui
 from torch import Tensor
 
-from ..nodes import host
+from . import host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Sized

@@ -8,8 +8,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
-from . import networks
+from . import host, media, networks, sockets
 from .schema import ADVANCED, BATCH_TIP, meant, node_schema
 
 

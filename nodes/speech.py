@@ -8,7 +8,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..nodes import host, media, sockets
+from . import host, media, sockets
 from .schema import node_schema
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a user can put right, in one sentence: what was given, what is needed, what to do."""
+"""Errors that a user can put right, each in one sentence: what was given, what is needed, what to do."""
 
 from __future__ import annotations
 

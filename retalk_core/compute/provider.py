@@ -39,7 +39,9 @@ class NetworkProvider(Protocol):
         """How numbers are computed, as far as pictures depend on it: kind of device and precision."""
         ...
 
-    def borrow(self, key: str) -> AbstractContextManager[nn.Module]: ...
+    def borrow(self, key: str) -> AbstractContextManager[nn.Module]:
+        """Lend a network where it computes; compute inside the block only. Raises CheckpointError."""
+        ...
 
     def expect(self, *keys: str) -> None:
         """Be told which networks will be borrowed in turn."""

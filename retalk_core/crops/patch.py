@@ -24,6 +24,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index a frame with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def slices_in(self, other: Box) -> tuple[slice, slice]:
@@ -33,6 +34,7 @@ class Box:
 
     @property
     def corner(self) -> np.ndarray:
+        """The left top (2,): x, y."""
         return np.array((self.left, self.top), np.float32)
 
 

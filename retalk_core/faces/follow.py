@@ -276,10 +276,9 @@ def _undo_cut(sightings: list[Sighting], since: int) -> bool:
     if not before or before[-1].points is None:
         return False
     points = before[-1].points
-    if any(
-        sighting.points is None or face_step(points, sighting.points) > LARGEST_STEP for sighting in flash
-    ):
-        return False
+    for sighting in flash:
+        if sighting.points is None or face_step(points, sighting.points) > LARGEST_STEP:
+            return False
     for sighting in flash:
         sighting.shot = before[-1].shot
     return True

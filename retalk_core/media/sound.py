@@ -165,9 +165,8 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream, Fraction | None]:
 
 def _known_end(stream: AudioStream) -> Fraction | None:
     """When a sound in MP4 ends; its last packet is longer than that, filled up with silence."""
-    if (
-        stream.frames and stream.duration and stream.time_base
-    ):  # a file of fragments doesn't count its packets
+    # A file of fragments doesn't count its packets.
+    if stream.frames and stream.duration and stream.time_base:
         return ((stream.start_time or 0) + stream.duration) * stream.time_base
     return None
 
