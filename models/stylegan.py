@@ -1,4 +1,4 @@
-"""E-Net: redraws a face around L-Net's coarse mouth at four times its size (VideoReTalking, section 3.3)."""
+"""StyleGAN2's blocks as E-Net and GFPGAN have them: a style says how much each input channel weighs."""
 
 from __future__ import annotations
 
