@@ -13,23 +13,14 @@ from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
-from .loaders import (
-    CheckModels,
-    LoadDNet,
-    LoadENet,
-    LoadFace3D,
-    LoadGanimation,
-    LoadLNet,
-    LoadModels,
-    LoadParser,
-    LoadRestorer,
-)
+from .loaders import CheckModels, LoadModels, network_loaders
 from .restore import ParseFace, RestoreFace
 from .speech import AudioToMel, FitLength
 
 NODES: tuple[type[io.ComfyNode], ...] = (
     *(DubVideo, DubFrames, DubOptionsNode),
-    *(LoadModels, LoadDNet, LoadLNet, LoadENet, LoadFace3D, LoadRestorer, LoadParser, LoadGanimation),
+    LoadModels,
+    *network_loaders(),
     CheckModels,
     *(FitLength, DetectFaces, EditTrack, PreviewTrack, FaceTrackFromLandmarks, CropFaces, ReframeFaces),
     *(Fit3DMM, Expression, NeutraliseExpression, AudioToMel, LipSync, EnhanceIdentity, LipSyncPreview),

@@ -46,9 +46,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def loaded(name: str, folder: Path, seed: int = 0) -> nn.Module:
     """A network filled through the real loader from a file like the official one."""
-    builder = NETWORKS[name]
+    builder = NETWORKS[name].build
     path = recipe.recipe_weights(name, seed, folder)
-    return checkpoint.load(builder.build(), path, builder.find_layout(), name)
+    return checkpoint.load(builder.create(), path, builder.find_layout(), name)
 
 
 @contextmanager
