@@ -28,22 +28,21 @@ import conftest  # noqa: E402, F401, brings the pack and the recipe's weights
 import recipe  # noqa: E402
 from retalk_nodes.models.catalog import NETWORKS  # noqa: E402
 from retalk_nodes.models.checkpoint import load  # noqa: E402
-from retalk_nodes.retalk_core.weights.trial import INPUTS  # noqa: E402
 
 SPANS = {"dnet": 2, "ganimation": 2, "gpen": 2, "gfpgan": 2, "lnet": 1, "enet": 1}  # of their pictures
-NAMES = ("face3d", *SPANS, "parsenet", "bisenet")
+NAMES = tuple(NETWORKS)
 RUNS = 3
 STATUS = Path("/proc/self/status")  # of Linux
 
 
 def build(name: str) -> nn.Module:
-    """A network with the recipe's weights; BiSeNet, for which there are none, with those it starts with."""
-    builder = NETWORKS[name]
-    if name == "bisenet":
-        return builder.build().eval().requires_grad_(False)
+    """A network with the recipe's weights; one for which there are none, with those it starts with."""
+    builder = NETWORKS[name].build
+    if recipe.RECORDED.get(name, name) not in recipe.OFFICIAL:
+        return builder.create().eval().requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
         return load(
-            builder.build(), recipe.recipe_weights(name, 0, Path(folder)), builder.find_layout(), name
+            builder.create(), recipe.recipe_weights(name, 0, Path(folder)), builder.find_layout(), name
         )
 
 
@@ -63,7 +62,8 @@ def report_batches(name: str, network: nn.Module, batches: list[int]) -> None:
     weights = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
     print(f"{name}: weights {weights / 1e6:.0f} MB")
     for batch in batches:
-        given = tuple(tensor.repeat(batch, *[1] * (tensor.dim() - 1)) for tensor in INPUTS[name]())
+        sample = NETWORKS[name].build.draw_sample()
+        given = tuple(tensor.repeat(batch, *[1] * (tensor.dim() - 1)) for tensor in sample)
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
         ctypes.CDLL(None).malloc_trim(
             0
@@ -81,7 +81,7 @@ def report_precision(name: str, network: nn.Module) -> None:
     for _ in range(RUNS):
         for lower in seconds:
             with torch.autocast("cpu", torch.bfloat16, enabled=lower):
-                spent, result = timed(network, tuple(INPUTS[name]()))
+                spent, result = timed(network, NETWORKS[name].build.draw_sample())
             seconds[lower] = min(seconds[lower], spent)
             made[lower] = getattr(result, "picture", result).float()
     error = (made[True] - made[False]).square().mean().sqrt().item()

@@ -65,8 +65,8 @@ CASES = {
 
 def loaded(name: str, folder: Path) -> nn.Module:
     """A network with the recipe's weights."""
-    builder = NETWORKS[name]
-    return load(builder.build(), recipe.recipe_weights(name, 0, folder), builder.find_layout(), name)
+    builder = NETWORKS[name].build
+    return load(builder.create(), recipe.recipe_weights(name, 0, folder), builder.find_layout(), name)
 
 
 def measure_speed(name: str, batch: int, runs: int, folder: Path) -> dict[str, float]:

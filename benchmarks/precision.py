@@ -82,10 +82,10 @@ def main() -> None:
     parser.add_argument("--types", nargs="+", default=["bfloat16", "float16"])
     args = parser.parse_args()
     for name in args.networks or INPUTS:
-        builder, inputs = NETWORKS[name], INPUTS[name]()
+        builder, inputs = NETWORKS[name].build, INPUTS[name]()
         with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
             weights = recipe.recipe_weights(name, 0, Path(folder))
-            network = load(builder.build(), weights, builder.find_layout(), name)
+            network = load(builder.create(), weights, builder.find_layout(), name)
             expected = first(network(*inputs))
             for kind in args.types:
                 with torch.autocast("cpu", getattr(torch, kind)):

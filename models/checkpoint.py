@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, TypeVar
@@ -15,28 +14,16 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from .catalog import title
 from .errors import CheckpointError
-from .telltales import recognise, title
+from .interception import Function, Interception
+from .network import Layout, Place
+from .telltales import recognise
 
 AGAIN = "Download it again, or choose another file."
 SHOWN = 3  # differences in a message
 N = TypeVar("N", bound=nn.Module)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a network's tensors lie in its official file, and what they are called there.
-
-    `ignored` and `dead` are matched with the names that the file uses, once `strip` is removed.
-    """
-
-    containers: tuple[str, ...] = ()  # keys to unwrap, the first one present
-    strip: str = ""  # text removed wherever a key has it, such as "module."
-    ignored: tuple[str, ...] = ()  # regexes: tensors of another network in the same file
-    dead: tuple[str, ...] = ()  # regexes: our own tensors without influence; dropped where present
-    renames: tuple[tuple[str, str], ...] = ()  # regex substitutions to our names, applied in order
 
 
 def load(network: N, path: Path, layout: Layout, name: str) -> N:
@@ -56,17 +43,33 @@ def load(network: N, path: Path, layout: Layout, name: str) -> N:
     return network.eval().requires_grad_(False)
 
 
-class Blank(TorchFunctionMode):
+def load_network(place: Place, path: Path) -> nn.Module:
+    """Build the network that a file is for and fill it strictly, in fp32 on the CPU, for inference.
+
+    place:  in the catalogue; of several networks there the file says which
+    raises: CheckpointError where the file is for none of them
+    """
+    if not place.networks:
+        raise CheckpointError(f"{place.title} is no network, so {path} can't be loaded as one.")
+    row = place.networks[0]
+    if len(place.networks) > 1:
+        rows = {each.key: each for each in place.networks}
+        found = recognise(read_tensors(path, names_only=True))
+        if found not in rows:
+            wanted = " or ".join(each.title for each in place.networks)
+            seems = f"seems to be {title(found)}" if found else "is none of the networks known here"
+            raise CheckpointError(f"{path} {seems}. Choose a file of {wanted}.")
+        row = rows[found]
+    layout = row.build.find_layout()
+    with Blank():
+        network = row.build.create()
+    return load(network, path, layout, row.key)
+
+
+class Blank(Interception):
     """A context in which networks are built without drawing random weights: strict loading fills them."""
 
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401
-        given = dict(kwargs or {})
+    def call(self, function: Function, args: tuple[Any, ...], given: dict[str, Any]) -> Any:  # noqa: ANN401
         if getattr(function, "__module__", "") == nn.init.__name__:
             return given.get("tensor", args[0] if args else None)
         return function(*args, **given)
@@ -266,11 +269,17 @@ def _advice(found: str | None, name: str) -> str:
     return f"It seems to be {title(found)}; choose the file of {title(name)}."
 
 
+# Weights that ship with the pack
+
 WEIGHTS = Path(__file__).parent / "weights"
 
 
 def load_weights(network: N, path: Path) -> N:
-    """Fill a network strictly from a safetensors file and make it ready for inference, in fp32."""
+    """Fill a network strictly from a safetensors file under our own names and make it ready for inference.
+
+    returns: the same network, in fp32 on the CPU
+    raises:  RuntimeError for a tensor that is missing, unexpected or of another shape
+    """
     network.load_state_dict(load_file(path), strict=True)
     network.float().eval().requires_grad_(False)
     return network.to(memory_format=torch.channels_last)  # a third faster on one CPU thread

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+
+from .interception import Function, Interception
 
 SLOPE = 0.1  # of the leaky ReLU in every block of this file
 EPSILON = 1e-5  # of every normalisation
@@ -69,7 +70,7 @@ class AdaIN(nn.Module):
             normed = F.group_norm(folded, folded.shape[1], scale.flatten(), shift.flatten(), EPSILON)
             return normed.view(x.shape)
         # With channels last, so they are as the batch norm of a single picture, as if in training.
-        return torch.cat([_norm_one(*each) for each in zip(x.split(1), scale, shift, strict=True)])
+        return torch.cat([_norm_one(*each) for each in zip(torch.split(x, 1), scale, shift, strict=True)])
 
 
 def _norm_one(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -123,7 +124,7 @@ class UpBlock(ConvolutionBlock):
         super().__init__(channels, out_channels)
         self.register_buffer("filters", torch.empty(4 * out_channels, channels, 2, 2), persistent=False)
         _settle_filters(self, None)
-        self.register_load_state_dict_post_hook(_settle_filters)
+        after_loading(self, _settle_filters)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
@@ -161,7 +162,7 @@ def convolve_to_few(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     columns = weight.permute(3, 0, 1, 2).flatten(0, 1).unsqueeze(3)  # (K out, channels, K, 1)
     padded = F.pad(x, (margin, margin, margin, margin)).contiguous(memory_format=torch.channels_last)
     with full_precision(x.device):  # the sums would be rounded on their way
-        parts = F.conv2d(padded.float(), columns.float()).unflatten(1, (weight.shape[3], -1))
+        parts = torch.unflatten(F.conv2d(padded.float(), columns.float()), 1, (weight.shape[3], -1))
     total = parts[:, 0, ..., :width].contiguous()
     for shift in range(1, weight.shape[3]):
         total += parts[:, shift, ..., shift : shift + width]
@@ -198,13 +199,14 @@ def convolve(x: Tensor, weight: Tensor) -> Tensor:
 
 def _multiplies_well(x: Tensor, weight: Tensor) -> bool:
     """Whether oneDNN's product is there for two tensors, and channels lie last in both."""
+    is_there: Callable[[], bool] = torch.backends.mkldnn.is_available
     return (
         x.device.type == "cpu"
         and x.dtype == weight.dtype == computed_in(x) == torch.float32
         and not (x.requires_grad or weight.requires_grad)
         and x.is_contiguous(memory_format=torch.channels_last)
         and weight.is_contiguous(memory_format=torch.channels_last)
-        and torch.backends.mkldnn.is_available()
+        and is_there()
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
 
@@ -245,7 +247,7 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
         return nullcontext()
 
 
-class InOrder(TorchFunctionMode):
+class InOrder(Interception):
     """A context in which convolutions and their like are given tensors that lie in memory in plain order.
 
     On MPS, releases of torch below 2.14 take filters that lie otherwise for what they are not, and some of
@@ -253,14 +255,7 @@ class InOrder(TorchFunctionMode):
     older ones write nothing into part of a tensor (118115). Tensors in plain order are not copied.
     """
 
-    def __torch_function__(
-        self,
-        function: Callable[..., Any],
-        types: Collection[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:  # noqa: ANN401
-        given = dict(kwargs or {})
+    def call(self, function: Function, args: tuple[Any, ...], given: dict[str, Any]) -> Any:  # noqa: ANN401
         if function in ORDERED:
             args = tuple(map(_in_order, args))
             given = {name: _in_order(value) for name, value in given.items()}
@@ -291,6 +286,15 @@ def lies_channels_last(x: Tensor) -> bool:
 def order_for(device: torch.device) -> torch.memory_format:
     """How pictures enter a network on this device."""
     return torch.channels_last if device.type == "cpu" else torch.contiguous_format
+
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def after_loading(network: M, settle: Callable[[M, object], None]) -> None:
+    """Have a network's own preparations made whenever weights have been loaded into it."""
+    register: Callable[..., object] = network.register_load_state_dict_post_hook  # torch's has no types
+    register(settle)
 
 
 def lay_channels_last(network: nn.Module, _: object) -> None:

@@ -13,17 +13,7 @@ from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
-from .loaders import (
-    CheckModels,
-    LoadDNet,
-    LoadENet,
-    LoadFace3D,
-    LoadGanimation,
-    LoadLNet,
-    LoadModels,
-    LoadParser,
-    LoadRestorer,
-)
+from .loaders import CheckModels, LoadModels, network_loaders
 from .restore import ParseFace, RestoreFace
 from .speech import AudioToMel, FitLength
 
@@ -32,13 +22,7 @@ NODES: list[type[io.ComfyNode]] = [
     DubFrames,
     DubOptionsNode,
     LoadModels,
-    LoadDNet,
-    LoadLNet,
-    LoadENet,
-    LoadFace3D,
-    LoadRestorer,
-    LoadParser,
-    LoadGanimation,
+    *network_loaders(),
     CheckModels,
     FitLength,
     DetectFaces,

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from comfy_api.latest import io, ui
 
-from ..nodes import host, sockets
-from . import networks, weights
+from ..models.catalog import catalog, loaders
+from ..models.network import Loader
+from . import host, networks, sockets, weights
 from .schema import node_schema
 
 AUTO = "auto"
 NONE = "(no file found)"
-PLACES = {  # of Load ReTalk Models: the input, the catalogue's key, what it is for
-    "face3d": ("face3d", "3DMM regressor: reads pose and expression."),
-    "dnet": ("dnet", "D-Net: neutralises the expression."),
-    "lnet": ("lnet", "L-Net: draws lips that follow the voice."),
-    "enet": ("enet", "E-Net: redraws the face sharply."),
-    "gfpgan": ("gfpgan", "GFPGAN: restores the mouth."),
-    "gpen": ("gpen", "GPEN: restores whole faces, or the mouth in GFPGAN's place."),
-    "parser": ("parser", "Face parser: marks the mouth."),
-    "ganimation": ("ganimation", "GANimation: moves the upper face."),
-    "expression": ("expression", "The calm and the smiling expression."),
-}
+# Saved workflows keep the values of Load ReTalk Models by their order, so what is new comes last. The nodes
+# are in the order that they have always had, too.
+FIRST_PLACES = ("face3d", "dnet", "lnet", "enet", "gfpgan", "gpen", "parser", "ganimation", "expression")
+FIRST_NODES = ("DNet", "LNet", "ENet", "Face3D", "Restorer", "Parser", "Ganimation")
+
+
+def chosen_places() -> dict[str, str]:
+    """The places in the catalogue that Load ReTalk Models chooses files for, and what it says of each."""
+    tips = {key: place.tip for key, place in catalog.items() if place.tip}
+    return {key: tips[key] for key in (*FIRST_PLACES, *tips)}
 
 
 def file_input(name: str, key: str, tooltip: str) -> io.Combo.Input:
@@ -60,20 +60,18 @@ def _existing(file: str, *keys: str) -> Path:
 class _LoadNetwork(io.ComfyNode):
     """Load one network from a file."""
 
+    LOADER: ClassVar[Loader]
     KEYS: ClassVar[tuple[str, ...]]  # places in the catalogue that the file may be for
-    SOCKET: ClassVar[Any]
-    ABOUT: ClassVar[tuple[str, str, str]]  # node id, name, what it is for
-    ALIASES: ClassVar[tuple[str, ...]]
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        node_id, name, purpose = cls.ABOUT
+        socket = sockets.NETWORKS[cls.LOADER.kind]
         return node_schema(
-            node_id,
-            name,
+            cls.LOADER.node_id,
+            cls.LOADER.title,
             "loaders",
-            f"{purpose} The file is checked before it is used, and nothing in it is executed.",
-            aliases=["checkpoint", "model loader", "weights", *cls.ALIASES],
+            f"{cls.LOADER.purpose} The file is checked before it is used, and nothing in it is executed.",
+            aliases=["checkpoint", "model loader", "weights", *cls.LOADER.aliases],
             inputs=[
                 io.Combo.Input(
                     "file",
@@ -82,10 +80,7 @@ class _LoadNetwork(io.ComfyNode):
                 )
             ],
             outputs=[
-                cls.SOCKET.Output(
-                    display_name=cls.SOCKET.io_type.removeprefix("RETALK_").lower(),
-                    tooltip="The network, for its stage.",
-                )
+                socket.Output(display_name=cls.LOADER.kind.lower(), tooltip="The network, for its stage.")
             ],
         )
 
@@ -103,75 +98,16 @@ class _LoadNetwork(io.ComfyNode):
         return io.NodeOutput(networks.host_network(_existing(file, *cls.KEYS), *cls.KEYS))
 
 
-class LoadDNet(_LoadNetwork):
-    """Load D-Net."""
-
-    KEYS = ("dnet",)
-    SOCKET = sockets.DNet
-    ABOUT = ("ReTalkLoadDNet", "Load D-Net (expression)", "Loads D-Net, which neutralises the expression.")
-    ALIASES = ("dnet", "pirenderer")
+def _loading_node(loader: Loader, keys: tuple[str, ...]) -> type[_LoadNetwork]:
+    """A node for one of the catalogue's loaders."""
+    words = {"__doc__": loader.purpose, "__module__": __name__, "LOADER": loader, "KEYS": keys}
+    return type(f"Load{loader.kind}", (_LoadNetwork,), words)
 
 
-class LoadLNet(_LoadNetwork):
-    """Load L-Net."""
-
-    KEYS = ("lnet",)
-    SOCKET = sockets.LNet
-    ABOUT = ("ReTalkLoadLNet", "Load L-Net (lip sync)", "Loads L-Net, which draws lips that follow a voice.")
-    ALIASES = ("lnet", "lip sync")
-
-
-class LoadENet(_LoadNetwork):
-    """Load E-Net."""
-
-    KEYS = ("enet",)
-    SOCKET = sockets.ENet
-    ABOUT = ("ReTalkLoadENet", "Load E-Net (enhance)", "Loads E-Net, which redraws a synced face sharply.")
-    ALIASES = ("enet", "enhance")
-
-
-class LoadFace3D(_LoadNetwork):
-    """Load the 3DMM regressor."""
-
-    KEYS = ("face3d",)
-    SOCKET = sockets.Face3D
-    ABOUT = (
-        "ReTalkLoadFace3D",
-        "Load 3DMM Regressor",
-        "Loads the network that reads a 3D morphable model's coefficients off a face.",
-    )
-    ALIASES = ("face3d", "deep3d", "3dmm")
-
-
-class LoadRestorer(_LoadNetwork):
-    """Load GFPGAN or GPEN."""
-
-    KEYS = ("gfpgan", "gpen")
-    SOCKET = sockets.Restorer
-    ABOUT = (
-        "ReTalkLoadRestorer",
-        "Load Face Restorer",
-        "Loads GFPGAN or GPEN, which restore a face's detail.",
-    )
-    ALIASES = ("gfpgan", "gpen", "face restore")
-
-
-class LoadParser(_LoadNetwork):
-    """Load ParseNet or BiSeNet."""
-
-    KEYS = ("parser",)
-    SOCKET = sockets.Parser
-    ABOUT = ("ReTalkLoadParser", "Load Face Parser", "Loads ParseNet or BiSeNet, which mark a face's parts.")
-    ALIASES = ("parsenet", "bisenet", "face parsing")
-
-
-class LoadGanimation(_LoadNetwork):
-    """Load GANimation."""
-
-    KEYS = ("ganimation",)
-    SOCKET = sockets.Ganimation
-    ABOUT = ("ReTalkLoadGanimation", "Load GANimation", "Loads GANimation, which moves the upper face.")
-    ALIASES = ("ganimation", "emotion")
+def network_loaders() -> tuple[type[_LoadNetwork], ...]:
+    """A node for each of the catalogue's loaders."""
+    made = {loader.kind: _loading_node(loader, keys) for loader, keys in loaders().items()}
+    return tuple({kind: made[kind] for kind in (*FIRST_NODES, *made)}.values())
 
 
 class LoadModels(io.ComfyNode):
@@ -186,7 +122,7 @@ class LoadModels(io.ComfyNode):
             "Chooses the files of all networks for Dub Video and Dub Frames. Each is loaded when it is first "
             "needed; without this node the best file of each kind is used.",
             aliases=["checkpoint", "all models", "video retalking", "weights"],
-            inputs=[file_input(name, key, purpose) for name, (key, purpose) in PLACES.items()],
+            inputs=[file_input(key, key, tip) for key, tip in chosen_places().items()],
             outputs=[sockets.Models.Output(display_name="models", tooltip="For Dub Video and Dub Frames.")],
         )
 
@@ -197,10 +133,8 @@ class LoadModels(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, **files: str) -> io.NodeOutput:
-        keys = {name: PLACES[name][0] for name, file in files.items() if file != AUTO}
-        return io.NodeOutput(
-            networks.HostNetworks({key: _existing(files[name], key) for name, key in keys.items()})
-        )
+        chosen = {key: _existing(file, key) for key, file in files.items() if file != AUTO}
+        return io.NodeOutput(networks.HostNetworks(chosen))
 
 
 class CheckModels(io.ComfyNode):

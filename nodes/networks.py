@@ -42,6 +42,7 @@ def host_network(path: Path, *keys: str) -> HostedNetwork:
     It is placed on a device when it is used.
     """
     from ..models.catalog import catalog
+    from ..models.checkpoint import load_network
     from ..models.errors import CheckpointError
 
     found = model_files().look_at(path)
@@ -52,7 +53,7 @@ def host_network(path: Path, *keys: str) -> HostedNetwork:
         log.warning(f"ReTalk: {found.warning}")
     # Not the dynamic patcher: these networks are plain torch, small, and moved whole.
     patcher = comfy.model_patcher.ModelPatcher(
-        catalog[found.key].load(path),
+        load_network(catalog[found.key], path),
         load_device=manager.get_torch_device(),
         offload_device=manager.unet_offload_device(),
     )

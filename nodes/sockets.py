@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from ..models.catalog import loaders
+
 FaceTrack = io.Custom("RETALK_FACE_TRACK")
 FaceCrops = io.Custom("RETALK_FACE_CROPS")
 Coefficients = io.Custom("RETALK_COEFFICIENTS")
@@ -11,14 +13,15 @@ Expression = io.Custom("RETALK_EXPRESSION")
 MelWindows = io.Custom("RETALK_MEL_WINDOWS")
 DubOptions = io.Custom("RETALK_DUB_OPTIONS")
 
-# A HostedNetwork each
-Face3D = io.Custom("RETALK_FACE3D")
-DNet = io.Custom("RETALK_DNET")
-LNet = io.Custom("RETALK_LNET")
-ENet = io.Custom("RETALK_ENET")
-Ganimation = io.Custom("RETALK_GANIMATION")
-Parser = io.Custom("RETALK_PARSER")
-Restorer = io.Custom("RETALK_RESTORER")  # GFPGAN or GPEN
+# A HostedNetwork each, by what a node loads; named are those that a node of a stage takes
+NETWORKS = {loader.kind: io.Custom(loader.socket) for loader in loaders()}
+Face3D = NETWORKS["Face3D"]
+DNet = NETWORKS["DNet"]
+LNet = NETWORKS["LNet"]
+ENet = NETWORKS["ENet"]
+Ganimation = NETWORKS["Ganimation"]
+Parser = NETWORKS["Parser"]
+Restorer = NETWORKS["Restorer"]
 
 Models = io.Custom("RETALK_MODELS")  # HostNetworks: all of them
 

@@ -37,7 +37,7 @@ def weight_names(*keys: str) -> list[str]:
     from ..models.catalog import catalog
     from ..retalk_core.weights.files import SUFFIXES
 
-    right = [name for key in keys for edition in catalog[key].editions for name in edition.names]
+    right = [name for key in keys for file in catalog[key].files for name in file.names]
     present = [path.name for folder in weight_folders() for path in _files_in(folder)]
     own = [
         path.name
@@ -51,7 +51,7 @@ def weight_names(*keys: str) -> list[str]:
 def _names_of_all() -> set[str]:
     from ..models.catalog import catalog
 
-    return {name for entry in catalog.values() for edition in entry.editions for name in edition.names}
+    return {name for place in catalog.values() for file in place.files for name in file.names}
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
 from ..layers import RENAMES as BLOCK_RENAMES
 from ..layers import (
     SLOPE,
@@ -19,11 +18,14 @@ from ..layers import (
     JumpBlock,
     LayerNorm2d,
     UpBlock,
+    after_loading,
     convolve_to_few,
     full_precision,
     lay_channels_last,
     order_for,
 )
+from ..network import Layout
+from ..samples import signed_face
 
 STYLE = 256  # numbers that describe a window of coefficients
 LAYOUT = Layout(
@@ -204,7 +206,7 @@ class Editor(nn.Module):
             EditorDecoderLevel(*widths) for widths in ((256, 256), (256, 128), (128, 64))
         )
         self.final = FinalBlock(64)
-        self.register_load_state_dict_post_hook(lay_channels_last)
+        after_loading(self, lay_channels_last)
 
     def forward(self, picture: Tensor, warped: Tensor, style: Tensor) -> Tensor:
         """Pictures (B, 3, 256, 256) RGB in [-1, 1] and style (B, 256, 1) to a picture like them."""
@@ -259,3 +261,8 @@ def warp(picture: Tensor, flow: Tensor) -> Tensor:
     coarse = still + 2 * flow / cells
     grid = F.interpolate(coarse, size=picture.shape[2:], mode="bilinear", align_corners=False)
     return F.grid_sample(picture, grid.movedim(1, -1), padding_mode="zeros", align_corners=False)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A portrait and coefficients as `DNet` takes them."""
+    return signed_face(256), torch.zeros(1, 73, 26)

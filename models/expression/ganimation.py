@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
+from ..network import Layout
+from ..samples import signed_face
 
 ACTION_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45)  # what the 17 inputs stand for
 DEPTH = 6  # residual blocks
@@ -97,3 +98,8 @@ def instance_norm(x: Tensor) -> Tensor:
     # Groups of one channel are the same norm, in half of instance_norm's time. Contiguous: with channels
     # last torch takes the variance as a difference of large squares on a CPU.
     return F.group_norm(x.contiguous(), x.shape[1], eps=EPSILON)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A face and action units as `Ganimation` takes them; BGR, as the original program gave it."""
+    return signed_face(128).flip(1), torch.zeros(1, len(ACTION_UNITS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -169,6 +169,3 @@ def load_detector(kind: DetectorKind) -> Detector:
     """
     network: Detector = ShortRangeDetector() if kind == "short" else FullRangeDetector()
     return load_weights(network, WEIGHTS / f"face_detector_{kind}.safetensors")
-
-
-N = TypeVar("N", bound=nn.Module)

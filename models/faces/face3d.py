@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet50
 
-from ..checkpoint import Layout
 from ..layers import full_precision
+from ..network import Layout
+from ..samples import drawn_face
 
 # The parts of a row of coefficients, in order.
 WIDTHS = {
@@ -46,3 +47,8 @@ class Face3D(nn.Module):
         with full_precision(picture.device):
             pooled = self.backbone(picture.float())[..., None, None]  # (B, 2048, 1, 1)
             return torch.cat([head(pooled) for head in self.heads.values()], dim=1).flatten(1)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A face as `Face3D` takes it."""
+    return (drawn_face(224),)

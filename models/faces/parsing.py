@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
 from ..layers import full_precision
+from ..network import Layout
+from ..samples import signed_face
 
 SIZE = 512  # of a face, in pixels, as the networks learned it; they take other sizes too
 
@@ -111,3 +112,8 @@ class BiSeNet(FaceParser):
             fine, coarse, _ = self.context(torch.addcmul(self.shift, picture.float(), self.scale))
             logits, _ = self.head(self.fusion(fine, coarse))  # at an eighth of the size
             return F.interpolate(logits, picture.shape[2:], mode="bilinear", align_corners=True)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A face as both networks take it."""
+    return (signed_face(SIZE),)

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
 from ..layers import full_precision
+from ..network import Layout
+from ..samples import drawn_face
 
 MEAN = (104.0, 117.0, 123.0)  # as the original subtracts it: a mean in BGR order, from RGB pictures
 
@@ -115,3 +116,8 @@ def _activated(*convolutions: nn.Conv2d) -> nn.Sequential:
 def _to_unit_length(x: Tensor) -> Tensor:
     """Divide each pixel's channels by their length."""
     return x / (torch.linalg.vector_norm(x, dim=1, keepdim=True) + 1e-10)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A picture with a face as `S3FD` takes it."""
+    return (drawn_face(640) * 255,)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
 from ..layers import convolve_repeated, repeating_filters
+from ..network import Layout
+from ..samples import drawn_face
 from ..stylegan import STYLE, StyledConvolution, StyleDownBlock, ToPicture, blur, leaky, middle
 
 SIDE = 384  # of the picture, in pixels
@@ -113,9 +113,10 @@ class ENet(nn.Module):
         Pictures are drawn one after another, because a single one fills any device. So memory hardly
         grows with the batch, and every picture may have weights of its own for no more than their product.
         """
-        maps = [] if noise is None else [each.expand(len(mouth), -1, -1, -1).split(1) for each in noise]
+        shared = [] if noise is None else [each.expand(len(mouth), -1, -1, -1) for each in noise]
+        maps = [torch.split(each, 1) for each in shared]
         own = list(zip(*maps, strict=True)) if maps else [(None,) * len(NOISE_SIDES)] * len(mouth)
-        each_picture = zip(mouth.split(1), looks.split(1), own, strict=True)
+        each_picture = zip(torch.split(mouth, 1), torch.split(looks, 1), own, strict=True)
         return torch.cat([self._redraw(*each) for each in each_picture])
 
     def _redraw(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
@@ -128,31 +129,6 @@ class ENet(nn.Module):
         return middle(picture, SIDE).contiguous()
 
 
-class Retouched(NamedTuple):
-    """What L-Net and E-Net give together for B pictures."""
-
-    picture: Tensor  # (B, 3, 384, 384) BGR, unclamped
-    mouth: Tensor  # (B, 3, 96, 96) BGR in (0, 1), L-Net's
-
-
-def enhance(
-    lnet: nn.Module,
-    enet: nn.Module,
-    mel: Tensor,
-    face: Tensor,
-    reference: Tensor,
-    noise: Sequence[Tensor] | None = None,
-) -> Retouched:
-    """Run both networks as the original's one forward did.
-
-    mel:       (B, 1, 80, 16)
-    face:      (B, 6, 384, 384) BGR in [0, 1]: the crop with its lower half black, and the looks to take
-    reference: (B, 3, 384, 384) BGR in [0, 1], L-Net's second picture
-    """
-    mouth = lnet(mel, shrink(torch.cat([face[:, :3], reference], dim=1)))
-    return Retouched(enet(mouth, face[:, 3:], noise), mouth)
-
-
 def shrink(pictures: Tensor) -> Tensor:
     """Pictures (B, C, 384, 384) as L-Net takes them, (B, C, 96, 96): of 4 by 4 pixels the middle 2 by 2."""
     return F.interpolate(pictures, size=(MOUTH_SIDE, MOUTH_SIDE), mode="bilinear", align_corners=False)
@@ -162,3 +138,8 @@ def draw_noise(seed: int, batch: int = 1, device: torch.device | str = "cpu") ->
     """Standard normal maps (batch, 1, n, n) for `ENet`, the same on every device."""
     generator = torch.Generator().manual_seed(seed)
     return [torch.randn(batch, 1, side, side, generator=generator).to(device) for side in NOISE_SIDES]
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A mouth and looks as `ENet` takes them."""
+    return drawn_face(MOUTH_SIDE).flip(1), drawn_face(SIDE).flip(1)

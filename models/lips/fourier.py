@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers import AdaIN, convolve, full_precision, pointwise
+from ..layers import AdaIN, after_loading, convolve, full_precision, pointwise
 
 SPEECH = 512  # numbers that describe a window of speech
 SMALL = 24  # pixels of a side, up to which a Fourier transform in products takes no longer on a CPU
@@ -56,7 +56,7 @@ class SpectralTransform(nn.Module):
         self.register_buffer("narrowing", torch.empty_like(self.condense.weight), persistent=False)
         self.register_buffer("shift", torch.empty(channels // 2), persistent=False)
         _settle_door(self, None)
-        self.register_load_state_dict_post_hook(_settle_door)
+        after_loading(self, _settle_door)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
@@ -77,7 +77,7 @@ class FourierUnit(nn.Module):
         self.register_buffer("mixing", torch.empty_like(self.mix.weight), persistent=False)
         self.register_buffer("shift", torch.empty(2 * channels), persistent=False)
         _settle_waves(self, None)
-        self.register_load_state_dict_post_hook(_settle_waves)
+        after_loading(self, _settle_waves)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
@@ -97,9 +97,10 @@ def _settle_door(transform: SpectralTransform, _: object) -> None:
 def _settle_waves(unit: FourierUnit, _: object) -> None:
     """The checkpoint has a channel's real and imaginary part next to each other."""
     weight, shift = _with_norm(unit.mix.weight, unit.norm)
-    halves = weight.unflatten(1, (-1, 2)).unflatten(0, (-1, 2)).transpose(0, 1).transpose(2, 3)
+    pairs = torch.unflatten(torch.unflatten(weight, 1, (-1, 2)), 0, (-1, 2))
+    halves = pairs.transpose(0, 1).transpose(2, 3)
     unit.mixing = halves.flatten(2, 3).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    unit.shift = shift.unflatten(0, (-1, 2)).mT.flatten()
+    unit.shift = torch.unflatten(shift, 0, (-1, 2)).mT.flatten()
 
 
 def _with_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
 from ..layers import RENAMES as BLOCK_RENAMES
 from ..layers import (
     DownBlock,
@@ -14,11 +13,14 @@ from ..layers import (
     FirstBlock,
     JumpBlock,
     UpBlock,
+    after_loading,
     computed_in,
     full_precision,
     lay_channels_last,
     order_for,
 )
+from ..network import Layout
+from ..samples import drawn_face, drawn_mel
 from .fourier import SPEECH, FastFourierConvolution
 
 SIDE = 96  # of the picture, in pixels
@@ -165,7 +167,7 @@ class CrossAttention(nn.Module):
 
 def _heads(x: Tensor) -> Tensor:
     """(B, positions, 256) to (B, 4, positions, 64)."""
-    return x.unflatten(2, (HEADS, HEAD_WIDTH)).transpose(1, 2)
+    return torch.unflatten(x, 2, (HEADS, HEAD_WIDTH)).transpose(1, 2)
 
 
 class PictureEncoder(nn.Module):
@@ -233,7 +235,7 @@ class LNet(nn.Module):
         self.encoder = PictureEncoder()
         self.decoder = nn.ModuleList(DecoderLevel(*widths) for widths in ((1024, 256), (256, 128), (128, 64)))
         self.final = FinalBlock(64)
-        self.register_load_state_dict_post_hook(lay_channels_last)
+        after_loading(self, lay_channels_last)
 
     def forward(self, mel: Tensor, face: Tensor) -> Tensor:
         """Draw faces.
@@ -257,3 +259,11 @@ class LNet(nn.Module):
             x = level(x.float(), skips.pop(), speech)
         with full_precision(face.device):
             return torch.sigmoid(self.final(x.float()))
+
+
+def sample() -> tuple[Tensor, ...]:
+    """Speech and a face with its reference as `LNet` takes them."""
+    face = drawn_face(SIDE).flip(1)  # BGR
+    masked = face.clone()
+    masked[:, :, SIDE // 2 :] = 0
+    return drawn_mel(), torch.cat([masked, face], dim=1)

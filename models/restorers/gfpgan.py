@@ -12,18 +12,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
-from ..layers import convolve, convolve_repeated, full_precision, pointwise, repeating_filters
-from ..stylegan import Modulated, StyleDownBlock, ToPicture, blur
+from ..layers import (
+    after_loading,
+    convolve,
+    convolve_repeated,
+    full_precision,
+    pointwise,
+    repeating_filters,
+)
+from ..network import Layout
+from ..samples import signed_face
+from ..stylegan import EPSILON, STYLE, Modulated, StyleDownBlock, ToPicture, blur, leaky
 
-STYLE = 512  # numbers in a style; every layer has its own
 WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64)  # the generator's channels at 4, 8, … 512 pixels
 HALVES = tuple(width // 2 for width in WIDTHS)  # the U-net's
-LAYERS = 2 * len(WIDTHS)  # that take a style
+LAYERS = 2 * len(WIDTHS)  # that take a style, each its own
 LARGE = 64  # pixels of a side, from which doubling by repeated pixels and merged weights pay
-SLOPE = 0.2  # of every leaky ReLU
 GAIN = 2**0.5  # of the generator's convolutions
-EPSILON = 1e-8  # of the demodulation
 
 LAYOUT = Layout(
     containers=("params_ema", "params"),
@@ -79,7 +84,7 @@ class GFPGAN(nn.Module):
         self.levels = nn.ModuleList(
             Level(*widths, side=8 << index) for index, widths in enumerate(pairwise(WIDTHS))
         )
-        self.register_load_state_dict_post_hook(_settle)
+        after_loading(self, _settle)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Restore faces.
@@ -90,13 +95,13 @@ class GFPGAN(nn.Module):
         The noise that the generator adds is the checkpoint's own. Pictures are restored one after another,
         because a single one fills any device. Under autocast, styles and the sum of pictures stay in fp32.
         """
-        return torch.cat([self._restore(each) for each in picture.split(1)])
+        return torch.cat([self._restore(each) for each in torch.split(picture, 1)])
 
     def _restore(self, picture: Tensor) -> Tensor:
-        features = [_leaky(self.first(picture.contiguous(memory_format=torch.channels_last)))]
+        features = [leaky(self.first(picture.contiguous(memory_format=torch.channels_last)))]
         for block in self.down:
             features.append(block(features[-1]))
-        x = _leaky(self.last(features[-1]))
+        x = leaky(self.last(features[-1]))
         with full_precision(picture.device):
             styles = self.to_styles(x.float().flatten(1)).view(LAYERS, 1, STYLE).unbind()
         made = self.start(self.constant.contiguous(memory_format=torch.channels_last), styles[0])
@@ -123,8 +128,8 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
-        inner = _leaky(self.look(x))
-        wide = _leaky(convolve_doubled(inner, self.widen.weight, self.filters, self.widen.bias))
+        inner = leaky(self.look(x))
+        wide = leaky(convolve_doubled(inner, self.widen.weight, self.filters, self.widen.bias))
         # Doubled behind the convolution: it leaves fewer channels, and does not care.
         return wide.add_(_double(pointwise(x, self.skip.weight)))
 
@@ -164,7 +169,7 @@ class Condition(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        return self.second(_leaky(self.first(x)))
+        return self.second(leaky(self.first(x)))
 
 
 class StyledConvolution(Modulated):
@@ -204,7 +209,7 @@ class StyledConvolution(Modulated):
             x = F.conv2d(x, weight * norm.view(-1, 1, 1, 1), bias, padding=1)
         else:
             x = _scaled(convolve(F.pad(x, (1, 1, 1, 1)), weight), norm, bias)
-        return _leaky(x.add_((self.noise_strength * self.noise).to(x.dtype)))
+        return leaky(x.add_((self.noise_strength * self.noise).to(x.dtype)))
 
 
 def convolve_doubled(
@@ -227,10 +232,10 @@ def convolve_doubled(
     doubled = blur(convolve_repeated(F.pad(x, (1, 1, 1, 1), mode="replicate"), filters), bias, gain)
     above, below = _double(x[:, :, :2])[:, :, :2], _double(x[:, :, -2:])[:, :, 2:]
     rows = F.conv2d(torch.cat([F.pad(above, (1, 1, 1, 0)), F.pad(below, (1, 1, 0, 1))]), weight)
-    doubled[:, :, :1], doubled[:, :, -1:] = _scaled(rows, gain, bias).split(1)
+    doubled[:, :, :1], doubled[:, :, -1:] = torch.split(_scaled(rows, gain, bias), 1)
     left, right = _double(x[..., :2])[..., :2], _double(x[..., -2:])[..., 2:]
     columns = F.conv2d(torch.cat([F.pad(left, (1, 0, 1, 1)), F.pad(right, (0, 1, 1, 1))]), weight)
-    doubled[..., :1], doubled[..., -1:] = _scaled(columns, gain, bias).split(1)
+    doubled[..., :1], doubled[..., -1:] = torch.split(_scaled(columns, gain, bias), 1)
     return doubled
 
 
@@ -243,11 +248,6 @@ def _scaled(x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
 
 def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-def _leaky(x: Tensor) -> Tensor:
-    """In place: a new map of this size costs more than the arithmetic."""
-    return F.leaky_relu_(x, SLOPE)
 
 
 def _settle(network: GFPGAN, _: object) -> None:
@@ -270,3 +270,8 @@ def _filters(weight: Tensor, side: int) -> Tensor:
     if side < LARGE:
         return weight.new_empty(0)
     return repeating_filters(weight).contiguous(memory_format=torch.channels_last)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A face as `GFPGAN` takes it."""
+    return (signed_face(512),)

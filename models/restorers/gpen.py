@@ -17,8 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..checkpoint import Layout
-from ..layers import full_precision
+from ..layers import after_loading, full_precision
+from ..network import Layout
+from ..samples import signed_face
 
 STYLE = 512  # numbers in a style
 WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64)  # channels at 4, 8, … 512 pixels
@@ -150,7 +151,7 @@ class StyledConvolution(nn.Module):
         if up:
             self.register_buffer("kernel", 4 * blur_kernel())
         self.register_buffer("energy", torch.zeros(out_channels, channels), persistent=False)
-        self.register_load_state_dict_post_hook(_settle)
+        after_loading(self, _settle)
 
     def forward(self, x: Tensor, style: Tensor, encoded: Tensor) -> Tensor:
         """Features (B, C, H, W), styles (B, 512), encoded (B, C', H', W') to features (B, 2 C', H', W').
@@ -216,7 +217,8 @@ class ToPicture(nn.Module):
         with full_precision(x.device):
             weight = self.weight.flatten(2) * self.modulation(style)[:, None]  # (B, 3, C)
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H · W, C)
-        picture = (pixels @ weight.mT.to(x.dtype)).mT.unflatten(2, x.shape[2:]) + self.bias
+        drawn = (pixels @ weight.mT.to(x.dtype)).mT  # (B, 3, H · W)
+        picture = torch.unflatten(drawn, 2, x.shape[2:]) + self.bias
         if below is None:
             return picture
         with full_precision(x.device):
@@ -290,3 +292,8 @@ def blur(x: Tensor, kernel: Tensor, padding: int, bias: Tensor | None = None) ->
     """Filter every channel of (B, C, H, W) with a symmetric kernel (4, 4), with zeros around."""
     channels = x.shape[1]
     return F.conv2d(x, kernel.expand(channels, 1, 4, 4), bias, padding=padding, groups=channels)
+
+
+def sample() -> tuple[Tensor, ...]:
+    """A face as `GPEN` takes it."""
+    return (signed_face(512),)

@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 import torch
 
+from ...models.catalog import NETWORKS
 from ...models.layers import InOrder, full_precision
 from ..errors import OptionError
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPU = torch.device("cpu")
-MEASURING = ("face3d", "retinaface", "s3fd")  # their answers are numbers, not pictures: always in fp32
+# Places in the catalogue whose networks answer with numbers, not pictures: always in fp32
+MEASURING = frozenset(row.place_key for row in NETWORKS.values() if row.measures)
 
 _threads_lock = threading.Lock()
 _threads_users = 0

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import torch
 
+from ...models.catalog import catalog
+from ...models.network import Cost
+
 MB = 1_000_000
 UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what is free: less than nearly every one has
 SHARE = 0.5  # of what is free may go into one batch: frames, encoders and other programs need theirs
@@ -112,26 +115,7 @@ def _cached(statistics: Path, name: str) -> int:
 # What networks need
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What computing takes beyond the weights, in fp32 on a CPU; see benchmarks/README.md."""
-
-    once: int  # MB, whatever the batch
-    picture: int  # MB for each picture of a batch
-    most: int  # pictures, beyond which a batch was not measured to be faster
-
-
-COSTS = {
-    "dnet": Cost(100, 110, 4),
-    "lnet": Cost(600, 40, 8),
-    "enet": Cost(630, 3, 8),
-    "face3d": Cost(40, 16, 4),
-    "ganimation": Cost(20, 25, 4),
-    "parser": Cost(130, 370, 1),  # ParseNet's; BiSeNet needs 55 for each
-    "gfpgan": Cost(490, 3, 8),
-    "gpen": Cost(560, 160, 4),
-    "s3fd": Cost(0, 1010, 1),  # for a frame of 1920x1080; others in proportion
-}
+COSTS = {key: place.cost for key, place in catalog.items() if place.cost}  # by place in the catalogue
 ON_ACCELERATORS = 4  # times as many pictures before a batch gains nothing more: assumed, not measured
 
 
@@ -144,7 +128,7 @@ def working_memory(key: str, pictures: int = 1) -> int:
 def batch_size_for(key: str, free: int, device: torch.device | None = None) -> int:
     """How many pictures at a time to give a network.
 
-    key:     in the catalogue; ValueError where its cost isn't known
+    key:     a place in the catalogue; ValueError where its cost isn't known
     free:    bytes, from `free_memory`, with the network's weights in place
     device:  where it computes; None: the CPU. In half precision a batch takes less than is reckoned here
     returns: at least 1; at most what was measured to be faster than less

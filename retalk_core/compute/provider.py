@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ...models.catalog import PRESETS, Need, catalog
+from ...models.checkpoint import load_network
 from ...models.errors import CheckpointError
 from ...models.faces.blazeface import load_detector
 from ...models.faces.facemesh import load_face_mesh
@@ -263,6 +264,6 @@ class LocalNetworks:
                 f"sha256 {before[1].sha256}, and now there is {path} of {found.sha256}. Start again."
             )
         return_freed()  # a network that was dropped, perhaps
-        network = catalog[key].load(path)
+        network = load_network(catalog[key], path)
         return_freed()  # reading the file took as much memory again
         return network

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import platform
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
-from ...models.catalog import NETWORKS, PRESETS, Checkpoint, Edition, catalog, presets_with
+from ...models.catalog import NETWORKS, PRESETS, catalog, presets_with
 from ...models.errors import CheckpointError
+from ...models.network import File, Place
 from ..errors import InputError, OptionError
-from ..files import sha256_of
+from ..files import sha256_of, written_whole
 from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
@@ -24,20 +25,20 @@ from .files import Found, ModelFiles, called, check_templates, command
 
 def survey(files: ModelFiles) -> list[dict[str, Any]]:
     """What is there and what isn't, for each place in the catalogue."""
-    return [_row(files, entry) for entry in catalog.values()]
+    return [_row(files, place) for place in catalog.values()]
 
 
-def _row(files: ModelFiles, entry: Checkpoint) -> dict[str, Any]:
-    found = files.find(entry.key)
+def _row(files: ModelFiles, place: Place) -> dict[str, Any]:
+    found = files.find(place.key)
     row: dict[str, Any] = {
-        "key": entry.key,
-        "title": entry.title,
-        "role": entry.role,
-        "licence": entry.licence,
-        "presets": list(presets_with(entry.key)),
+        "key": place.key,
+        "title": place.title,
+        "role": place.role,
+        "licence": place.licence,
+        "presets": list(presets_with(place.key)),
         "path": None,
-        "problems": files.refused(entry.key),
-        "files": [_facts(edition) for edition in entry.editions],
+        "problems": files.refused(place.key),
+        "files": [_facts(file) for file in place.files],
     }
     if found:
         path, what = found
@@ -50,13 +51,13 @@ def _row(files: ModelFiles, entry: Checkpoint) -> dict[str, Any]:
     return row
 
 
-def _facts(edition: Edition) -> dict[str, Any]:
+def _facts(file: File) -> dict[str, Any]:
     return {
-        "file": edition.file,
-        "size": edition.size or None,
-        "sha256": edition.sha256 or None,
-        "sources": list(edition.sources),
-        "known": edition.known,
+        "file": file.name,
+        "size": file.size or None,
+        "sha256": file.sha256 or None,
+        "sources": list(file.sources),
+        "known": file.known,
     }
 
 
@@ -71,7 +72,7 @@ def survey_lines(files: ModelFiles) -> Iterator[str]:
             if row["warning"]:
                 yield f"{'':<11} WARNING: {row['warning']}"
         else:
-            yield f"{'':<11} {' or '.join(_wanted(edition) for edition in catalog[row['key']].editions)}"
+            yield f"{'':<11} {' or '.join(_wanted(file) for file in catalog[row['key']].files)}"
         for problem in row["problems"]:
             yield f"{'':<11} not usable: {problem}"
         yield f"{'':<11} licence: {row['licence']}"
@@ -89,11 +90,11 @@ def _trust(row: dict[str, Any]) -> str:
     return "recognised by its tensors; no hash is published, so its own is remembered"
 
 
-def _wanted(edition: Edition) -> str:
-    size = f"{edition.size / 1e6:.3g} MB" if edition.size else ""
-    hand = "" if edition.sources else "by hand"
-    facts = ", ".join(filter(None, (size, edition.known, hand)))
-    return f"{edition.file} ({facts})" if facts else edition.file
+def _wanted(file: File) -> str:
+    size = f"{file.size / 1e6:.3g} MB" if file.size else ""
+    hand = "" if file.sources else "by hand"
+    facts = ", ".join(filter(None, (size, file.known, hand)))
+    return f"{file.name} ({facts})" if facts else file.name
 
 
 def _preset_line(files: ModelFiles, preset: str) -> str:
@@ -119,12 +120,12 @@ def fetch(
     """Download what is named or what a preset lacks; the rest goes on where one fails. Raises InputError."""
     target = folder or files.folders[0]
     failed: list[str] = []
-    for key, edition in _chosen(words, preset, files, tell):
-        tell(f"{catalog[key].title}: {edition.file}; licence: {catalog[key].licence}")
+    for key, file in _chosen(words, preset, files, tell):
+        tell(f"{catalog[key].title}: {file.name}; licence: {catalog[key].licence}")
         try:
-            if not route.sources(edition) and not (target / edition.file).exists():
-                raise InputError(by_hand(edition, target))
-            tell(f"checked: {download(edition, target, _checker(key), route, bar(edition.file))}")
+            if not route.sources(file) and not (target / file.name).exists():
+                raise InputError(by_hand(file, target))
+            tell(f"checked: {download(file, target, _checker(key), route, bar(file.name))}")
         except InputError as error:
             failed.append(str(error))
     if failed:
@@ -133,7 +134,7 @@ def fetch(
 
 def _chosen(
     words: Sequence[str], preset: str | None, files: ModelFiles, tell: Callable[[str], None]
-) -> list[tuple[str, Edition]]:
+) -> list[tuple[str, File]]:
     """What was named, and what a preset lacks beyond that. Raises OptionError."""
     if not words and preset is None:
         raise OptionError(f"Say what to download: {', '.join(catalog)}, or --preset {'|'.join(PRESETS)}.")
@@ -152,7 +153,9 @@ def _checker(key: str) -> Callable[[Path], None]:
 
     def check(path: Path) -> None:
         if catalog[key].networks:
-            catalog[key].load(path)
+            from ...models.checkpoint import load_network
+
+            load_network(catalog[key], path)
         else:
             check_templates(path)
 
@@ -182,9 +185,11 @@ def verify(files: ModelFiles, words: Sequence[str] = (), run: bool = False) -> I
 
 
 def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -> Iterator[str]:
+    from ...models.checkpoint import load_network
+
     size = path.stat().st_size
     sha256 = sha256_of(path)  # anew, whatever is on record
-    official = {edition.sha256 for edition in catalog[key].editions if edition.sha256}
+    official = {file.sha256 for file in catalog[key].files if file.sha256}
     known = (
         "official" if sha256 in official else "not that of an official file" if official else "none published"
     )
@@ -195,7 +200,7 @@ def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -
         if not catalog[key].networks:
             check_templates(path)
             return
-        network = catalog[key].load(path)
+        network = load_network(catalog[key], path)
     except CheckpointError as error:
         bad.append(str(error))
         yield f"{key}: {error}"
@@ -228,7 +233,7 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     """
     from safetensors.torch import save_file
 
-    from ...models.checkpoint import read_tensors, unpack
+    from ...models.checkpoint import load_network, read_tensors, unpack
     from ...models.telltales import recognise
 
     output = output or path.with_suffix(".safetensors")
@@ -238,9 +243,9 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     name = recognise(contents)
     if name is None or name not in NETWORKS:
         raise CheckpointError(f"{path} is none of the networks that are known here; it was not converted.")
-    entry = next(entry for entry in catalog.values() if name in entry.networks)
-    entry.load(path)
-    tensors = unpack(contents, path, NETWORKS[name].find_layout(), name)
+    row = NETWORKS[name]
+    load_network(catalog[row.place_key], path)
+    tensors = unpack(contents, path, row.build.find_layout(), name)
     stored = {
         key: (tensor.half() if half and tensor.is_floating_point() else tensor).clone().contiguous()
         for key, tensor in tensors.items()
@@ -250,21 +255,12 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
         "network": name,
         "source": path.name,
         "source_sha256": sha256_of(path),
-        "licence": entry.licence,
+        "licence": row.licence,
         "converted_by": f"retalk {__version__}",
     }
-    _write_whole(output, lambda place: save_file(stored, place, about))
+    with written_whole(output) as temporary:
+        try:
+            save_file(stored, temporary, about)
+        except SafetensorError as error:  # its name for what the disk refuses
+            raise OSError(errno.EIO, str(error)) from error
     return output
-
-
-def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let something write a file under a temporary name beside it, then give it its own."""
-    unfinished = path.with_name(f".retalk-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can't be written ({reason}). Choose another place.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

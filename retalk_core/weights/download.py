@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
-from ...models.catalog import Edition
 from ...models.errors import CheckpointError
+from ...models.network import File
 from ..errors import InputError, OptionError
 from ..files import sha256_of
 from ..types import Progress, silent
@@ -48,10 +48,10 @@ class Route:
                 raise OptionError(f"{url} is no address. Give one that starts with http:// or https://.")
         return cls(given, proxy or "", env.get("HF_ENDPOINT", "").rstrip("/"))
 
-    def sources(self, edition: Edition) -> list[str]:
+    def sources(self, file: File) -> list[str]:
         """Every address of a file, in the order in which they are tried."""
-        mirrored = [f"{mirror.rstrip('/')}/{quote(edition.file)}" for mirror in self.mirrors]
-        official = list(edition.sources)
+        mirrored = [f"{mirror.rstrip('/')}/{quote(file.name)}" for mirror in self.mirrors]
+        official = list(file.sources)
         if self.hugging_face:
             official = [url.replace("https://huggingface.co", self.hugging_face, 1) for url in official]
         return mirrored + official
@@ -69,7 +69,7 @@ class _SourceError(Exception):
 
 
 def download(
-    edition: Edition,
+    file: File,
     folder: Path,
     check: Callable[[Path], None],
     route: Route | None = None,
@@ -80,30 +80,30 @@ def download(
     check:   raises CheckpointError where the content is wrong; asked where no hash is published
     returns: the file; raises InputError, in words that say how to fetch it by hand
     """
-    path = folder / edition.file
+    path = folder / file.name
     route = route or Route()
     if path.exists():
-        return _keep(path, edition, check)
+        return _keep(path, file, check)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        failures = _try_sources(edition, path, check, route, progress)
+        failures = _try_sources(file, path, check, route, progress)
     except OSError as error:
         raise InputError(_disk_words(path, error)) from error
     if failures is None:
         return path
-    raise InputError(by_hand(edition, folder, failures))
+    raise InputError(by_hand(file, folder, failures))
 
 
 def _try_sources(
-    edition: Edition, path: Path, check: Callable[[Path], None], route: Route, progress: Progress
+    file: File, path: Path, check: Callable[[Path], None], route: Route, progress: Progress
 ) -> list[str] | None:
     """None as soon as one source gave the file, else what each said."""
     part = path.with_name(f"{path.name}.part")
     failures = []
-    for url in route.sources(edition):
+    for url in route.sources(file):
         try:
-            _Fetch(url, part, edition, route.opener(), progress).run()
-            _verify(part, edition, check)
+            _Fetch(url, part, file, route.opener(), progress).run()
+            _verify(part, file, check)
         except _SourceError as error:
             failures.append(f"{urlsplit(url).hostname}: {error}")
         else:
@@ -113,26 +113,26 @@ def _try_sources(
     return failures
 
 
-def by_hand(edition: Edition, folder: Path, failures: Sequence[str] = ()) -> str:
+def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
     """What to fetch with a browser, and where to put it."""
     tried = f" could not be downloaded ({'; '.join(failures)})." if failures else ""
     facts = [
-        f"{edition.size} bytes" if edition.size else "",
-        f"sha256 {edition.sha256}" if edition.sha256 else "",
+        f"{file.size} bytes" if file.size else "",
+        f"sha256 {file.sha256}" if file.sha256 else "",
     ]
     fits = f" ({', '.join(filter(None, facts))})" if any(facts) else ""
-    if not edition.sources:
-        known = f": it is {edition.known}" if edition.known else ""
+    if not file.sources:
+        known = f": it is {file.known}" if file.known else ""
         none = " can't be downloaded, no public source is known."
-        return f"{edition.file}{tried or none} Put it{fits} into {folder} by hand{known}."
-    addresses = " or ".join(edition.sources)
-    return f"{edition.file}{tried} Fetch it{fits} by hand from {addresses} and put it into {folder}."
+        return f"{file.name}{tried or none} Put it{fits} into {folder} by hand{known}."
+    addresses = " or ".join(file.sources)
+    return f"{file.name}{tried} Fetch it{fits} by hand from {addresses} and put it into {folder}."
 
 
-def _keep(path: Path, edition: Edition, check: Callable[[Path], None]) -> Path:
+def _keep(path: Path, file: File, check: Callable[[Path], None]) -> Path:
     """Accept a file that is there already, or say what is wrong with it."""
     try:
-        _verify(path, edition, check, remove=False)
+        _verify(path, file, check, remove=False)
     except _SourceError as error:
         raise InputError(
             f"{path} is there already and is not the official file: {error}. Move it away and run this again."
@@ -140,9 +140,9 @@ def _keep(path: Path, edition: Edition, check: Callable[[Path], None]) -> Path:
     return path
 
 
-def _verify(path: Path, edition: Edition, check: Callable[[Path], None], remove: bool = True) -> None:
+def _verify(path: Path, file: File, check: Callable[[Path], None], remove: bool = True) -> None:
     """Raise _SourceError unless size, hash or content are right; remove the file then, or don't."""
-    problem = _problem(path, edition, check)
+    problem = _problem(path, file, check)
     if problem and remove:
         path.unlink()
         _note(path).unlink(missing_ok=True)
@@ -150,14 +150,14 @@ def _verify(path: Path, edition: Edition, check: Callable[[Path], None], remove:
         raise _SourceError(problem)
 
 
-def _problem(path: Path, edition: Edition, check: Callable[[Path], None]) -> str:
+def _problem(path: Path, file: File, check: Callable[[Path], None]) -> str:
     """What is wrong with a file; "" if nothing is."""
     size = path.stat().st_size
-    if edition.size and size != edition.size:
-        return f"it has {size} bytes instead of {edition.size}"
-    if edition.sha256:
+    if file.size and size != file.size:
+        return f"it has {size} bytes instead of {file.size}"
+    if file.sha256:
         found = sha256_of(path)
-        return "" if found == edition.sha256 else f"its sha256 is {found} instead of {edition.sha256}"
+        return "" if found == file.sha256 else f"its sha256 is {found} instead of {file.sha256}"
     try:
         check(path)
     except CheckpointError as error:
@@ -183,13 +183,13 @@ class _Fetch:
         self,
         url: str,
         part: Path,
-        edition: Edition,
+        file: File,
         opener: urllib.request.OpenerDirector,
         progress: Progress,
     ) -> None:
         self._url = url
         self._part = part
-        self._edition = edition
+        self._wanted = file
         self._opener = opener
         self._progress = progress
 
@@ -224,10 +224,10 @@ class _Fetch:
     def _go_on(self) -> bool:
         """Fetch what is missing; False if the connection ended early."""
         have = self._have()
-        if self._edition.size and have == self._edition.size:
+        if self._wanted.size and have == self._wanted.size:
             return True
-        note = self._read_note() if have and not self._edition.sha256 else ""
-        if have and not self._edition.sha256 and not note:
+        note = self._read_note() if have and not self._wanted.sha256 else ""
+        if have and not self._wanted.sha256 and not note:
             have = 0  # without a hash, pieces of two files could not be told from one
         headers = {"User-Agent": f"retalk/{__version__}", "Accept-Encoding": "identity"}
         if have:
@@ -262,7 +262,7 @@ class _Fetch:
 
     def _expect(self, total: int | None, start: int) -> None:
         """Refuse what can't be right, or can't be stored, before fetching it."""
-        wanted = self._edition.size
+        wanted = self._wanted.size
         if wanted and total is not None and total != wanted:
             raise _SourceError(f"it has {total} bytes there instead of {wanted}")
         free = shutil.disk_usage(self._part.parent).free

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...models.catalog import PRESETS, Edition, Need, catalog
+from ...models.catalog import NETWORKS, PRESETS, Need, catalog, title
 from ...models.errors import CheckpointError
+from ...models.network import Entry, File, Network
 from ..errors import InputError, OptionError
 from ..files import sha256_of, write_file
 
@@ -79,7 +80,7 @@ class ModelFiles:
 
     def refused(self, key: str) -> list[str]:
         """Why files that are called like this one can't be used."""
-        names = {name for edition in catalog[key].editions for name in edition.names}
+        names = {name for file in catalog[key].files for name in file.names}
         looked = [self.look_at(path) for path in self._candidates(key) if path.name in names]
         return [found.problem for found in looked if found.problem]
 
@@ -92,8 +93,10 @@ class ModelFiles:
 
     def load(self, key: str) -> nn.Module:
         """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
+        from ...models.checkpoint import load_network
+
         path, _ = self.require(key)
-        return catalog[key].load(path)
+        return load_network(catalog[key], path)
 
     def missing(self, preset: str) -> list[Need]:
         """What a preset still needs; of several in one place any will do."""
@@ -119,7 +122,7 @@ class ModelFiles:
 
     def _candidates(self, key: str) -> list[Path]:
         """Files that may be it: those with a right name first, then all the others in our folders."""
-        names = [name for edition in catalog[key].editions for name in edition.names]
+        names = [name for file in catalog[key].files for name in file.names]
         named = [folder / name for name in names for folder in self.folders if (folder / name).is_file()]
         others = [path for folder in self.folders for path in _weights_in(folder) if path not in named]
         return named + (others if catalog[key].networks else [])
@@ -132,12 +135,12 @@ def _weights_in(folder: Path) -> Iterator[Path]:
 
 def missing_words(key: str, folders: Sequence[Path]) -> str:
     """How to get a file that isn't there."""
-    entry = catalog[key]
-    files = " or ".join(edition.file for edition in entry.editions)
+    place = catalog[key]
+    files = " or ".join(file.name for file in place.files)
     hand = f"put {files} into {folders[0]}"
-    if not any(edition.sources for edition in entry.editions):
-        return f"{entry.title} was not found; {hand}."
-    return f"{entry.title} was not found; run `{command('models', 'download', key)}`, or {hand}."
+    if not any(file.sources for file in place.files):
+        return f"{place.title} was not found; {hand}."
+    return f"{place.title} was not found; run `{command('models', 'download', key)}`, or {hand}."
 
 
 def command(*words: str) -> str:
@@ -147,51 +150,52 @@ def command(*words: str) -> str:
     return " ".join((f'"{sys.executable}"', f'"{PACK}"', *words))
 
 
-def edition_with(sha256: str) -> tuple[str, Edition] | None:
-    """The catalogue's key and edition that have this hash."""
-    for key, entry in catalog.items():
-        for edition in entry.editions:
-            if sha256 and edition.sha256 == sha256:
-                return key, edition
+def official_with(sha256: str) -> Entry | None:
+    """The row of the catalogue that has a file of this hash."""
+    for place in catalog.values():
+        for row in place.rows:
+            if sha256 and any(file.sha256 == sha256 for file in row.files):
+                return row
     return None
 
 
 def _examine(path: Path, size: int) -> Found:
     """Identify a file by its hash where one is published, else by its tensors. Raises CheckpointError."""
-    editions = [edition for entry in catalog.values() for edition in entry.editions]
+    files = [file for place in catalog.values() for file in place.files]
     sha256 = ""
-    if any(path.name in edition.names or edition.size == size for edition in editions):
+    if any(path.name in file.names or file.size == size for file in files):
         sha256 = sha256_of(path)
-        if official := edition_with(sha256):
-            return Found(sha256, official[0], official[1].network, published=True)
+        if official := official_with(sha256):
+            return _found(sha256, official, published=True)
     if path.suffix == ".mat":
         check_templates(path)
         return Found(sha256, "expression")
     network = _network_of(path)
     sha256 = sha256 or sha256_of(path)
-    if official := edition_with(sha256):  # under another name, and its size was never published
-        return Found(sha256, official[0], network, published=True)
-    key = next(key for key, entry in catalog.items() if network in entry.networks)
-    return Found(sha256, key, network)
+    published = official_with(sha256) is not None  # under another name, and its size was never published
+    return _found(sha256, NETWORKS[network], published)
+
+
+def _found(sha256: str, row: Entry, published: bool) -> Found:
+    return Found(sha256, row.place_key, row.key if isinstance(row, Network) else "", published)
 
 
 def _official_facts(path: Path, size: int) -> str:
     """How the official file of this name differs, for one that can't be used."""
-    for entry in catalog.values():
-        for edition in entry.editions:
-            if path.name in (edition.file, *edition.also) and edition.sha256:
-                length = f"{edition.size} bytes and " if edition.size else ""
-                return f" The official file has {length}sha256 {edition.sha256}; this one has {size} bytes."
+    for place in catalog.values():
+        for file in place.files:
+            if path.name in (file.name, *file.also) and file.sha256:
+                length = f"{file.size} bytes and " if file.size else ""
+                return f" The official file has {length}sha256 {file.sha256}; this one has {size} bytes."
     return ""
 
 
 def _network_of(path: Path) -> str:
-    from ...models.catalog import NETWORKS
     from ...models.checkpoint import read_tensors
-    from ...models.telltales import recognise, title
+    from ...models.telltales import recognise
 
     network = recognise(read_tensors(path, names_only=True))
-    if network not in NETWORKS:
+    if network is None or network not in NETWORKS:
         seems = f"seems to be {title(network)}" if network else "is none of the networks known here"
         raise CheckpointError(f"{path} {seems}, which is not needed. Choose another file.")
     return network
@@ -210,15 +214,15 @@ def check_templates(path: Path) -> None:
             raise CheckpointError(f"{path} has no {name} of 64 numbers. Choose PIRenderer's expression.mat.")
 
 
-def called(word: str) -> tuple[str, Edition]:
-    """The catalogue's key and edition for a key or an official file's name. Raises OptionError."""
+def called(word: str) -> tuple[str, File]:
+    """The catalogue's key and file for a key or an official file's name. Raises OptionError."""
     if word in catalog:
-        return word, catalog[word].editions[0]
-    for key, entry in catalog.items():
-        for edition in entry.editions:
-            if word in (edition.file, *edition.also):
-                return key, edition
-    files = [edition.file for entry in catalog.values() for edition in entry.editions]
+        return word, catalog[word].files[0]
+    for key, place in catalog.items():
+        for file in place.files:
+            if word in (file.name, *file.also):
+                return key, file
+    files = [file.name for place in catalog.values() for file in place.files]
     raise OptionError(
         f"{word} is not known. Choose from {', '.join(catalog)}, or a file: {', '.join(files)}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -9,10 +10,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.models.faces.s3fd import Level
 from retalk_nodes.retalk_core.crops.framing import CHIN_ROOM, frame_faces
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.faces.mesh import oval_boxes
-from retalk_nodes.retalk_core.faces.s3fd import FaceBoxes, find_boxes
+from retalk_nodes.retalk_core.faces.s3fd import STRIDES, FaceBoxes, faces_in, find_boxes
 from retalk_nodes.retalk_core.types import FaceTrack, Frame
 from scenes import FPS, deepened, drawn_mesh, drawn_track
 from standins import S3FDStandIn, Sighting
@@ -144,3 +146,39 @@ def test_the_boxes_are_smoothed_but_not_across_a_cut() -> None:
     )
     first = frame_faces(alone, "face", boxes=trembling[:20]).frame_to_crop
     assert torch.equal(frame_faces(track, "face", boxes=trembling).frame_to_crop[:20], first)
+
+
+# What the network says
+
+
+def empty_levels(height: int, width: int) -> list[Level]:
+    """Readings that see no face anywhere."""
+    sizes = [(max(1, height // stride), max(1, width // stride)) for stride in STRIDES]
+    scores = (torch.tensor([4.0, -4.0]).view(1, 2, 1, 1).repeat(2, 1, *size) for size in sizes)
+    return [Level(score, torch.zeros(2, 4, *size)) for score, size in zip(scores, sizes, strict=True)]
+
+
+def test_boxes_are_decoded_from_their_anchors_and_the_surest_comes_first() -> None:
+    levels = empty_levels(256, 320)
+    levels[1].scores[0, 1, 5, 9] = 5.0
+    levels[3].scores[0, 1, 2, 7] = 9.0
+    levels[3].boxes[0, :, 2, 7] = torch.tensor([1.0, -0.5, 0.0, 5 * math.log(2)])
+
+    found, nothing = faces_in(levels)
+
+    # The anchor: 128 pixels wide, its centre at (7.5, 2.5) strides of 32.
+    x, y = 7.5 * 32 + 0.1 * 128, 2.5 * 32 - 0.05 * 128
+    np.testing.assert_allclose(found.boxes[0], [x - 64, y - 128, x + 64, y + 128], atol=1e-3)
+    np.testing.assert_allclose(found.boxes[1], [60, 28, 92, 60], atol=1e-3)  # 32 pixels around (76, 44)
+    assert found.scores[0] > 0.99 and 0.7 < found.scores[1] < 0.8
+    assert nothing.boxes.shape == (0, 4)
+
+
+def test_of_boxes_that_overlap_only_the_surest_stays() -> None:
+    levels = empty_levels(256, 320)
+    for column, score in ((2, 5.0), (3, 7.0), (5, 6.0), (6, 4.5), (8, 3.5)):  # each 128 wide, 32 to the next
+        levels[3].scores[0, 1, 4, column] = score  # 4 says that it is no face
+
+    found, _ = faces_in(levels)
+
+    assert found.boxes[:, 0].tolist() == [48, 144]  # column 3, and 6, which shares a seventh with it

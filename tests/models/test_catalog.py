@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 import recipe
 import torch
-from retalk_nodes.models.catalog import NETWORKS, PRESETS, Edition, catalog, presets_with
-from retalk_nodes.models.checkpoint import Layout
+from retalk_nodes.models.catalog import (
+    NETWORKS,
+    PRESETS,
+    RECOGNISED,
+    ROWS,
+    catalog,
+    lips,
+    loaders,
+    presets_with,
+    title,
+)
+from retalk_nodes.models.checkpoint import Blank, load_network, rename
 from retalk_nodes.models.errors import CheckpointError
-from retalk_nodes.models.telltales import TELLTALES
+from retalk_nodes.models.network import STAGES, Builder, Entry, File, Layout, Network, Place, Shape
+from retalk_nodes.retalk_core.compute.memory import COSTS
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.files import sha256_of
 from retalk_nodes.retalk_core.weights import files as model_files
 from retalk_nodes.retalk_core.weights.files import RECORD, ModelFiles, model_folders
 from torch import nn
 
-EDITIONS = [(key, edition) for key, entry in catalog.items() for edition in entry.editions]
+FILES = [(row.key, file) for row in ROWS for file in row.files]
+UNHASHED = ("dnet",)  # nobody has published their files' hashes
+BY_HAND = ("s3fd",)  # nor addresses of theirs
+by_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
+by_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=lambda row: row.key)
 
 
 # What is known
@@ -27,24 +47,33 @@ EDITIONS = [(key, edition) for key, entry in catalog.items() for edition in entr
 def test_every_place_in_the_pipeline_has_an_entry() -> None:
     places = "face3d dnet lnet enet ganimation parser gfpgan gpen retinaface s3fd expression"
     assert list(catalog) == places.split()
-    assert [edition.file for edition in catalog["gfpgan"].editions] == ["GFPGANv1.3.pth", "GFPGANv1.4.pth"]
-    assert catalog["parser"].networks == ("parsenet", "bisenet")
+    assert [file.name for file in catalog["gfpgan"].files] == ["GFPGANv1.3.pth", "GFPGANv1.4.pth"]
+    assert [row.key for row in catalog["parser"].networks] == ["parsenet", "bisenet"]
+    assert lips() == ("lnet",)
 
 
-@pytest.mark.parametrize(("key", "edition"), EDITIONS, ids=[edition.file for _, edition in EDITIONS])
-def test_what_is_stated_is_well_formed(key: str, edition: Edition) -> None:
-    assert re.fullmatch("[0-9a-f]{64}", edition.sha256) or key == "dnet"
-    assert edition.size == 0 or edition.size > 1000
-    assert edition.network in (*NETWORKS, "")
-    assert all(url.startswith("https://") for url in edition.sources)
-    assert edition.sources or key == "s3fd"
-    assert catalog[key].licence and "\n" not in catalog[key].licence
-    assert edition.names[0] == edition.file and edition.names[-1].endswith(".safetensors")
+@by_row
+def test_a_row_says_what_it_is_and_under_which_licence(row: Entry) -> None:
+    assert row.title and row.role and not row.role.endswith(".")
+    assert row.licence and "\n" not in row.licence
+    assert row.files, "no file: a row without one is a Stranger"
+    assert catalog[row.place_key].title and row in catalog[row.place_key].rows
 
 
-def test_no_two_files_share_a_name_or_a_hash() -> None:
-    names = [name for _, edition in EDITIONS for name in edition.names]
-    hashes = [edition.sha256 for _, edition in EDITIONS if edition.sha256]
+@pytest.mark.parametrize(("key", "file"), FILES, ids=[file.name for _, file in FILES])
+def test_what_is_stated_is_well_formed(key: str, file: File) -> None:
+    assert re.fullmatch("[0-9a-f]{64}", file.sha256) or key in UNHASHED
+    assert file.size == 0 or file.size > 1000
+    assert all(url.startswith("https://") for url in file.sources)
+    assert file.sources or key in BY_HAND
+    assert file.names[0] == file.name and file.names[-1].endswith(".safetensors")
+
+
+def test_no_two_rows_share_a_key_and_no_two_files_a_name_or_a_hash() -> None:
+    keys = [*(row.key for row in ROWS), *RECOGNISED.keys() - NETWORKS.keys()]
+    names = [name for _, file in FILES for name in file.names]
+    hashes = [file.sha256 for _, file in FILES if file.sha256]
+    assert len(set(keys)) == len(keys)
     assert len(set(names)) == len(names)
     assert len(set(hashes)) == len(hashes)
 
@@ -57,15 +86,100 @@ def test_presets_grow_and_name_places_in_the_catalogue() -> None:
     assert presets_with("s3fd") == ()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_has_telltales_and_a_layout(name: str) -> None:
-    assert name in TELLTALES
-    assert isinstance(NETWORKS[name].find_layout(), Layout)
+# What a network's row must say
+
+
+@by_network
+def test_a_network_has_a_class_a_layout_and_a_stage(row: Network) -> None:
+    assert isinstance(row.build.find_layout(), Layout)
+    assert row.stage in STAGES
+    assert shapes_of(row.key)
+
+
+@by_network
+def test_a_network_has_a_sample_to_be_tried_on(row: Network) -> None:
+    inputs = row.build.draw_sample()
+    assert inputs and all(torch.isfinite(value).all() and len(value) == 1 for value in inputs)
+
+
+@by_network
+def test_a_network_has_a_cost_and_its_place_that_of_the_costliest(row: Network) -> None:
+    assert row.cost is not None, "measure it: benchmarks/memory.py"
+    assert row.cost.once >= 0 and row.cost.picture > 0 and row.cost.most >= 1
+    assert COSTS[row.place_key].picture >= row.cost.picture
+
+
+@by_network
+def test_a_network_that_a_stage_takes_has_a_node_and_a_choice_among_all(row: Network) -> None:
+    """Those that find faces have none: nothing in a graph takes them."""
+    if row.stage == "face boxes":
+        assert row.loader is None
+        return
+    assert row.loader is not None
+    assert row.loader.purpose.endswith(".") and row.loader.title.startswith("Load ") and row.loader.aliases
+    assert row.place_key in loaders()[row.loader]
+    assert catalog[row.place_key].tip.endswith(".")
+
+
+def test_no_two_loaders_make_the_same_node() -> None:
+    kinds = [loader.kind for loader in loaders()]
+    assert len(set(kinds)) == len(kinds)
+
+
+@cache
+def shapes_of(key: str) -> dict[str, Shape]:
+    """A network's tensors under our names, without their numbers."""
+    with Blank():
+        return {key: tuple(tensor.shape) for key, tensor in NETWORKS[key].build.create().state_dict().items()}
+
+
+def share_of(network: Network, telltales: Mapping[str, Shape]) -> float:
+    """How many of some telltales are a network's tensors, 0 to 1."""
+    layout = network.build.find_layout()
+    theirs = {key: torch.empty(shape, device="meta") for key, shape in telltales.items()}
+    ours = rename(theirs, layout)
+    dead = [re.compile(pattern) for pattern in layout.dead]
+    own = [
+        shapes_of(network.key).get(ours[key]) == shape or any(pattern.search(key) for pattern in dead)
+        for key, shape in telltales.items()
+    ]
+    return sum(own) / len(own)
+
+
+@by_network
+def test_telltales_are_tensors_of_this_network_and_of_no_other(row: Network) -> None:
+    assert row.telltales
+    assert share_of(row, row.telltales) == 1
+    others = [other.key for other in NETWORKS.values() if other != row and share_of(other, row.telltales)]
+    assert others == []
+
+
+def test_no_two_networks_share_a_telltale_not_even_with_a_stranger() -> None:
+    told = [telltale for known in RECOGNISED.values() for telltale in known.telltales.items()]
+    assert len(set(told)) == len(told)
+    assert all(known.telltales and title(key) == known.title for key, known in RECOGNISED.items())
+    assert title("something else") == "something else"
+
+
+def test_a_row_in_which_something_was_forgotten_does_no_harm_until_a_test_says_so() -> None:
+    """Every field that is left out has a value that the loops over rows can take."""
+    row = Network(key="new", title="New", stage="lips", build=Builder("lips.lnet", "LNet"))
+    place = Place("new", (row,))
+    assert (place.title, place.licence, place.files, place.cost) == ("New", "", (), None)
+    assert row.loader is None and not row.measures and row.place_key == "new"
+
+
+def test_rows_are_read_without_torch(root: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from models import catalog;"
+        "assert catalog.lips() and not {'torch', 'numpy', 'cv2', 'librosa'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(root)], check=True, timeout=60)
 
 
 def test_plain_data_is_not_loaded_as_a_network(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="Expression templates is no network"):
-        catalog["expression"].load(tmp_path / "expression.mat")
+        load_network(catalog["expression"], tmp_path / "expression.mat")
 
 
 # Where files are looked for
@@ -142,10 +256,9 @@ def test_earlier_folders_are_preferred(tmp_path: Path) -> None:
 def test_an_official_file_is_known_by_its_hash_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "renamed.pth"
     path.write_bytes(b"stands for an official file")
-    entry = catalog["lnet"]
-    official = Edition("LNet.pth", sha256=sha256_of(path), size=path.stat().st_size, network="lnet")
-    replaced = {**catalog, "lnet": type(entry)(entry.key, entry.title, "", "", (official,))}
-    monkeypatch.setattr(model_files, "catalog", replaced)
+    official = File("LNet.pth", sha256=sha256_of(path), size=path.stat().st_size)
+    place = Place("lnet", (replace(NETWORKS["lnet"], files=(official,)),))
+    monkeypatch.setattr(model_files, "catalog", {**catalog, "lnet": place})
     found = ModelFiles([tmp_path]).find("lnet")
     assert found is not None and found[1].published
 

@@ -16,10 +16,19 @@ import numpy as np
 import pytest
 import recipe
 import torch
-from retalk_nodes.models.catalog import NETWORKS, catalog
-from retalk_nodes.models.checkpoint import Blank, Layout, differences, load, read_tensors, rename, unpack
+from retalk_nodes.models.catalog import NETWORKS, RECOGNISED, catalog
+from retalk_nodes.models.checkpoint import (
+    Blank,
+    differences,
+    load,
+    load_network,
+    read_tensors,
+    rename,
+    unpack,
+)
 from retalk_nodes.models.errors import CheckpointError, RetalkError
-from retalk_nodes.models.telltales import TELLTALES, recognise
+from retalk_nodes.models.network import Layout
+from retalk_nodes.models.telltales import recognise
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -303,7 +312,7 @@ def test_arrays_of_numpy_are_refused_too(saved: Callable[..., Path]) -> None:
 
 
 def test_every_official_file_is_recognised_by_its_keys_and_shapes() -> None:
-    for name, recorded in {name: recipe.RECORDED.get(name, name) for name in TELLTALES}.items():
+    for name, recorded in {name: recipe.RECORDED.get(name, name) for name in RECOGNISED}.items():
         if recorded not in recipe.OFFICIAL:
             continue
         tensors = {
@@ -325,9 +334,9 @@ BY_MANIFEST = [name for name in NETWORKS if recipe.RECORDED.get(name, name) in r
 
 @pytest.mark.parametrize("name", BY_MANIFEST)
 def test_every_official_manifest_fits_exactly_and_with_any_change_it_does_not(name: str) -> None:
-    layout = NETWORKS[name].find_layout()
+    layout = NETWORKS[name].build.find_layout()
     with Blank():
-        network = NETWORKS[name].build()
+        network = NETWORKS[name].build.create()
     _, container, prefix = recipe.OFFICIAL[recipe.RECORDED.get(name, name)]
     whole = {key: torch.zeros(shape) for key, (shape, _) in recipe.manifest(name).items()}
 
@@ -355,13 +364,13 @@ def ganimation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
 def official_refusal(tensors: dict[str, Any], path: Path, key: str = "ganimation") -> str:
     torch.save(tensors, path)
     with pytest.raises(CheckpointError) as caught:
-        catalog[key].load(path)
+        load_network(catalog[key], path)
     return str(caught.value)
 
 
 def test_the_official_keys_load(ganimation: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(ganimation, tmp_path / "any name.bin")
-    network = catalog["ganimation"].load(tmp_path / "any name.bin")
+    network = load_network(catalog["ganimation"], tmp_path / "any name.bin")
     loaded = sum(weight.numel() for weight in network.state_dict().values())
     assert loaded == sum(weight.numel() for weight in ganimation.values())
 
@@ -398,9 +407,9 @@ def test_the_lip_network_inside_a_file_of_enet_is_ignored(tmp_path: Path) -> Non
     own = recipe.recipe_tensors("enet", seed=0, only=r"^(?!low_res\.)")
     some = recipe.recipe_tensors("enet", seed=0, only=r"^low_res\.decoder\.final")
     torch.save({"state_dict": {f"module.{key}": value for key, value in (some | own).items()}}, path)
-    with_it = catalog["enet"].load(path).state_dict()
+    with_it = load_network(catalog["enet"], path).state_dict()
     torch.save({"state_dict": own}, path)
-    without = catalog["enet"].load(path).state_dict()
+    without = load_network(catalog["enet"], path).state_dict()
     assert with_it.keys() == without.keys()
     assert all(torch.equal(with_it[key], without[key]) for key in without)
     assert official_refusal({"state_dict": some}, path, key="enet").count("it lacks") == 1

@@ -17,16 +17,19 @@ import pytest
 import recipe
 import retalk_nodes.retalk_core.weights.download as downloads
 import torch
-from retalk_nodes.models.catalog import Edition, catalog
-from retalk_nodes.models.checkpoint import read_tensors
+from retalk_nodes.models import checkpoint
+from retalk_nodes.models.catalog import NETWORKS, catalog
+from retalk_nodes.models.checkpoint import load_network, read_tensors
 from retalk_nodes.models.errors import CheckpointError
+from retalk_nodes.models.network import File
+from retalk_nodes.models.samples import drawn_face
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.weights import commands as model_commands
 from retalk_nodes.retalk_core.weights import files as model_files
 from retalk_nodes.retalk_core.weights.commands import convert
 from retalk_nodes.retalk_core.weights.download import Route, download
-from retalk_nodes.retalk_core.weights.trial import INPUTS, Output, Trial, drawn_face, try_out
+from retalk_nodes.retalk_core.weights.trial import Output, Trial, try_out
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -111,22 +114,22 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread.join()
 
 
-def official(site: Site, **more: object) -> Edition:
+def official(site: Site, **more: object) -> File:
     """The file with everything known of it."""
-    edition = Edition(PATH.name, (f"{site.url}/a/{PATH.name}",), SHA256, len(CONTENT))
-    return replace(edition, **more)
+    wanted = File(PATH.name, (f"{site.url}/a/{PATH.name}",), SHA256, len(CONTENT))
+    return replace(wanted, **more)
 
 
 def fine(path: Path) -> None:
     """A check that accepts anything."""
 
 
-def refusal(edition: Edition, folder: Path, check: Callable[[Path], None] = fine) -> str:
+def refusal(wanted: File, folder: Path, check: Callable[[Path], None] = fine) -> str:
     with pytest.raises(InputError) as caught:
-        download(edition, folder, check)
+        download(wanted, folder, check)
     words = str(caught.value)
     assert "\n" not in words and words.endswith(".")
-    assert not (folder / edition.file).exists()
+    assert not (folder / wanted.name).exists()
     return words
 
 
@@ -234,7 +237,7 @@ def test_when_every_source_fails_each_reason_is_said(site: Site, tmp_path: Path)
 
 
 def test_a_file_that_can_only_be_fetched_by_hand_says_so(tmp_path: Path) -> None:
-    words = refusal(Edition("file.pth", sha256=SHA256, known="a detector"), tmp_path)
+    words = refusal(File("file.pth", sha256=SHA256, known="a detector"), tmp_path)
     assert words == (
         f"file.pth can't be downloaded, no public source is known. Put it (sha256 {SHA256}) into {tmp_path} "
         "by hand: it is a detector."
@@ -325,15 +328,15 @@ def test_a_wrong_file_that_is_there_is_not_overwritten(site: Site, tmp_path: Pat
 
 
 def test_mirrors_come_first_and_a_stand_in_for_hugging_face_is_used() -> None:
-    edition = Edition("a b.pth", ("https://github.com/x/a.pth", "https://huggingface.co/y/a.pth"))
+    wanted = File("a b.pth", ("https://github.com/x/a.pth", "https://huggingface.co/y/a.pth"))
     environment = {"RETALK_MIRROR": "http://one/ https://two/z", "HF_ENDPOINT": "https://mirror.example/"}
-    assert Route.of(env=environment).sources(edition) == [
+    assert Route.of(env=environment).sources(wanted) == [
         "http://one/a%20b.pth",
         "https://two/z/a%20b.pth",
         "https://github.com/x/a.pth",
         "https://mirror.example/y/a.pth",
     ]
-    assert Route.of(["http://three"], env=environment).sources(edition)[0] == "http://three/a%20b.pth"
+    assert Route.of(["http://three"], env=environment).sources(wanted)[0] == "http://three/a%20b.pth"
 
 
 @pytest.mark.parametrize("wrong", ["mirror", "file:///etc", "ftp://host/x", "http://"])
@@ -360,8 +363,8 @@ def stocked(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A catalogue whose L-Net and D-Net are small files on the local server."""
     places = dict(catalog)
     for key, file, sha256 in (("lnet", "LNet.pth", SHA256), ("dnet", "DNet.pt", SHA256)):
-        edition = Edition(file, (f"{site.url}/{file}",), sha256, len(CONTENT), key)
-        places[key] = replace(catalog[key], editions=(edition,))
+        held = File(file, (f"{site.url}/{file}",), sha256, len(CONTENT))
+        places[key] = replace(catalog[key], rows=(replace(NETWORKS[key], files=(held,)),))
         site.files[file] = CONTENT
     monkeypatch.setattr(model_commands, "catalog", places)
     monkeypatch.setattr(model_files, "catalog", places)
@@ -460,9 +463,9 @@ def test_the_drawn_face_is_a_picture_of_any_size() -> None:
 
 
 def test_every_network_has_something_to_run_on() -> None:
-    assert set(INPUTS) == {name for entry in catalog.values() for name in entry.networks}
-    for inputs in INPUTS.values():
-        assert all(torch.isfinite(value).all() and len(value) == 1 for value in inputs())
+    for row in NETWORKS.values():
+        inputs = row.build.draw_sample()
+        assert inputs and all(torch.isfinite(value).all() and len(value) == 1 for value in inputs), row.key
 
 
 class Spoilt(nn.Module):
@@ -509,7 +512,7 @@ def test_a_converted_file_gives_the_same_network_and_knows_its_origin(dnet: Path
     made = convert(dnet)
     assert made == dnet.with_suffix(".safetensors")
     assert made.stat().st_size < 0.5 * dnet.stat().st_size  # D-Net's twin and its dead tensors are gone
-    was, now = (catalog["dnet"].load(path).state_dict() for path in (dnet, made))
+    was, now = (load_network(catalog["dnet"], path).state_dict() for path in (dnet, made))
     assert was.keys() == now.keys()
     assert all(torch.equal(was[key], now[key]) for key in was)
     with safe_open(made, "pt") as stored:
@@ -521,7 +524,7 @@ def test_a_converted_file_gives_the_same_network_and_knows_its_origin(dnet: Path
 def test_half_precision_halves_the_size_and_loads_in_fp32(ganimation: Path, tmp_path: Path) -> None:
     half = convert(ganimation, tmp_path / "half.safetensors", half=True)
     assert half.stat().st_size < 0.51 * ganimation.stat().st_size
-    was, now = (catalog["ganimation"].load(path).state_dict() for path in (ganimation, half))
+    was, now = (load_network(catalog["ganimation"], path).state_dict() for path in (ganimation, half))
     assert all(now[key].dtype == torch.float32 for key in now)
     assert all(torch.allclose(was[key], now[key], rtol=1e-3, atol=1e-6) for key in was)
 
@@ -536,7 +539,7 @@ def test_converting_folds_spectral_norm(tmp_path: Path, monkeypatch: pytest.Monk
     torch.save(
         {"state_dict": {f"module.{key}": value for key, value in tensors.items()}}, tmp_path / "LNet.pth"
     )
-    monkeypatch.setattr(type(catalog["lnet"]), "load", lambda self, path: None)  # only a part of it is there
+    monkeypatch.setattr(checkpoint, "load_network", lambda place, path: None)  # only a part of it is there
     stored = read_tensors(convert(tmp_path / "LNet.pth"))
     assert "decoder.final.model.0.weight" in stored
     assert not any(key.endswith(("_orig", "_u", "_v")) or key.startswith("module.") for key in stored)

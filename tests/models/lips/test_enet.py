@@ -11,9 +11,10 @@ import plain_lips
 import pytest
 import recipe
 import torch
+from both_lips import enhance
 from recordings import Recording, load_recording
 from retalk_nodes.models import checkpoint
-from retalk_nodes.models.lips.enet import LAYOUT, NOISE_SIDES, ENet, draw_noise, enhance
+from retalk_nodes.models.lips.enet import LAYOUT, NOISE_SIDES, ENet, draw_noise
 from retalk_nodes.models.lips.lnet import LAYOUT as LNET_LAYOUT
 from retalk_nodes.models.lips.lnet import LNet
 from torch import Tensor

@@ -7,7 +7,8 @@ import torch
 from probes import loaded, run
 from recordings import Recording, load_recording
 from retalk_nodes.models.faces import retinaface
-from retalk_nodes.models.faces.retinaface import LAYOUT, RetinaFace, anchors, find_faces
+from retalk_nodes.models.faces.retinaface import LAYOUT, RetinaFace
+from retinaface_decoding import anchors, decode, find_faces
 from torch import Tensor
 
 
@@ -77,7 +78,7 @@ def test_boxes_and_points_move_in_units_of_their_anchor() -> None:
     around = torch.tensor([[100.0, 50.0, 16.0, 32.0]])
     moved = torch.tensor([[[1.0, -1.0, 0.0, 0.0]]])
 
-    boxes, points = retinaface.decode(moved, torch.ones(1, 1, 10), around)
+    boxes, points = decode(moved, torch.ones(1, 1, 10), around)
 
     torch.testing.assert_close(boxes, torch.tensor([[[93.6, 30.8, 109.6, 62.8]]]))
     torch.testing.assert_close(points[0, 0], torch.tensor([[101.6, 53.2]]).repeat(5, 1))

@@ -1,0 +1,55 @@
+"""Networks that draw lips, and the one that redraws their faces sharply."""
+
+from __future__ import annotations
+
+from ..network import Builder, Cost, Entry, Loader, Network
+from .sources import UNSTATED, of_the_paper
+
+LIPS: tuple[Entry, ...] = (
+    Network(
+        key="lnet",
+        title="L-Net",
+        role="draws lips that follow the voice",
+        tip="L-Net: draws lips that follow the voice.",
+        licence=UNSTATED,
+        stage="lips",
+        files=(of_the_paper("LNet.pth", "7ae06fef0454c421b828cc53e8d4b9c92d990867a858ea7bb9661ab6cf6ab774"),),
+        telltales={
+            "audio_encoder.0.conv_block.0.weight": (32, 1, 3, 3),
+            "encoder.ca2.layers.0.0.fn.to_q.weight": (256, 512),
+            "decoder.res0.res0.conv1.ffc.convl2l.weight": (32, 32, 3, 3),
+            "decoder.final.model.0.bias": (3,),
+        },
+        cost=Cost(once=600, picture=40, most=8),
+        build=Builder("lips.lnet", "LNet"),
+        loader=Loader(
+            "LNet",
+            "Load L-Net (lip sync)",
+            "Loads L-Net, which draws lips that follow a voice.",
+            ("lnet", "lip sync"),
+        ),
+    ),
+    Network(
+        key="enet",
+        title="E-Net",
+        role="enhances the synced face and keeps its identity",
+        tip="E-Net: redraws the face sharply.",
+        licence=UNSTATED,
+        stage="enhance",
+        files=(of_the_paper("ENet.pth", "967ee3ed857619cedd92b6407dc8a124cbfe763cc11cad58316fe21271a8928f"),),
+        telltales={
+            "conv_body_first.weight": (256, 3, 1, 1),
+            "final_linear.weight": (512, 8192),
+            "style_convs.0.modulated_conv.weight": (1, 256, 3, 3, 3),
+            "to_rgbs.1.modulated_conv.weight": (1, 3, 128, 1, 1),
+        },
+        cost=Cost(once=630, picture=3, most=8),
+        build=Builder("lips.enet", "ENet"),
+        loader=Loader(
+            "ENet",
+            "Load E-Net (enhance)",
+            "Loads E-Net, which redraws a synced face sharply.",
+            ("enet", "enhance"),
+        ),
+    ),
+)
