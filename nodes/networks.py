@@ -1,4 +1,4 @@
-"""What ComfyUI decides: where networks compute, how progress shows, when to stop, where files lie."""
+"""Networks under ComfyUI: what its memory manager looks after, and how they are lent to the core."""
 
 from __future__ import annotations
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..models.catalog import Need
     from ..retalk_core.faces.detect import FaceNetworks
     from ..retalk_core.weights.files import Found
-
-
-# Networks
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What ComfyUI decides: where networks compute, how progress shows, when to stop, where files lie."""
+"""Files of weights in ComfyUI's folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from .host import FOLDER
 
 if TYPE_CHECKING:
     from ..retalk_core.weights.files import ModelFiles
-
-
-# Files
 
 
 def model_files() -> ModelFiles:
