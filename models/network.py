@@ -137,7 +137,7 @@ class Network(Entry):
     telltales: Mapping[str, Shape] = field(default_factory=dict)  # tensors that no other network has
     cost: Cost | None = None
     measures: bool = False  # its answers are numbers, not pictures: it computes in fp32 always
-    loader: Loader | None = None
+    loader: Loader | None = None  # none: it is found in the folders, and no node takes it by itself
 
 
 @dataclass(frozen=True)

@@ -315,7 +315,7 @@ def _catalog() -> Any:  # noqa: ANN401 - a module
 
 
 @functools.cache
-def loaders() -> dict[str, str]:
+def loaded_places() -> dict[str, str]:
     """By a loader's node id the place in the catalogue whose file it shows."""
     return {loader.node_id: keys[0] for loader, keys in _catalog().loaders().items()}
 

@@ -10,13 +10,14 @@ from typing import TypeVar
 import recipe
 import torch
 from retalk_nodes.models import checkpoint
+from retalk_nodes.models.network import Layout
 from torch import Tensor, nn
 
 N = TypeVar("N", bound=nn.Module)
 SMALLEST = 45  # dB, of a picture in lower precision
 
 
-def loaded(network: N, layout: checkpoint.Layout, name: str, folder: Path, seed: int = 0) -> N:
+def loaded(network: N, layout: Layout, name: str, folder: Path, seed: int = 0) -> N:
     """The network, filled through the real loader from a file like the official one."""
     return checkpoint.load(network, recipe.recipe_weights(name, seed, folder), layout, name)
 
