@@ -8,11 +8,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..nodes import host, sockets
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.stages.options import Stages
-from . import widgets
+from . import host, sockets, widgets
 from .schema import node_schema
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..nodes import media
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.fields import Kind, Option, options_of
 from ..retalk_core.stages.options import Stages
 from ..retalk_core.times import parse_ranges
+from . import media
 from .schema import ADVANCED, meant, parse_numbers
 
 AS_PRESET = "as preset"

@@ -109,6 +109,8 @@ def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> 
         (each.widget, widgets.tooltip_of(each)): each.name
         for each in (*widgets.face_options(), *widgets.further_options())
     }
+    if missing := set(fields.values()) - set(options):
+        raise ValueError(f"{folder / 'options.json'} lacks {', '.join(sorted(missing))}")
     for schema in schemas:
         for each in schema.inputs:
             if (each.id, each.tooltip) in fields:

@@ -14,9 +14,9 @@ QUALITY = 17  # of h264; no difference can be seen at normal distance
 class Recipe(NamedTuple):
     """How a codec is used."""
 
-    encoder: str
-    suffixes: tuple[str, ...]
-    sound: str
+    encoder: str  # ffmpeg's name
+    suffixes: tuple[str, ...]  # of the files that can hold it
+    sound: str  # the codec of the sound beside it
     even: tuple[int, int]  # height and width are padded to multiples of this
 
 
