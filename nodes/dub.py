@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import Input, io, ui
 from torch import Tensor
 
-from ..nodes import host, media, sockets
-from . import networks, weights
-from .dub_options import GIGABYTE, SUFFIXES, MoreOptions
+from ..retalk_core.compute.options import Computing
+from ..retalk_core.dub.options import DubOptions
+from ..retalk_core.stages.options import Stages
+from . import host, media, networks, sockets, weights, widgets
+from .dub_options import MoreOptions
 from .host import SHARES
-from .schema import meant, node_schema
-from .speech import LONGER, LONGER_TIP, SHORTER, SHORTER_TIP
+from .schema import node_schema
 
 if TYPE_CHECKING:
-    from ..retalk_core.dub.options import DubOptions
     from ..retalk_core.media.sound import SoundArray
     from ..retalk_core.reports.report import Report
     from ..retalk_core.types import FaceTrack
 
 
-ENGINES = {  # what the widget offers, and the core's word for it
-    "auto": "auto",
-    "retalk": "retalk",
-    "embedded preview": "embedded",
-}
-PRESETS = ("paper", "fast", "original")
-FACES = {  # the index from the left; -1: the largest
-    "largest": -1,
-    "1st from the left": 0,
-    "2nd from the left": 1,
-    "3rd from the left": 2,
-    "4th from the left": 3,
-}
-PAUSES = ("close", "keep_original")
 STAGES = {
     "listen": "listening to the voice",
     "track": "finding the face",
@@ -44,59 +31,6 @@ STAGES = {
     "dub": "dubbing",
     "check": "looking at the result",
 }
-
-
-def face_inputs() -> list[Any]:
-    """The widgets on the face of the dub nodes."""
-    return [
-        io.Combo.Input(
-            "engine",
-            options=list(ENGINES),
-            default="auto",
-            tooltip="auto: the best that the files here allow · retalk: the paper's networks, an error if a "
-            "file is missing · embedded preview: needs no checkpoint, moves the clip's own mouth pictures; "
-            "quick and rough. The report says what ran.",
-        ),
-        io.Combo.Input(
-            "preset",
-            options=list(PRESETS),
-            default="paper",
-            tooltip="Of the paper's networks. paper: neutralise, sync, enhance, restore the mouth · fast: "
-            "without restoring · original: the reference is restored too, as the released program does.",
-        ),
-        io.Combo.Input(
-            "face",
-            options=list(FACES),
-            default="largest",
-            tooltip="Whose face, where several are in view; decided anew after each cut. For finer choices "
-            "connect a face track from Detect Faces.",
-        ),
-        io.Combo.Input("voice_longer", options=list(LONGER), default="bounce", tooltip=LONGER_TIP),
-        io.Combo.Input("voice_shorter", options=list(SHORTER), default="keep_clip", tooltip=SHORTER_TIP),
-        io.Combo.Input(
-            "pauses",
-            options=list(PAUSES),
-            default="close",
-            tooltip="While the voice rests. close: the mouth comes to rest · keep_original: pauses of half a "
-            "second or more show the untouched frames.",
-        ),
-        io.Float.Input(
-            "start",
-            default=0.0,
-            min=0.0,
-            max=1_000_000.0,
-            step=0.01,
-            tooltip="Seconds left out at the beginning of picture and voice.",
-        ),
-        io.Float.Input(
-            "duration",
-            default=0.0,
-            min=0.0,
-            max=1_000_000.0,
-            step=0.01,
-            tooltip="Seconds of picture and voice that are used. 0: all.",
-        ),
-    ]
 
 
 def optional_inputs() -> list[Any]:
@@ -153,7 +87,7 @@ class DubVideo(io.ComfyNode):
             inputs=[
                 io.Video.Input("video", tooltip="The clip. Trims, rotation and later edits are honoured."),
                 io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
-                *face_inputs(),
+                *map(widgets.widget_of, widgets.face_options()),
                 *optional_inputs(),
             ],
             outputs=[
@@ -186,41 +120,25 @@ class DubVideo(io.ComfyNode):
         cls,
         video: Input.Video,
         voice: media.Audio,
-        engine: str,
-        preset: str,
-        face: str,
-        voice_longer: str,
-        voice_shorter: str,
-        pauses: str,
-        start: float,
-        duration: float,
         soundtrack: media.Audio | None = None,
         face_track: FaceTrack | None = None,
         models: networks.HostNetworks | None = None,
         options: MoreOptions | None = None,
         protect: Tensor | None = None,
+        **on_face: Any,  # noqa: ANN401 - one for each widget
     ) -> io.NodeOutput:
         from ..retalk_core.dub.pipeline import dub
+        from ..retalk_core.media.codecs import recipe_of
 
-        more, bar = options or MoreOptions(), _bar(cls)
-        heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
-        spoken = media.sound(voice)
-        wanted = dub_options(
-            on_face=(engine, preset, face, voice_longer, voice_shorter, pauses, start, duration),
-            more=more,
-            soundtrack=heard,
-            face_track=face_track,
-            protect=protect,
-        )
-        path = host.temporary_file(meant(wanted.codec, SUFFIXES))
-        lent = (models or networks.HostNetworks()).with_precision(more.precision)
+        order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
+        bar, path = _bar(cls), host.temporary_file(recipe_of(order.options.codec).suffixes[0])
         with media.clip_of(video) as clip:
             if protect is not None:
                 media.same_count(video=clip, protect=media.masks(protect))
-            dubbed = dub(clip, spoken, path, wanted, lent, bar, show=bar.picture)
-        report = _told(dubbed.report, more)
+            dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, show=bar.picture)
+        report = _told(dubbed.report, resumes=order.options.work_dir is not None)
         host.say(cls, report)
-        sound = media.cut_sound(heard or spoken, wanted.start, dubbed.report.seconds_out)
+        sound = media.cut_sound(order.heard, order.options.start, dubbed.report.seconds_out)
         return io.NodeOutput(
             media.video(path),
             media.audio(sound.samples, sound.rate),
@@ -236,51 +154,71 @@ def _bar(node: type[io.ComfyNode]) -> host.Bar:
     return host.Bar(SHARES, lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
 
 
-def _told(report: Report, more: MoreOptions) -> str:
+def _told(report: Report, *, resumes: bool) -> str:
     """The report as text, with a line on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
     text = report.to_text()
-    if more.resume_bytes and report.engine != "embedded":
+    if resumes and report.engine != "embedded":
         from ..retalk_core.resume.store import list_work
 
         jobs = list_work(host.jobs_folder())
-        kept = sum(job.size for job in jobs) / GIGABYTE
+        kept = sum(job.size for job in jobs) / widgets.GIGABYTE
         text += f"\nkept for resuming: {kept:.2f} GB of {len(jobs)} dubs in {host.jobs_folder()}"
     return text
 
 
-def dub_options(
-    on_face: tuple[str, str, str, str, str, str, float, float],
-    more: MoreOptions,
-    soundtrack: SoundArray | None,
-    face_track: FaceTrack | None,
-    protect: Tensor | None,
-) -> DubOptions:
-    """The core's options from what is on a dub node, on Dub Options and on the sockets."""
-    from ..retalk_core.dub.options import DubOptions
-    from ..retalk_core.faces.choice import FaceChoice
-    from ..retalk_core.stages.options import Stages
+@dataclass(frozen=True)
+class Order:
+    """What a dub node was asked for, as the core has it."""
 
-    engine, preset, face, longer, shorter, pauses, start, duration = on_face
-    stages = Stages.of(preset, **more.stages)  # type: ignore[arg-type]  # refused there if unknown
-    index = meant(face, FACES)
-    chosen: dict[str, Any] = {
-        "engine": meant(engine, ENGINES),
-        "preset": preset,
-        "stages": None if stages == Stages.of(preset) else stages,  # type: ignore[arg-type]
-        "face": FaceChoice() if index < 0 else FaceChoice("index", index),
-        "track": face_track,
-        "protect": None if protect is None else media.masks(protect).numpy(),
-        "longer": longer,
-        "shorter": shorter,
-        "pauses": pauses,
-        "start": media.exact_seconds(start),
-        "duration": media.exact_seconds(duration) if duration else None,
-        "soundtrack": soundtrack,
-    }
-    if more.resume_bytes:
-        chosen |= {"work_dir": host.jobs_folder(), "work_limit": more.resume_bytes}
-    return DubOptions(**{**more.dub, **chosen})
+    voice: SoundArray
+    heard: SoundArray  # the soundtrack, or else the voice
+    options: DubOptions
+    networks: networks.HostNetworks
+
+
+def _order(
+    on_face: Mapping[str, Any],
+    voice: media.Audio,
+    soundtrack: media.Audio | None,
+    face_track: FaceTrack | None,
+    models: networks.HostNetworks | None,
+    options: MoreOptions | None,
+    protect: Tensor | None,
+) -> Order:
+    """What a dub node's inputs mean."""
+    more = options or MoreOptions()
+    heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
+    spoken = media.sound(voice)
+    wanted = wanted_options(on_face, more, heard, face_track, protect)
+    lent = (models or networks.HostNetworks()).with_precision(Computing(**more.computing).precision)
+    return Order(voice=spoken, heard=heard or spoken, options=wanted, networks=lent)
+
+
+def wanted_options(
+    on_face: Mapping[str, Any],
+    more: MoreOptions,
+    soundtrack: SoundArray | None = None,
+    face_track: FaceTrack | None = None,
+    protect: Tensor | None = None,
+) -> DubOptions:
+    """The core's options.
+
+    on_face: what the widgets of a dub node hold, by their ids
+    more:    from Dub Options
+    protect: (T, H, W) MASK of any size
+    """
+    values = {**more.dub, **widgets.values_of(DubOptions, on_face)}
+    resumes = values.pop("work_dir", False)
+    options = DubOptions(
+        **values,
+        work_dir=host.jobs_folder() if resumes else None,
+        soundtrack=soundtrack,
+        track=face_track,
+        protect=None if protect is None else media.masks(protect).numpy(),
+    )
+    stages = Stages.of(options.preset, **more.stages)
+    return options if stages == Stages.of(options.preset) else replace(options, stages=stages)
 
 
 class DubFrames(io.ComfyNode):
@@ -301,7 +239,7 @@ class DubFrames(io.ComfyNode):
                     "images", tooltip="The clip's frames. One picture alone is shown all the time."
                 ),
                 io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
-                *face_inputs(),
+                *map(widgets.widget_of, widgets.face_options()),
                 io.Float.Input(
                     "fps",
                     optional=True,
@@ -338,14 +276,6 @@ class DubFrames(io.ComfyNode):
         cls,
         images: Tensor,
         voice: media.Audio,
-        engine: str,
-        preset: str,
-        face: str,
-        voice_longer: str,
-        voice_shorter: str,
-        pauses: str,
-        start: float,
-        duration: float,
         fps: float | None = None,
         video_info: Mapping[str, Any] | None = None,
         soundtrack: media.Audio | None = None,
@@ -353,29 +283,26 @@ class DubFrames(io.ComfyNode):
         models: networks.HostNetworks | None = None,
         options: MoreOptions | None = None,
         protect: Tensor | None = None,
+        **on_face: Any,  # noqa: ANN401 - one for each widget
     ) -> io.NodeOutput:
         from ..retalk_core.dub.frames import dub_pictures
 
-        more, bar = options or MoreOptions(), _bar(cls)
-        heard = None if soundtrack is None else media.sound(soundtrack, "soundtrack")
-        spoken = media.sound(voice)
-        wanted = dub_options(
-            on_face=(engine, preset, face, voice_longer, voice_shorter, pauses, start, duration),
-            more=more,
-            soundtrack=heard,
-            face_track=face_track,
-            protect=protect,
-        )
-        lent = (models or networks.HostNetworks()).with_precision(more.precision)
+        order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
         rate = media.exact_rate(_rate_of(fps, video_info))
         if protect is not None:
             media.same_count(images=images, protect=media.masks(protect))
         dubbed = dub_pictures(
-            media.pictures(images, "images"), rate, spoken, wanted, lent, bar, host.stop_if_asked
+            media.pictures(images, "images"),
+            rate,
+            order.voice,
+            order.options,
+            order.networks,
+            _bar(cls),
+            host.stop_if_asked,
         )
         report = dubbed.report.to_text()
         host.say(cls, report)
-        sound = media.cut_sound(heard or spoken, wanted.start, dubbed.seconds)
+        sound = media.cut_sound(order.heard, order.options.start, dubbed.seconds)
         return io.NodeOutput(
             media.image(dubbed.images),
             media.audio(sound.samples, sound.rate),

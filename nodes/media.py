@@ -85,13 +85,9 @@ def same_count(**batches: Sized) -> int:
 
 def exact_rate(fps: float) -> Fraction:
     """Frames per second as the fraction that is meant: 29.97 is 30000/1001. Raises OptionError."""
-    from ..retalk_core.errors import OptionError
+    from ..retalk_core.times import parse_rate
 
-    if not 0 < fps <= 1000:  # not-a-number too
-        raise OptionError(f"{fps:g} frames per second can't be played. Give the clip's own rate, such as 25.")
-    whole, ntsc = Fraction(round(fps)), Fraction(round(fps * 1001 / 1000) * 1000, 1001)
-    near = (rate for rate in (whole, ntsc) if rate and abs(float(rate) - fps) < 1e-5 * fps)
-    return next(near, Fraction(str(fps)))
+    return parse_rate(fps)
 
 
 def exact_seconds(seconds: float) -> Fraction:

@@ -8,24 +8,14 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..retalk_core.dub.options import DubOptions
+from ..retalk_core.fields import option_named
 from . import host, media, sockets
 from .schema import node_schema
+from .widgets import widget_of
 
 if TYPE_CHECKING:
     from ..retalk_core.types import FaceTrack
-
-
-LONGER = ("bounce", "stretch", "hold", "loop", "cut_voice")
-SHORTER = ("keep_clip", "end_with_voice")
-LONGER_TIP = (
-    "What the picture does when the voice outlasts it. bounce: to and fro · stretch: slower, by at most 15 "
-    "%, then to and fro · hold: the last frame stays · loop: from the start again · cut_voice: the voice "
-    "ends with the picture."
-)
-SHORTER_TIP = (
-    "What happens when the picture outlasts the voice. keep_clip: the rest of the clip follows as it is · "
-    "end_with_voice: the clip ends with the voice."
-)
 
 
 class FitLength(io.ComfyNode):
@@ -53,10 +43,8 @@ class FitLength(io.ComfyNode):
                     step=0.001,
                     tooltip="Frames per second of the images. Wire it from the node that loaded them.",
                 ),
-                io.Combo.Input("voice_longer", options=list(LONGER), default="bounce", tooltip=LONGER_TIP),
-                io.Combo.Input(
-                    "voice_shorter", options=list(SHORTER), default="keep_clip", tooltip=SHORTER_TIP
-                ),
+                widget_of(option_named(DubOptions, "longer")),
+                widget_of(option_named(DubOptions, "shorter")),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="As many frames as are shown."),

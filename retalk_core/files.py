@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 UNFINISHED = ".retalk-"  # how the names of files begin that are still being written
 
@@ -18,6 +21,7 @@ UNFINISHED = ".retalk-"  # how the names of files begin that are still being wri
 def write_picture(path: Path, picture: np.ndarray) -> None:
     """Write RGB uint8 (h, w, 3) as PNG. Raises InputError where the place can't be written."""
     import cv2  # here, so that small files can be written where OpenCV is missing
+    import numpy as np
 
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
     if not done:
@@ -46,6 +50,13 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} can't be written ({error.strerror}). Choose another place.") from error
+
+
+def existing_folder(folder: Path, otherwise: str = ": create it, or choose another") -> Path:
+    """The same folder. Raises InputError with what to do otherwise, where there is none."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it never raises
+        raise InputError(f"The folder {folder} does not exist{otherwise}.")
+    return folder
 
 
 def sha256_of(path: Path) -> str:

@@ -12,6 +12,8 @@ from .errors import OptionError
 
 Seconds = Fraction | int | float
 
+FASTEST = 1000  # frames per second
+
 
 def exact_tick(
     times: Iterable[Fraction], end: Fraction, *, fallback: Fraction = Fraction(1, 90_000)
@@ -46,6 +48,31 @@ def parse_time(text: str) -> Fraction:
     return time
 
 
+def parse_rate(given: str | float) -> Fraction:
+    """Read frames per second, a number or a text such as 29.97 or 30000/1001, as the fraction that is meant.
+
+    Up to three decimals are a rate's name: 23.98 means 24000/1001. More of them were measured, and are taken
+    for a usual rate only where they hardly differ. Raises OptionError.
+    """
+    rate = _read_rate(given)
+    if rate is None or not 0 < rate <= FASTEST:
+        if isinstance(given, str):
+            raise OptionError(
+                f"{given} is no frame rate. Give a number up to {FASTEST} such as 25, 29.97 or 30000/1001."
+            )
+        raise OptionError(
+            f"{given:g} frames per second can't be played. Give the clip's own rate, such as 25."
+        )
+    whole, ntsc = Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)
+    near = rate / 100_000
+    named = (rate * 1000).denominator == 1
+    if whole and abs(whole - rate) < near:
+        return whole
+    if ntsc and abs(ntsc - rate) < (Fraction(1, 200) if named else near):
+        return ntsc
+    return rate
+
+
 def inside(ranges: Iterable[tuple[Fraction, Fraction]], time: Fraction) -> bool:
     """Tell whether a time is in one of the ranges; a range includes its start and not its end."""
     return any(start <= time < end for start, end in ranges)
@@ -57,6 +84,14 @@ def timecode(seconds: Seconds) -> str:
     sign = "-" if milliseconds < 0 else ""
     whole, fraction = divmod(abs(milliseconds), 1000)
     return f"{sign}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}.{fraction:03}"
+
+
+def _read_rate(given: str | float) -> Fraction | None:
+    """A rate as it is written; None for what is no number."""
+    if not isinstance(given, str):
+        return Fraction(str(given)) if math.isfinite(given) else None
+    written = re.fullmatch(r"\d{1,9}(\.\d{0,9}|/(?!0+$)\d{1,9})?", given, flags=re.ASCII)
+    return Fraction(given) if written else None
 
 
 def _parse_range(text: str) -> tuple[Fraction, Fraction]:

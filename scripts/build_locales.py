@@ -2,13 +2,15 @@
 
     python scripts/build_locales.py
 
-Run it after changing a schema, or a word in locales/zh/nodeDefs.json, which is written by hand. A test
-compares, so that no text can differ from its schema. It needs no ComfyUI.
+Run it after changing a schema, an option, or a word in locales/zh. There, options.json has the options' words
+by their fields' names, and nodeDefs.json, which gets them from it, all others; both are written by hand. A
+test compares, so that no text can differ from its schema. It needs no ComfyUI.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import re
 import sys
@@ -16,6 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,9 +47,12 @@ HEADS: dict[str, dict[str, Any]] = {  # of the tables, by language
 
 def main() -> None:
     schemas = load_schemas()
-    english = english_words(schemas)
-    path = LOCALES / "en" / "nodeDefs.json"
-    path.write_text(as_json(english), encoding="utf-8")
+    widgets = importlib.import_module("pack.nodes.widgets")
+    made = {"en": english_words(schemas)}
+    for language in LANGUAGES[1:]:
+        made[language] = with_options(language, schemas, widgets)
+    for language, found in made.items():
+        (LOCALES / language / "nodeDefs.json").write_text(as_json(found), encoding="utf-8")
     for language in LANGUAGES:
         words = json.loads((LOCALES / language / "nodeDefs.json").read_text("utf-8"))
         for schema in schemas:
@@ -92,6 +98,24 @@ def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
         }
         for schema in schemas
     }
+
+
+def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> dict[str, Any]:
+    """A language's nodeDefs.json with the words of options, wherever an input asks for one."""
+    folder = LOCALES / language
+    words: dict[str, Any] = json.loads((folder / "nodeDefs.json").read_text("utf-8"))
+    options = json.loads((folder / "options.json").read_text("utf-8"))
+    fields = {
+        (each.widget, widgets.tooltip_of(each)): each.name
+        for each in (*widgets.face_options(), *widgets.further_options())
+    }
+    if missing := set(fields.values()) - set(options):
+        raise ValueError(f"{folder / 'options.json'} lacks {', '.join(sorted(missing))}")
+    for schema in schemas:
+        for each in schema.inputs:
+            if (each.id, each.tooltip) in fields:
+                words[schema.node_id]["inputs"][each.id] = options[fields[each.id, each.tooltip]]
+    return words
 
 
 def with_tables(page: str, schema: Any, words: dict[str, Any], language: str) -> str:  # noqa: ANN401

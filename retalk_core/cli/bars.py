@@ -1,15 +1,12 @@
-"""The `retalk` command: dub a clip, inspect one, make the demo, look after the weights."""
+"""How far the command is: one progress bar for each stage."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..types import Progress
-
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 STAGES = {
@@ -20,9 +17,6 @@ STAGES = {
     "dub": "dubbing",
     "check": "checking",
 }
-
-
-# Progress
 
 
 class Bars:

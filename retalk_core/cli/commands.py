@@ -1,40 +1,37 @@
-"""The `retalk` command: dub a clip, inspect one, make the demo, look after the weights."""
+"""What each of the `retalk` command's commands does."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, OptionError
+from ..errors import OptionError
 from .bars import Bars
-from .options import dub_options, face_choice
 
 if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
     from ..compute.provider import LocalNetworks
     from ..dub.pipeline import Dubbed
     from ..resume.store import StoredWork
     from ..weights.files import ModelFiles
 
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
-
-# What the commands do
+# Clips
 
 
 def run_dub(args: argparse.Namespace) -> None:
     from ..dub.pipeline import dub
     from ..media.reader import open_clip
+    from .options import read_dub_options
 
     _check_results(
-        given=(args.clip, args.voice, args.soundtrack, args.face_mask),
+        given=(args.clip, args.voice, args.soundtrack, args.mask),
         made=(args.output, args.sheet, args.chart, args.report),
     )
-    options = dub_options(args)
+    options = read_dub_options(args)
     clip = open_clip(args.clip)
     with Bars(args.quiet) as bars:
         dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
@@ -44,20 +41,23 @@ def run_dub(args: argparse.Namespace) -> None:
 def _networks(args: argparse.Namespace) -> LocalNetworks:
     from ..compute.provider import LocalNetworks
     from ..weights.files import ModelFiles
+    from .options import read_computing
 
-    files = ModelFiles([args.models]) if args.models else None
-    return LocalNetworks(files, device=args.device, precision=args.precision, resident=args.resident)
+    how = read_computing(args)
+    files = ModelFiles([how.models]) if how.models else None
+    return LocalNetworks(files, device=how.device, precision=how.precision, resident=how.resident)
 
 
 def _check_results(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
     """Refuse results that would replace what was given or one another, or that have no folder to go to."""
+    from ..files import existing_folder
+
     results = [path for path in made if path is not None]
     for i, path in enumerate(results):
         for other in (*filter(None, given), *results[:i]):
             if _same_file(path, other):
                 raise OptionError(f"{other} would be overwritten by the result. Choose another name for it.")
-        if not os.path.isdir(path.parent):  # noqa: PTH112 - unlike a Path's, it never raises
-            raise InputError(f"The folder {path.parent} does not exist: create it, or choose another.")
+        existing_folder(path.parent)
 
 
 def _same_file(one: Path, other: Path) -> bool:
@@ -79,20 +79,23 @@ def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
 
 
 def run_inspect(args: argparse.Namespace) -> None:
+    import json
+
     from ..faces.detect import load_face_networks
     from ..faces.follow import track_faces
     from ..files import write_picture
     from ..media.reader import open_clip, prefetch
     from ..reports.track import describe_track, overlay_sheet, track_lines, write_overlay
+    from .options import read_face
 
-    _check_results(given=(args.clip, args.face_mask), made=(args.output,))
+    _check_results(given=(args.clip, args.mask), made=(args.output,))
     clip = open_clip(args.clip)
     frames = range(len(clip.times))
     with Bars(args.quiet) as bars:
         tracked = track_faces(
             prefetch(clip.frames()),
             load_face_networks(),
-            choice=face_choice(args),
+            choice=read_face(args),
             frame_count=len(frames),
             progress=bars("track"),
         )
@@ -118,36 +121,49 @@ def run_demo(args: argparse.Namespace) -> None:
         print(f"\nvideo: {args.output}\ncontact sheet: {sheet}")
 
 
-def run_jobs_list(args: argparse.Namespace) -> None:
+# What is kept for resuming
+
+
+def run_work_list(args: argparse.Namespace) -> None:
     from ..resume.store import list_work
 
-    found = list_work(_existing(args.folder))
-    for job in found:
-        print(_job_line(job))
+    found = list_work(_work_folder(args))
+    for each in found:
+        print(_work_line(each))
     if not found:
         print(f"{args.folder} holds no jobs.")
 
 
-def run_jobs_clear(args: argparse.Namespace) -> None:
+def run_work_clear(args: argparse.Namespace) -> None:
+    from datetime import timedelta
+
     from ..resume.store import clear_work
 
     days = None if args.older_than is None else timedelta(days=args.older_than)
-    for job in clear_work(_existing(args.folder), older_than=days):
-        print(f"removed: {_job_line(job)}")
+    for each in clear_work(_work_folder(args), older_than=days):
+        print(f"removed: {_work_line(each)}")
 
 
-def _existing(folder: Path) -> Path:
-    if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it never raises
-        raise InputError(f"The folder {folder} does not exist. Name the one that was given as --work-dir.")
-    return folder
+def _work_folder(args: argparse.Namespace) -> Path:
+    from ..files import existing_folder
+
+    folder: Path = args.folder
+    return existing_folder(folder, otherwise=". Name the one that was given as --work-dir")
 
 
-def _job_line(job: StoredWork) -> str:
-    used = datetime.fromtimestamp(job.used).isoformat(" ", "minutes")
-    return f"{job.key}  {job.chunks} chunks, {job.size / 1e6:.1f} MB, last used {used}"
+def _work_line(work: StoredWork) -> str:
+    from datetime import datetime
+
+    used = datetime.fromtimestamp(work.used).isoformat(" ", "minutes")
+    return f"{work.key}  {work.chunks} chunks, {work.size / 1e6:.1f} MB, last used {used}"
+
+
+# Weights
 
 
 def run_models_list(args: argparse.Namespace) -> None:
+    import json
+
     from ..weights.commands import survey, survey_lines
 
     files = _model_files(args)

@@ -1,23 +1,17 @@
-"""The `retalk` command: dub a clip, inspect one, make the demo, look after the weights."""
+"""The `retalk` command: from words to an exit code."""
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from ...models.errors import RetalkError
 from .arguments import make_parser
 
 if TYPE_CHECKING:
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]
-
+    from types import FrameType
 
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
 
@@ -40,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as error:  # a mistake of ours: say so in a line, and where with -v
         if args.verbose:
+            import traceback  # not before: --help doesn't wait for it
+
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         print(
@@ -53,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 @contextmanager
 def _stopping_cleanly() -> Iterator[None]:
     """Being terminated cleans up as Ctrl-C does. Only the main thread may ask for that."""
+    import signal
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return

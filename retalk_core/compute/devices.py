@@ -7,15 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from ...models.catalog import NETWORKS
 from ...models.layers import InOrder, full_precision
 from ..errors import OptionError
+from .options import Precision
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 CPU = torch.device("cpu")
 # Places in the catalogue whose networks answer with numbers, not pictures: always in fp32

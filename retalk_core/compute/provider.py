@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -17,11 +17,11 @@ from ...models.errors import CheckpointError
 from ...models.faces.blazeface import load_detector
 from ...models.faces.facemesh import load_face_mesh
 from ...models.layers import full_precision
-from ..errors import OptionError
 from ..weights.files import Found, ModelFiles
 from .batches import device_of, lacks_memory
-from .devices import CPU, MEASURING, Precision, arithmetic, choose_device, choose_precision, device_name
+from .devices import CPU, MEASURING, arithmetic, choose_device, choose_precision, device_name
 from .memory import SHARE, free_memory, return_freed, working_memory
+from .options import Computing, Precision, Resident
 
 BUNDLED: dict[str, Callable[[], nn.Module]] = {
     "detector_short": lambda: load_detector("short"),
@@ -29,7 +29,6 @@ BUNDLED: dict[str, Callable[[], nn.Module]] = {
     "face_mesh": load_face_mesh,
 }
 FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
-Resident = Literal["auto", "together", "one_by_one"]
 
 
 class NetworkProvider(Protocol):
@@ -93,9 +92,7 @@ class LocalNetworks:
         lent:      networks by their key that are used instead of files
         raises:    OptionError for a choice that doesn't exist or that this machine can't fulfil
         """
-        for name, value, known in (("precision", precision, Precision), ("resident", resident, Resident)):
-            if value not in get_args(known):
-                raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(get_args(known))}.")
+        Computing(precision=precision, resident=resident)  # refuses what doesn't exist
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         self._resident = resident

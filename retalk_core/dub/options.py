@@ -2,57 +2,247 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-
-from ..errors import OptionError
 from ..faces.choice import FaceChoice
-from ..media.encoding import Codec
-from ..media.sound import SoundSource
-from ..stages.options import Preset, Stages, check_choices
-from ..types import FaceTrack
-from .timeline import LongerVoice, ShorterVoice
+from ..fields import check_options, option
+from ..media.codecs import QUALITY, Codec
+from ..stages.options import PRESETS, Preset, Stages
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..media.sound import SoundSource
+    from ..types import FaceTrack
 
 EngineName = Literal["auto", "retalk", "embedded"]
+LongerVoice = Literal["bounce", "stretch", "hold", "loop", "cut_voice"]
+ShorterVoice = Literal["keep_clip", "end_with_voice"]
 Pauses = Literal["close", "keep_original"]
 Smoothing = Literal["savgol", "none"]
+
+FACES = {  # as the canvas offers them
+    "largest": FaceChoice(),
+    "1st from the left": FaceChoice("index", 0),
+    "2nd from the left": FaceChoice("index", 1),
+    "3rd from the left": FaceChoice("index", 2),
+    "4th from the left": FaceChoice("index", 3),
+}
+MOST_SECONDS = (0.0, 1_000_000.0)  # that a widget takes
 
 
 @dataclass(frozen=True)
 class DubOptions:
     """Choices for `pipeline.dub`."""
 
-    engine: EngineName = "auto"
-    preset: Preset = "paper"  # of the engine `retalk`
+    engine: EngineName = option(
+        "auto",
+        choices=get_args(EngineName),
+        tip="auto: the best that the files here allow · retalk: the paper's networks, an error if a file is "
+        "missing · embedded preview: needs no checkpoint, moves the clip's own mouth pictures; quick and "
+        "rough. The report says what ran.",
+        group="main",
+        command_tip="auto: the best that the files here allow · retalk: the paper's networks, an error if a "
+        "file is missing · embedded: a preview that needs no checkpoint, quick and rough.",
+        on_face=True,
+        widget_choices={"auto": "auto", "retalk": "retalk", "embedded preview": "embedded"},
+    )
+    preset: Preset = option(  # of the engine `retalk`
+        "paper",
+        choices=PRESETS,
+        tip="Of the paper's networks. paper: neutralise, sync, enhance, restore the mouth · fast: without "
+        "restoring · original: the reference is restored too, as the released program does.",
+        group="main",
+        on_face=True,
+        widget_choices=("paper", "fast", "original"),
+    )
     stages: Stages | None = None  # None: the preset's
-    face: FaceChoice = field(default_factory=FaceChoice)
+    face: FaceChoice = option(  # the command line has the options of `FaceChoice`
+        FACES["largest"],
+        tip="Whose face, where several are in view; decided anew after each cut. For finer choices connect a "
+        "face track from Detect Faces.",
+        flag="",
+        on_face=True,
+        widget_choices=FACES,
+    )
     track: FaceTrack | None = None  # of the clip's frames, all of them; None: the face is tracked here
-    protect: np.ndarray | None = None  # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is
-    longer: LongerVoice = "bounce"  # when the voice outlasts the picture
-    shorter: ShorterVoice = "keep_clip"  # when the picture outlasts the voice
-    pauses: Pauses = "close"  # what the mouth does while the voice rests
-    start: Fraction = Fraction(0)  # seconds, of picture and voice
-    duration: Fraction | None = None  # seconds; None: all of it
-    edit_only: tuple[tuple[Fraction, Fraction], ...] = ()  # seconds of the output; empty: everywhere
-    soundtrack: SoundSource | None = None  # what the file shall sound like; None: the voice
-    constant_rate: Fraction | None = None  # frames per second; None keeps the clip's own timing
-    smoothing: Smoothing = "savgol"  # over time, of landmarks and of the boxes that faces are cut by
-    phones: bool | None = None  # recognise speech sounds; None: where pocketsphinx is installed
-    batch: int | None = None  # pictures that a network sees at a time; None: as memory allows
-    codec: Codec = "h264"
-    quality: int | None = None  # constant rate factor; None: visually lossless
-    check: bool = True  # look at the result again and report what it shows
-    work_dir: Path | None = None  # where finished parts are kept, so that a stopped dub can go on
-    work_limit: int = 20_000_000_000  # bytes that `work_dir` may hold
+    protect: np.ndarray | None = option(
+        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is
+        None,
+        kind="mask",
+        keeps_pixels=True,
+        flag="",
+        widget="",
+    )
+    longer: LongerVoice = option(
+        "bounce",
+        choices=get_args(LongerVoice),
+        tip="What the picture does when the voice outlasts it. bounce: to and fro · stretch: slower, by at "
+        "most 15 %, then to and fro · hold: the last frame stays · loop: from the start again · cut_voice: "
+        "the voice ends with the picture.",
+        flag="--voice-longer",
+        group="time",
+        on_face=True,
+        widget="voice_longer",
+    )
+    shorter: ShorterVoice = option(
+        "keep_clip",
+        choices=get_args(ShorterVoice),
+        tip="What happens when the picture outlasts the voice. keep_clip: the rest of the clip follows as it "
+        "is · end_with_voice: the clip ends with the voice.",
+        flag="--voice-shorter",
+        group="time",
+        on_face=True,
+        widget="voice_shorter",
+    )
+    pauses: Pauses = option(
+        "close",
+        choices=get_args(Pauses),
+        tip="While the voice rests. close: the mouth comes to rest · keep_original: pauses of half a second "
+        "or more show the untouched frames.",
+        group="time",
+        on_face=True,
+    )
+    start: Fraction = option(
+        Fraction(0),
+        kind="seconds",
+        tip="Seconds left out at the beginning of picture and voice.",
+        group="time",
+        on_face=True,
+        widget_range=MOST_SECONDS,
+    )
+    duration: Fraction | None = option(
+        None,
+        kind="seconds",
+        tip="Seconds of picture and voice that are used.",
+        unset="all",
+        group="time",
+        on_face=True,
+        widget_range=MOST_SECONDS,
+        blank=0.0,
+    )
+    edit_only: tuple[tuple[Fraction, Fraction], ...] = option(  # start and end in the output
+        (),
+        kind="ranges",
+        tip="Edit these parts of the result only, in seconds or minutes:seconds; every other frame stays as "
+        "it is.",
+        unset="everywhere",
+        group="time",
+        command_tip='Edit these parts of the result only, such as "0:01.5-0:03, 10-12"; every other frame '
+        "stays as it is.",
+        blank="",
+        placeholder="0:01.5-0:03, 10-12",
+        place=4,
+    )
+    constant_rate: Fraction | None = option(
+        None,
+        kind="rate",
+        tip="A constant frame rate for the result.",
+        unset="every frame keeps its time",
+        flag="--fps",
+        group="time",
+        widget="frame_rate",
+        widget_range=(0.0, 1000.0),
+        blank=0.0,
+        step=0.001,
+        place=3,
+    )
+    soundtrack: SoundSource | None = option(
+        None,
+        kind="path",
+        keeps_pixels=True,
+        tip="What the result shall sound like, such as the voice with music.",
+        unset="the voice",
+        group="time",
+        widget="",  # a socket
+    )
+    smoothing: Smoothing = option(
+        "savgol",
+        choices=get_args(Smoothing),
+        tip="Calm the face's landmarks over time, shot by shot.",
+        group="face",
+        widget="smooth",
+        widget_choices={True: "savgol", False: "none"},
+        place=6,
+    )
+    codec: Codec = option(
+        "h264",
+        choices=get_args(Codec),
+        keeps_pixels=True,
+        tip="h264: MP4 that plays everywhere · prores: MOV for editing · ffv1: lossless MKV. For Dub Video.",
+        command_tip="h264: a file that plays everywhere · prores: MOV for editing · ffv1: lossless MKV.",
+        widget="encoder",
+        place=1,
+    )
+    quality: int | None = option(
+        None,
+        kind="whole",
+        low=0,
+        high=51,
+        keeps_pixels=True,
+        tip="Of h264: its constant rate factor. Lower is better and larger; 17 shows no loss.",
+        unset=f"{QUALITY}",
+        metavar="CRF",
+        widget_default=QUALITY,
+        place=2,
+    )
+    phones: bool | None = option(
+        None,
+        choices={"auto": None, "on": True, "off": False},
+        tip="For the embedded preview: recognise speech sounds with pocketsphinx, where it is installed.",
+        widget="speech_sounds",
+        place=7,
+    )
+    check: bool = option(
+        True,
+        keeps_pixels=True,
+        tip="Look at the finished file again and report what it shows. Takes a tenth of the time.",
+        command_tip="Don't look at the finished file again.",
+        place=5,
+    )
+    batch: int | None = option(
+        None,
+        kind="whole",
+        low=1,
+        tip="Pictures that a network sees at a time.",
+        unset="as memory allows",
+        group="computing",
+        widget="batch_size",
+        widget_range=(0, 256),
+        blank=0,
+        place=9,
+    )
+    work_dir: Path | None = option(
+        None,
+        kind="path",
+        keeps_pixels=True,
+        tip="Keep finished parts in this folder, so that a dub that was stopped goes on where it was.",
+        group="computing",
+        metavar="FOLDER",
+        widget="resume",
+        widget_default=True,
+        widget_tip="Keep finished parts in ComfyUI's user folder, so that a dub that was stopped goes on "
+        "where it was. For Dub Video with the paper's networks.",
+        place=10,
+    )
+    work_limit: int = option(
+        20_000_000_000,
+        kind="gigabytes",
+        keeps_pixels=True,
+        tip="Gigabytes that such parts may take; the oldest go first.",
+        group="computing",
+        widget="resume_gb",
+        widget_default=10.0,
+        widget_range=(0.1, 10_000.0),
+        step=0.1,
+        place=11,
+    )
 
     def __post_init__(self) -> None:
-        check_choices(self, engine=EngineName, preset=Preset, pauses=Pauses, smoothing=Smoothing)
-        if self.batch is not None and self.batch < 1:
-            raise OptionError(f"batch is {self.batch}, but must be 1 or more.")
+        check_options(self)
 
     @property
     def chosen_stages(self) -> Stages:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ..compute.provider import NetworkProvider
 from ..engines.likeness import Likeness
 from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
+from ..fields import key_of
 from ..media.clip import Clip
 from ..media.sound import SoundArray, SoundSource
 from ..resume.key import store_key
@@ -23,9 +23,6 @@ from ..stages.coefficients import pack, unpack
 from ..types import FaceTrack
 from .choose import EngineChoice
 from .options import DubOptions
-
-# Options that change the file but no edited pixel before it is encoded.
-LATER = ("work_dir", "work_limit", "codec", "quality", "check", "soundtrack", "protect")
 
 
 @contextmanager
@@ -39,12 +36,11 @@ def open_store(
     if options.work_dir is None or choice.engine == "embedded" or not clip.path.is_file():
         yield None
         return
-    wanted = {each.name: getattr(options, each.name) for each in fields(options) if each.name not in LATER}
     parts = {
         "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
         "voice": voice if isinstance(voice, SoundArray) else Path(voice),
-        "options": wanted,
-        "stages": choice.stages,
+        "options": key_of(options),
+        "stages": key_of(choice.stages),
         "networks": {key: networks.identity(key) for key in choice.borrowed},
         "templates": networks.file("expression"),
         "computing": networks.computing,

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain, cycle, pairwise, repeat
-from typing import Literal, get_args
+from typing import get_args
 
 from ..errors import OptionError
 from ..times import Seconds, timecode
-
-LongerVoice = Literal["bounce", "stretch", "hold", "loop", "cut_voice"]
-ShorterVoice = Literal["keep_clip", "end_with_voice"]
+from .options import LongerVoice, ShorterVoice
 
 MOST_STRETCH = Fraction(115, 100)  # slower than this looks slow
 STILL_RATE = Fraction(25)  # frames per second that a still picture is shown at

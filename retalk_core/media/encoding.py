@@ -1,42 +1,24 @@
-"""How a video is encoded: codecs, containers, and what each encoder is given."""
+"""How a video is encoded: containers, and what each encoder is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..errors import OptionError
+from .codecs import Recipe
 from .color import MATRICES, UNSPECIFIED, ColorTags, YuvConverter, rgb8_frame, rgb16_frame
 
 if TYPE_CHECKING:
     import av
 
 
-Codec = Literal["h264", "prores", "ffv1"]
-
-
-class Recipe(NamedTuple):
-    """How a codec is used."""
-
-    encoder: str  # ffmpeg's name
-    suffixes: tuple[str, ...]  # of the files that can hold it
-    sound: str  # the codec of the sound beside it
-    even: tuple[int, int]  # height and width are padded to multiples of this
-
-
-RECIPES: dict[str, Recipe] = {
-    "h264": Recipe("libx264", (".mp4", ".mov", ".m4v", ".mkv"), "aac", (2, 2)),
-    "prores": Recipe("prores_ks", (".mov",), "pcm_s24le", (1, 2)),
-    "ffv1": Recipe("ffv1", (".mkv",), "pcm_s24le", (1, 1)),
-}
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # As small a file and as near to the source as slower presets make, in half their time.
 PRESET = "faster"
-QUALITY = 17  # no difference can be seen at normal distance
 
 
 @dataclass(frozen=True)
@@ -90,12 +72,3 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
             options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
         pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)
     return Encoding(options, pixel_format, color, YuvConverter(size, color, depth, pixel_format))
-
-
-def recipe_of(codec: str) -> Recipe:
-    """How a codec is used. Raises OptionError for one that can't be written."""
-    if codec not in RECIPES:
-        raise OptionError(
-            f"{codec!r} is not a codec that can be written: choose one of {', '.join(RECIPES)}."
-        )
-    return RECIPES[codec]

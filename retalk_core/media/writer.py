@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, OptionError
+from ..files import existing_folder
+from .codecs import QUALITY, Codec, recipe_of
 from .color import ColorTags
 from .container import reason_of
-from .encoding import CONTAINERS, QUALITY, Codec, VideoSpec, choose_encoding, recipe_of
+from .encoding import CONTAINERS, VideoSpec, choose_encoding
 
 if TYPE_CHECKING:
     import av
@@ -171,9 +173,7 @@ class VideoWriter:
             wanted = " or ".join(suffixes)
             name = self.path.name or self.path
             raise InputError(f"{name} can't hold {codec} video: end its name in {wanted}.")
-        folder = self.path.parent
-        if not os.path.isdir(folder):  # noqa: PTH112 - unlike a Path's, it never raises
-            raise InputError(f"The folder {folder} does not exist: create it, or choose another.")
+        folder = existing_folder(self.path.parent)
         try:
             if S_ISDIR(self.path.stat().st_mode):
                 raise InputError(f"{self.path} is a folder: choose another name for the video.")

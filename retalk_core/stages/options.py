@@ -1,20 +1,25 @@
-"""What a user may choose for a dub; every default works for most footage."""
+"""Which of the paper's stages run, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ...models.catalog import Need
+from ...models.catalog import lips
 from ..errors import OptionError
+from ..fields import check_options, option
+
+if TYPE_CHECKING:
+    from ...models.catalog import Need
 
 Preset = Literal["fast", "paper", "original"]
 Restorer = Literal["auto", "gfpgan", "gpen", "off"]
 UpperFace = Literal["off", "sad", "angry", "surprise", "units"]
 BoxSource = Literal["track", "s3fd"]
 
+PRESETS = get_args(Preset)
 RESTORERS: dict[str, Need] = {"auto": ("gfpgan", "gpen"), "gfpgan": ("gfpgan",), "gpen": ("gpen",)}
 
 
@@ -22,42 +27,160 @@ RESTORERS: dict[str, Need] = {"auto": ("gfpgan", "gpen"), "gfpgan": ("gfpgan",),
 class Stages:
     """Which of the paper's stages run, and how; every one of them can be left out."""
 
-    face_boxes: BoxSource = "track"  # "s3fd": the original's own, for 0.3 to 1.3 TFLOP a frame more
-    neutralise: bool = (
-        True  # D-Net gives the reference a calm expression; off: the frame itself is the reference
+    face_boxes: BoxSource = option(
+        "track",
+        choices=get_args(BoxSource),
+        tip="What frames the faces for L-Net and E-Net. track: the face's track · s3fd: the original's "
+        "detector, if its file is there; slow.",
+        command_tip="What frames the faces for L-Net and E-Net. track: the face's track · s3fd: the "
+        "original's detector, which takes 0.6 TFLOP for each megapixel of every frame.",
+        place=26,
+        advanced=True,
     )
-    expression: Literal["neutral", "smile"] | Path = "neutral"  # a path: that picture's expression
-    expression_strength: float = 1.0  # 0..1, from the frame's own expression to the wanted one
-    expression_edits: Mapping[int, float] = field(default_factory=dict)  # added to single coefficients
-    one_shot: bool = False  # each shot's first face is the reference's looks throughout the shot
-    restore_reference: bool = False  # GPEN sharpens the reference
-    enhance: bool = True  # E-Net; off: L-Net's 96 pixels as they are
-    noise_seed: int | None = None  # of E-Net's noise; None: no noise
-    keep_upper: bool = True  # the frame's own upper face; off: E-Net's whole picture, as the original does
-    upper_face: UpperFace = "off"  # GANimation; "units" takes `action_units`; keeps the upper face otherwise
-    action_units: Mapping[int, float] = field(default_factory=dict)  # by their numbers, about 0..1
-    restore: Restorer = "auto"  # the mouth, with GFPGAN or else GPEN
-    restore_strength: float = 1.0  # 0..1
-    mask_smoothing: float = 0.0  # seconds, 0..1, over which the restored mouth's mask is calmed, and lags
-    colour_match: float = 1.0  # 0..1, how far the drawn face's colour follows the frame's
-    lips: str = "lnet"  # the network that draws the lips
+    neutralise: bool = option(
+        True,
+        tip="D-Net gives the reference a calm expression. Off: the frame itself is the reference.",
+        place=12,
+        advanced=True,
+    )
+    expression: Literal["neutral", "smile"] | Path = option(
+        "neutral",
+        kind="choice or picture",
+        choices=("neutral", "smile"),
+        tip="The expression that D-Net gives the reference. A smile needs expression.mat.",
+        command_tip="The expression that D-Net gives the reference: neutral, smile, or a picture's. A smile "
+        "needs expression.mat.",
+        place=13,
+    )
+    expression_strength: float = option(
+        1.0,
+        low=0.0,
+        high=1.0,
+        tip="How far from each frame's own expression (0) to the wanted one (1).",
+        step=0.05,
+        place=14,
+        advanced=True,
+    )
+    expression_edits: Mapping[int, float] = option(
+        factory=dict,
+        kind="amounts",
+        tip="Added to single coefficients of the expression: number from 0 to 63, colon, change.",
+        flag="--expression-edit",
+        command_tip="Added to a single coefficient of the expression: X to number N, from 0 to 63. It may be "
+        "given several times.",
+        blank="",
+        placeholder="3:0.5, 10:-0.2",
+        place=15,
+        advanced=True,
+    )
+    one_shot: bool = option(
+        False,
+        tip="Each shot's first face lends its looks to the whole shot.",
+        place=16,
+        advanced=True,
+    )
+    restore_reference: bool = option(
+        False,
+        by_preset=True,
+        tip="GPEN sharpens the reference, as the preset 'original' has it.",
+        place=17,
+        advanced=True,
+    )
+    enhance: bool = option(
+        True,
+        tip="E-Net redraws L-Net's small face sharply. Off: its 96 pixels as they are.",
+        place=18,
+        advanced=True,
+    )
+    noise_seed: int | None = option(
+        None,
+        kind="whole",
+        tip="Of the fine noise that E-Net can add to skin.",
+        unset="no noise",
+        widget_range=(-1, 2**31 - 1),
+        blank=-1,
+        place=19,
+        advanced=True,
+    )
+    keep_upper: bool = option(
+        True,
+        tip="The upper face stays the frame's own. Off: E-Net's whole picture, as the original does.",
+        flag="--whole-face",
+        command_tip="E-Net's upper face too, as the original does.",
+        place=20,
+        advanced=True,
+    )
+    upper_face: UpperFace = option(  # other than off, it keeps the rest of the upper face
+        "off",
+        kind="choice or amounts",
+        choices=get_args(UpperFace),
+        tip="GANimation moves brows and eyes.",
+        command_tip="GANimation moves brows and eyes: sad, angry, surprise, or action units such as "
+        "4=0.3,12=0.5.",
+        widget_choices={
+            "off": "off",
+            "surprise": "surprise",
+            "angry": "angry",
+            "sad": "sad",
+            "action units": "units",
+        },
+        place=21,
+    )
+    action_units: Mapping[int, float] = option(
+        factory=dict,
+        kind="amounts",
+        tip="For 'action units': number of the unit, colon, intensity of about 0 to 1.",
+        flag="",  # --upper-face says both
+        blank="",
+        placeholder="4:0.3, 5:0.2",
+        place=22,
+        advanced=True,
+    )
+    restore: Restorer = option(
+        "auto",
+        choices=get_args(Restorer),
+        by_preset=True,
+        tip="What restores the mouth's detail. auto: GFPGAN, or else GPEN.",
+        widget="restore_mouth",
+        place=23,
+    )
+    restore_strength: float = option(
+        1.0,
+        low=0.0,
+        high=1.0,
+        tip="How far from the drawn mouth to the restored one.",
+        step=0.05,
+        place=24,
+        advanced=True,
+    )
+    mask_smoothing: float = option(
+        0.0,
+        low=0.0,
+        high=1.0,
+        unit="seconds",
+        tip="Seconds over which the restored mouth's mask is smoothed, against trembling. 0: not at all.",
+        place=27,
+        advanced=True,
+    )
+    colour_match: float = option(
+        1.0,
+        low=0.0,
+        high=1.0,
+        tip="How far the drawn face's colour follows the frame's.",
+        step=0.05,
+        place=25,
+        advanced=True,
+    )
+    lips: str = option("lnet", choices=lips(), tip="The network that draws the lips.")
 
     def __post_init__(self) -> None:
-        check_choices(self, face_boxes=BoxSource, restore=Restorer, upper_face=UpperFace)
-        for name in ("expression_strength", "restore_strength", "mask_smoothing", "colour_match"):
-            value = getattr(self, name)
-            if not 0 <= value <= 1:  # not-a-number is refused too
-                raise OptionError(f"{name} is {value}, but must be from 0 to 1.")
-        if isinstance(self.expression, str) and self.expression not in ("neutral", "smile"):
-            raise OptionError(
-                f"expression is {self.expression!r}, but must be neutral, smile or a picture's path."
-            )
+        check_options(self)
 
     @classmethod
     def of(cls, preset: Preset, **changes: Any) -> Stages:  # noqa: ANN401, as `replace` has it
         """A preset's stages, some of them changed."""
-        if preset not in get_args(Preset):
-            raise OptionError(f"There is no preset {preset!r}: choose one of {', '.join(get_args(Preset))}.")
+        if preset not in PRESETS:
+            raise OptionError(f"There is no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
         plain = cls(restore="off" if preset == "fast" else "auto", restore_reference=preset == "original")
         return replace(plain, **changes)
 
@@ -76,10 +199,3 @@ class Stages:
             "parser": (self.restore != "off", ("parser",)),
         }
         return {place: need for place, (wanted, need) in places.items() if wanted}
-
-
-def check_choices(options: object, **choices: Any) -> None:  # noqa: ANN401, a Literal
-    for name, choice in choices.items():
-        if getattr(options, name) not in get_args(choice):
-            known = ", ".join(get_args(choice))
-            raise OptionError(f"{name} is {getattr(options, name)!r}, but must be one of {known}.")

@@ -218,14 +218,15 @@ def test_words_that_cant_be_understood_exit_with_two(
     assert "usage: retalk" in said and "Traceback" not in said
 
 
-def test_help_doesnt_wait_for_torch(root: Path) -> None:
+@pytest.mark.parametrize("words", [["--help"], ["dub", "--help"], ["inspect", "--help"], ["work", "--help"]])
+def test_help_doesnt_wait_for_torch(root: Path, words: list[str]) -> None:
     code = (
         "import runpy, sys\n"
-        "sys.argv = ['retalk', '--help']\n"
+        f"sys.argv = ['retalk', *{words}]\n"
         "try:\n"
         f"    runpy.run_path({str(root / '__main__.py')!r}, run_name='__main__')\n"
         "except SystemExit:\n"
-        "    print(sorted({'torch', 'cv2', 'av', 'scipy'} & set(sys.modules)))"
+        "    print(sorted({'torch', 'cv2', 'av', 'scipy', 'numpy', 'librosa'} & set(sys.modules)))"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines()[-1] == "[]"
@@ -377,8 +378,21 @@ def test_an_expression_that_is_no_picture_is_refused(
 
 
 @pytest.mark.parametrize("action", ["list", "clear"])
-def test_jobs_are_not_looked_for_where_no_folder_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+@pytest.mark.parametrize("command", ["work", "jobs"])
+def test_work_is_not_looked_for_where_no_folder_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str, action: str
 ) -> None:
-    assert main(["jobs", action, str(tmp_path / "wrok")]) == FAILED
+    assert main([command, action, str(tmp_path / "wrok")]) == FAILED
     assert "wrok does not exist. Name the one that was given as --work-dir." in capsys.readouterr().err
+
+
+def test_the_old_word_for_work_is_understood_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("work", "jobs"):
+        assert main([command, "list", str(tmp_path)]) == 0
+        assert capsys.readouterr().out == f"{tmp_path} holds no jobs.\n"
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert "work" in said and "jobs" not in said

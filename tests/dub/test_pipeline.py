@@ -17,14 +17,13 @@ import pytest
 from retalk_nodes.models.errors import RetalkError
 from retalk_nodes.retalk_core.compute.provider import FACE_NETWORKS, LocalNetworks
 from retalk_nodes.retalk_core.dub.analysis import analyse
-from retalk_nodes.retalk_core.dub.options import DubOptions
+from retalk_nodes.retalk_core.dub.options import DubOptions, LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
 from retalk_nodes.retalk_core.dub.session import StageProgress, begin_session
 from retalk_nodes.retalk_core.dub.session import quiet as untold
-from retalk_nodes.retalk_core.dub.timeline import LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.engines.embedded.engine import EmbeddedEngine
 from retalk_nodes.retalk_core.errors import InputError, OptionError
-from retalk_nodes.retalk_core.media.encoding import Codec
+from retalk_nodes.retalk_core.media.codecs import Codec
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, read_mono
 from retalk_nodes.retalk_core.types import Progress, silent

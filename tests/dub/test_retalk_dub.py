@@ -425,9 +425,9 @@ def test_the_command_runs_every_network(
     before, after = pixels_of(talking_clip)[0], pixels_of(output)[0]
     assert (before != after).any(axis=2).sum() > 300
 
-    assert main(["jobs", "list", str(tmp_path / "work")]) == 0
+    assert main(["work", "list", str(tmp_path / "work")]) == 0
     assert " 1 chunks" in capsys.readouterr().out
-    assert main(["jobs", "clear", str(tmp_path / "work")]) == 0
+    assert main(["work", "clear", str(tmp_path / "work")]) == 0
     assert "removed: " in capsys.readouterr().out
-    assert main(["jobs", "list", str(tmp_path / "work")]) == 0
+    assert main(["work", "list", str(tmp_path / "work")]) == 0
     assert "holds no jobs" in capsys.readouterr().out

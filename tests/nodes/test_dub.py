@@ -6,7 +6,6 @@ import json
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import torch
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.nodes import dub as dub_nodes
+from retalk_nodes.nodes import widgets
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.reader import open_clip
@@ -180,8 +180,8 @@ def options(nodes: Nodes, **changed: object) -> dub_nodes.MoreOptions:
 
 
 def built(more: dub_nodes.MoreOptions, preset: str = "paper") -> DubOptions:
-    on_face: Any = ("auto", preset, "largest", "bounce", "keep_clip", "close", 0.0, 0.0)
-    return dub_nodes.dub_options(on_face, more, None, None, None)
+    shown = {each.widget: widgets.widget_of(each).default for each in widgets.face_options()}
+    return dub_nodes.wanted_options({**shown, "preset": preset}, more)
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper", "original"])

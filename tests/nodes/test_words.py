@@ -54,6 +54,15 @@ def test_english_is_what_the_schemas_say(root: Path, builder: ModuleType, schema
     assert words(root, "en") == builder.english_words(schemas)
 
 
+def test_the_words_of_options_are_their_fields(root: Path, builder: ModuleType, schemas: list[Any]) -> None:
+    """Where this fails, run scripts/build_locales.py."""
+    from retalk_nodes.nodes import widgets
+
+    assert words(root, "zh") == builder.with_options("zh", schemas, widgets)
+    found = json.loads((root / "locales" / "zh" / "options.json").read_text("utf-8"))
+    assert set(found) == {each.name for each in (*widgets.face_options(), *widgets.further_options())}
+
+
 def test_chinese_has_every_word_that_english_has_and_none_more(root: Path) -> None:
     assert keys(words(root, "zh")) == keys(words(root, "en"))
 
