@@ -15,7 +15,7 @@ from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.media import container
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundStream, read_mono
-from videos import gradient, make, tone_of, write
+from videos import gradient, leftovers, make, tone_of, write
 
 
 def text_file(path: Path) -> None:
@@ -96,7 +96,8 @@ def ffconcat(path: Path, other: Path) -> None:
 
 def sdp(path: Path, other: Path) -> None:
     path.write_text(
-        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\na=rtpmap:0 PCMU/8000\n"
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=-\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n"
+        "a=rtpmap:0 PCMU/8000\n"
     )
 
 
@@ -158,10 +159,10 @@ def test_names_may_be_any_that_the_system_allows(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files can't be counted on this system")
 def test_a_file_is_closed_when_it_is_no_longer_read(tmp_path: Path, other: Path) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = leftovers(Path("/proc/self/fd"))
     for _ in range(3):
         list(open_clip(other).frames())
         read_mono(other, 16_000)
         with pytest.raises(InputError):
             open_clip(Path(__file__))
-    assert len(os.listdir("/proc/self/fd")) <= len(before) + 1
+    assert len(leftovers(Path("/proc/self/fd"))) <= len(before) + 1
