@@ -242,9 +242,7 @@ class _Fetch:
                 raise _SourceError(_reason(error)) from None
             except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
                 failure = _reason(error)
-            except (
-                ValueError
-            ) as error:  # an address that is none: of a redirect, or of the environment's proxy
+            except ValueError as error:  # a redirect's address, or the environment's proxy
                 raise _SourceError(f"it leads to an address that is none ({error})") from None
             idle = 0 if self._have() > longest else idle + 1
             longest = max(longest, self._have())
@@ -333,7 +331,7 @@ def _extent(answer: Any, have: int) -> tuple[int, int | None]:  # noqa: ANN401
 
 
 def _length(said: str | None) -> int | None:
-    """The length that an answer states; None where it states none. Raises _SourceError for what is no length."""
+    """The length that an answer states, None where it states none. Raises _SourceError."""
     if said is None:
         return None
     if not re.fullmatch(r"\d{1,18}", said.strip(), re.ASCII):
