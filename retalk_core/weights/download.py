@@ -9,9 +9,10 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
@@ -105,13 +106,26 @@ def download(
     if path.exists():
         return _keep(path, file, check)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        failures = _try_sources(file, path, check, route, progress)
+        with _made(folder):
+            failures = _try_sources(file, path, check, route, progress)
     except OSError as error:
         raise InputError(_disk_words(path, error)) from error
     if failures is None:
         return path
     raise InputError(by_hand(file, folder, failures))
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that is there, and that goes again if nothing came into it. Raises OSError."""
+    new = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        with suppress(OSError):  # something is in it
+            for each in new:
+                each.rmdir()
 
 
 def _try_sources(

@@ -245,7 +245,8 @@ class _Record:
         self._path = path
         self._files: dict[str, dict[str, object]] = {}
         with suppress(OSError, ValueError, RecursionError):
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            # Of anything but a file, such as a pipe, reading might never end.
+            stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
             if isinstance(stored, dict):
                 self._files = {name: dict(known) for name, known in stored.items() if isinstance(known, dict)}
 

@@ -42,9 +42,7 @@ class House:
 
 
 def test_amounts_are_finite() -> None:
-    with pytest.raises(
-        OptionError, match="{3: nan}, but amounts must be finite numbers"
-    ):
+    with pytest.raises(OptionError, match="amounts must be finite numbers"):
         Stages(expression_edits={3: float("nan")})
 
 
