@@ -172,6 +172,8 @@ def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
 
 def _keep(path: Path, file: File, check: Callable[[Path], None]) -> Path:
     """Accept a file that is there already, or say what is wrong with it."""
+    if not path.is_file():
+        raise InputError(f"{path} is there already and is no file. Move it away and run this again.")
     try:
         _verify(path, file, check, remove=False)
     except _SourceError as error:
