@@ -40,12 +40,9 @@ def run_dub(args: argparse.Namespace) -> None:
 
 def _networks(args: argparse.Namespace) -> LocalNetworks:
     from ..compute.provider import LocalNetworks
-    from ..weights.files import ModelFiles
     from .options import read_computing
 
-    how = read_computing(args)
-    files = ModelFiles([how.models]) if how.models else None
-    return LocalNetworks(files, device=how.device, precision=how.precision, resident=how.resident)
+    return LocalNetworks.of(read_computing(args))
 
 
 def _check_results(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
@@ -112,7 +109,7 @@ def run_inspect(args: argparse.Namespace) -> None:
 
 
 def run_demo(args: argparse.Namespace) -> None:
-    from ..dub.demo import run_demo
+    from .demo import run_demo
 
     with Bars(args.quiet) as bars:
         dubbed, sheet = run_demo(args.output, bars)

@@ -104,6 +104,16 @@ class LocalNetworks:
         self._needed: set[str] = set()
         self._used: dict[str, tuple[Path, Found]] = {}
 
+    @classmethod
+    def of(cls, computing: Computing) -> LocalNetworks:
+        """Networks that compute as a user wants them to. Raises OptionError."""
+        return cls(
+            None if computing.models is None else ModelFiles([computing.models]),
+            device=computing.device,
+            precision=computing.precision,
+            resident=computing.resident,
+        )
+
     @contextmanager
     def borrow(self, key: str) -> Iterator[nn.Module]:
         """Lend a network on its device, inside autocast where the precision is reduced.

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.cli import commands
+from retalk_nodes.retalk_core.cli import commands, demo
 from retalk_nodes.retalk_core.cli.main import FAILED, MISTAKE, main
-from retalk_nodes.retalk_core.dub import demo, pipeline
+from retalk_nodes.retalk_core.dub import pipeline
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.media.clip import Clip

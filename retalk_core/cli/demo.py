@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from ..compute.provider import LocalNetworks
+from ..dub.options import DubOptions
+from ..dub.pipeline import Dubbed, dub
+from ..dub.session import StageProgress, quiet
 from ..errors import InputError
 from ..files import write_picture
 from ..media.reader import open_clip
-from .options import DubOptions
-from .pipeline import Dubbed, dub
-from .session import StageProgress, quiet
 
 # Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
 TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
