@@ -40,7 +40,7 @@ _load_pack()
 sys.path += [str(ROOT / "tests" / "helpers")]  # `scenes`, `recipe` and the like
 
 
-# Modules and rooms in which networks compute: those of the paper, or those that find faces, in whole dubs too.
+# Modules and rooms in which networks compute: those of the paper, or those that find faces in whole dubs.
 # `make fast` leaves them out.
 NETWORKS_COMPUTE = (
     *("models/expression", "models/lips", "models/restorers", "models/faces", "engines", "workflows"),
@@ -54,7 +54,7 @@ NETWORKS_COMPUTE = (
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *("reports/test_track", "stages/test_coefficients", "stages/test_expression", "test_documents"),
-    *("test_original_parity", "weights/test_commands", "weights/test_offline"),
+    *("dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )
 
 
