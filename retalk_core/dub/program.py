@@ -11,7 +11,7 @@ from typing import Any
 from ..compute.options import Computing
 from ..compute.provider import LocalNetworks
 from ..errors import OptionError
-from ..fields import Kind, options_of
+from ..fields import OptionKind, options_of
 from ..media.reader import open_clip
 from ..media.sound import SoundArray
 from ..reports.report import Report
@@ -21,7 +21,7 @@ from .options import DubOptions
 from .pipeline import dub
 from .session import StageProgress, quiet
 
-HOLDERS = (DubOptions, Stages, Computing)
+OPTION_KINDS = (DubOptions, Stages, Computing)
 
 
 def dub_file(
@@ -30,7 +30,7 @@ def dub_file(
     output: str | Path,
     *,
     progress: StageProgress = quiet,
-    **options: Any,  # noqa: ANN401, as the fields of HOLDERS have them
+    **options: Any,  # noqa: ANN401, as the fields of OPTION_KINDS have them
 ) -> Report:
     """Give a clip's speaker a new voice.
 
@@ -54,14 +54,14 @@ def dub_file(
 
 def _by_holder(given: Mapping[str, Any]) -> dict[type, dict[str, Any]]:
     """Options by the dataclass that they belong to, as it wants them. Raises OptionError."""
-    kinds = {holder: {each.name: each.kind for each in options_of(holder)} for holder in HOLDERS}
+    kinds = {holder: {each.name: each.kind for each in options_of(holder)} for holder in OPTION_KINDS}
     kinds[DubOptions] |= {"track": "", "stages": ""}  # what only programs have
-    chosen: dict[type, dict[str, Any]] = {holder: {} for holder in HOLDERS}
+    chosen: dict[type, dict[str, Any]] = {holder: {} for holder in OPTION_KINDS}
     for name, value in given.items():
-        holder = next((each for each in HOLDERS if name in kinds[each]), None)
+        holder = next((each for each in OPTION_KINDS if name in kinds[each]), None)
         if holder is None:
-            raise OptionError(_unknown(name, [known for each in HOLDERS for known in kinds[each]]))
-        read = READERS.get(kinds[holder][name])
+            raise OptionError(_unknown(name, [known for each in OPTION_KINDS for known in kinds[each]]))
+        read = FROM_PLAIN.get(kinds[holder][name])
         chosen[holder][name] = value if read is None or value is None else read(value)
     if chosen[Stages] and "stages" in chosen[DubOptions]:
         raise OptionError(f"{next(iter(chosen[Stages]))} and stages were both given: say it in stages alone.")
@@ -84,7 +84,7 @@ def _ranges(value: Any) -> tuple[tuple[Fraction, Fraction], ...]:  # noqa: ANN40
     return tuple((_seconds(start), _seconds(end)) for start, end in value)
 
 
-READERS: Mapping[Kind, Callable[[Any], Any]] = {
+FROM_PLAIN: Mapping[OptionKind, Callable[[Any], Any]] = {
     "seconds": _seconds,
     "rate": lambda value: value if isinstance(value, Fraction) else parse_rate(value),
     "ranges": _ranges,

@@ -86,7 +86,7 @@ def test_values_are_taken_as_programs_have_them(
     assert getattr(asked[0], name) == wanted
 
 
-@pytest.mark.parametrize("holder", program.HOLDERS)
+@pytest.mark.parametrize("holder", program.OPTION_KINDS)
 def test_every_option_can_be_given_by_its_name(holder: type) -> None:
     for each in options_of(holder):
         assert program._by_holder({each.name: each.default})[holder] == {each.name: each.default}
