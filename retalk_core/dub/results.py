@@ -63,6 +63,7 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
         found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
+    found += analysis.notes
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found

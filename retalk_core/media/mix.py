@@ -21,8 +21,8 @@ WEIGHTS = {
     "TC": (0.5, 0.5),
     "TFC": (0.5, 0.5),
     "TBC": (0.5, 0.5),
-    **{left: (HALF_POWER, 0.0) for left in ("SL", "BL", "WL", "SDL", "TFL", "TBL", "TSL", "SSL", "TTL")},
-    **{right: (0.0, HALF_POWER) for right in ("SR", "BR", "WR", "SDR", "TFR", "TBR", "TSR", "SSR", "TTR")},
+    **dict.fromkeys(("SL", "BL", "WL", "SDL", "TFL", "TBL", "TSL", "SSL", "TTL"), (HALF_POWER, 0.0)),
+    **dict.fromkeys(("SR", "BR", "WR", "SDR", "TFR", "TBR", "TSR", "SSR", "TTR"), (0.0, HALF_POWER)),
 }
 # The order that is customary where only the number of channels is known, as of an array.
 CUSTOMARY = {

@@ -77,8 +77,8 @@ class SoundStream:
     duration: seconds, to the nearest sample; where the sound is shorter, silence follows
 
     `rate` is the source's own where files commonly have it, else 48 kHz; `channels` is 1 or 2. More channels
-    become two as ITU-R BS.775 has it, as much quieter as it takes that nothing clips. Each iteration reads the
-    source anew, and keeps no more of it than a chunk. Raises InputError without sound.
+    become two as ITU-R BS.775 has it, as much quieter as it takes that nothing clips. Each iteration reads
+    the source anew, and keeps no more of it than a chunk. Raises InputError without sound.
     """
 
     def __init__(self, source: SoundSource, start: Seconds, duration: Seconds) -> None:
@@ -108,8 +108,8 @@ class SoundStream:
             found.append(unknown_places(self._given))
         if self._gain < 1:
             found.append(
-                f"the sound's {self._given} channels, mixed to two, are {-20 * math.log10(self._gain):.1f} dB "
-                "quieter than they were, so that nothing clips"
+                f"the sound's {self._given} channels, mixed to two, became "
+                f"{-20 * math.log10(self._gain):.1f} dB quieter, so that nothing clips"
             )
         return found
 
@@ -128,7 +128,7 @@ class SoundStream:
 def unknown_places(channels: int) -> str:
     """What to say of channels of which nobody knows where they belong."""
     return (
-        f"the sound's {channels} channels don't say which loudspeakers they are for: each side gets their mean; "
+        f"the sound's {channels} channels don't say which loudspeakers they are for: their mean is used; "
         "export it as stereo, 5.1 or 7.1 to have them mixed rightly"
     )
 
