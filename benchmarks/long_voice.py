@@ -1,8 +1,8 @@
 """What an hour costs in memory: `python benchmarks/long_voice.py [--minutes 1 60] [--only KIND ...]`.
 
-Kinds: `embedded` and `retalk` listen only, as far as the drive and every mel window; `day` reads and drives a
-voice of the given minutes without a file; `dub` is a whole dub by the embedded engine, of a clip of 160x160 at
-5 frames per second that is as long as the voice. Each is a process of its own.
+Kinds: `embedded` and `retalk` listen only, as far as the drive and every mel window; `day` reads and drives
+a voice of the given minutes without a file; `dub` is a whole dub by the embedded engine, of a clip of 160x160
+at 5 frames per second that is as long as the voice. Each is a process of its own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def main() -> None:
     if args.child:
         run(args.child[0], Path(args.child[1]), args.minutes[0])
         return
-    print("| what | minutes | wall s | CPU s | peak MB | times the first |\n| --- | --- | --- | --- | --- | --- |")
+    print("| what | minutes | wall s | CPU s | peak MB | times the first |")
+    print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind in args.only:
@@ -51,7 +52,9 @@ def main() -> None:
                 wall, cpu, peak = measure(kind, folder, minutes)
                 peaks.append(peak)
                 times = peak / peaks[0]
-                print(f"| {kind} | {minutes} | {wall:.0f} | {cpu:.0f} | {peak:.0f} | {times:.3f} |", flush=True)
+                print(
+                    f"| {kind} | {minutes} | {wall:.0f} | {cpu:.0f} | {peak:.0f} | {times:.3f} |", flush=True
+                )
 
 
 def measure(kind: str, folder: Path, minutes: int) -> tuple[float, float, float]:
@@ -78,7 +81,9 @@ def run(kind: str, folder: Path, minutes: int) -> None:
 
     if kind == "dub":
         options = DubOptions(engine="embedded")
-        dub(open_clip(folder / "clip.mp4"), folder / "voice.wav", folder / "out.mp4", options, LocalNetworks())
+        dub(
+            open_clip(folder / "clip.mp4"), folder / "voice.wav", folder / "out.mp4", options, LocalNetworks()
+        )
         return
     if kind == "day":
         sample_drive(mouth_drive(Babble(minutes), phones=False), times_of(minutes))

@@ -100,6 +100,9 @@ def _add_dub(commands: _Commands) -> None:
         "--quality", type=int, metavar="CRF", help="of h264, 0 to 51, lower is better; default: 17"
     )
     made.add_argument(
+        "--deinterlace", action="store_true", help="one moment in each frame, where the clip shows two"
+    )
+    made.add_argument(
         "--phones",
         choices=("auto", "on", "off"),
         default="auto",

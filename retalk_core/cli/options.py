@@ -53,6 +53,7 @@ def dub_options(args: argparse.Namespace) -> DubOptions:
         edit_only=parse_ranges(args.edit_only),
         soundtrack=args.soundtrack,
         constant_rate=None if args.fps is None else _rate(args.fps),
+        deinterlace=args.deinterlace,
         smoothing=args.smoothing,
         phones={"auto": None, "on": True, "off": False}[args.phones],
         codec=args.codec,

@@ -39,6 +39,7 @@ class DubOptions:
     duration: Fraction | None = None  # seconds; None: all of it
     edit_only: tuple[tuple[Fraction, Fraction], ...] = ()  # seconds of the output; empty: everywhere
     soundtrack: SoundSource | None = None  # what the file shall sound like; None: the voice
+    deinterlace: bool = False  # show one moment in each frame of an interlaced clip
     constant_rate: Fraction | None = None  # frames per second; None keeps the clip's own timing
     smoothing: Smoothing = "savgol"  # over time, of landmarks and of the boxes that faces are cut by
     phones: bool | None = None  # recognise speech sounds; None: where pocketsphinx is installed

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compute.provider import NetworkProvider
-from ..media.clip import Clip
+from ..media.clip import Clip, written_as
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter
 from ..reports.charts import draw_sheet
@@ -120,6 +120,7 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         color=clip.color,
         sound=sound,
         pixel_aspect=clip.pixel_aspect,
+        interlacing=written_as(clip),
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
             f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",

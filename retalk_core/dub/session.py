@@ -66,6 +66,8 @@ def begin_session(
     raises: CheckpointError where the engine that was asked for lacks a file
     """
     choice = choose_engine(options, networks)
+    if options.deinterlace:
+        clip = clip.deinterlaced()
     with (
         _borrow_faces(networks) as faces,
         open_store(clip, voice, options, choice, networks) as store,

@@ -21,6 +21,7 @@ from ..errors import InputError, OptionError
 from .color import ColorTags
 from .container import reason_of
 from .encoding import CONTAINERS, QUALITY, Codec, VideoSpec, choose_encoding, recipe_of
+from .fields import Interlacing
 
 if TYPE_CHECKING:
     import av
@@ -45,6 +46,7 @@ class VideoWriter:
     color:      tags of the file, and how RGB becomes YUV; without a matrix as in `ColorTags.matrix_for`
     sound:      interleaved with the picture as it is written
     metadata:   title, comment and keys of your own
+    interlacing: which field of a frame comes first; "none" and "undone" are progressive
 
     Use it as a context manager: leaving it by an exception leaves nothing behind. Raises InputError if the
     file can't be written, OptionError for a choice that doesn't exist.
@@ -64,6 +66,7 @@ class VideoWriter:
         sound: SoundStream | None = None,
         metadata: Mapping[str, str] | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        interlacing: Interlacing = "none",
     ) -> None:
         self.path = Path(path)
         self.size = size
@@ -84,6 +87,7 @@ class VideoWriter:
             bit_depth=bit_depth,
             color=color or ColorTags(),
             pixel_aspect=pixel_aspect,
+            interlacing=interlacing,
             metadata=dict(metadata or {}),
         )
         self._sound = sound
