@@ -134,10 +134,7 @@ class YuvConverter:
                 f":in_color_matrix={name}:out_color_matrix={name}",
             ),
             ("format", pixel_format),
-            (
-                "setparams",
-                f"color_primaries={color.primaries}:color_trc={color.transfer}{_mode(interlacing)}",
-            ),
+            ("setparams", tags),
         ]
         self._filter = _Filter(lambda _: steps)
 
