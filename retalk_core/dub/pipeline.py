@@ -121,6 +121,7 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         sound=sound,
         pixel_aspect=clip.pixel_aspect,
         interlacing=written_as(clip),
+        light=clip.light,
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
             f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",

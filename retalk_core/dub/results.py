@@ -6,6 +6,7 @@ import numpy as np
 
 from ..media.clip import written_as
 from ..media.fields import KEPT
+from ..media.light import LightLevels
 from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
@@ -57,6 +58,11 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
     found += _interlaced(session, analysis)
+    if clip.light != LightLevels() and session.options.codec != "h264":
+        found.append(
+            f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
+            "them when it is exported, or choose h264"
+        )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
     if analysis.boxes is not None and analysis.boxes.inferred.any():

@@ -18,6 +18,7 @@ from ..times import timecode
 from ..types import Frame
 from .color import ColorTags
 from .fields import Interlacing
+from .light import LightLevels
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class Clip(ABC):
     rotation: int  # degrees clockwise that the stored pixels are turned by; already done
     pixel_aspect: Fraction  # width of a pixel divided by its height
     interlacing: Interlacing
+    light: LightLevels
     has_sound: bool
     is_still: bool
     damaged: set[int]  # frames found so far that can't be decoded and show the one before instead
@@ -84,6 +86,7 @@ def clip_of_pictures(pictures: Tensor, rate: Fraction, bit_depth: int = 8) -> Cl
         rotation=0,
         pixel_aspect=Fraction(1),
         interlacing="none",
+        light=LightLevels(),
         has_sound=False,
         is_still=count == 1,
         damaged=set(),

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import OptionError
 from .color import MATRICES, UNSPECIFIED, ColorTags, YuvConverter, flagged, rgb8_frame, rgb16_frame
 from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
+from .light import LightLevels
 
 if TYPE_CHECKING:
     import av
@@ -53,6 +54,7 @@ class VideoSpec:
     color: ColorTags
     pixel_aspect: Fraction
     interlacing: Interlacing
+    light: LightLevels
     metadata: Mapping[str, str]
 
     @property
@@ -90,6 +92,8 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
         pixel_format, depth = "yuv422p10le", 10
     else:
         options = {"crf": str(spec.quality), "preset": PRESET}
+        if light := spec.light.for_x264():
+            options["x264-params"] = light
         if spec.rate is None:
             options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
         pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)

@@ -23,6 +23,7 @@ from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of
 from .container import check_file, decode, is_picture_file, open_container, packets, video_stream
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
 from .frame_index import FrameIndex, clock, read_table
+from .light import light_levels_of
 
 if TYPE_CHECKING:
     import av
@@ -66,6 +67,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
         rotation=turn.degrees,
         pixel_aspect=1 / aspect if turn.transpose else aspect,
         interlacing=interlacing,
+        light=light_levels_of(first),
         has_sound=has_sound,
         is_still=is_still,
         damaged=set(),

@@ -22,6 +22,7 @@ from .color import ColorTags
 from .container import reason_of
 from .encoding import CONTAINERS, QUALITY, Codec, VideoSpec, choose_encoding, recipe_of
 from .fields import Interlacing
+from .light import LightLevels
 
 if TYPE_CHECKING:
     import av
@@ -47,6 +48,7 @@ class VideoWriter:
     sound:      interleaved with the picture as it is written
     metadata:   title, comment and keys of your own
     interlacing: which field of a frame comes first; "none" and "undone" are progressive
+    light:      HDR10's levels, which only h264 keeps
 
     Use it as a context manager: leaving it by an exception leaves nothing behind. Raises InputError if the
     file can't be written, OptionError for a choice that doesn't exist.
@@ -67,6 +69,7 @@ class VideoWriter:
         metadata: Mapping[str, str] | None = None,
         pixel_aspect: Fraction = Fraction(1),
         interlacing: Interlacing = "none",
+        light: LightLevels | None = None,
     ) -> None:
         self.path = Path(path)
         self.size = size
@@ -88,6 +91,7 @@ class VideoWriter:
             color=color or ColorTags(),
             pixel_aspect=pixel_aspect,
             interlacing=interlacing,
+            light=light or LightLevels(),
             metadata=dict(metadata or {}),
         )
         self._sound = sound
