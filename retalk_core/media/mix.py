@@ -67,6 +67,7 @@ class Listener:
     def __init__(self, rate: int) -> None:
         self._length = LISTENED * rate  # samples judged together
         self._fade = max(1, round(FADE * rate))
+        self._begun = False
         self._way: int | None = None  # the channel that is listened to; None: the mean
         self.cancelled = 0  # samples whose channels cancelled each other
 
@@ -92,9 +93,10 @@ class Listener:
         if self._way is not None:
             self.cancelled += sound.shape[1]
         heard = _way(sound, self._way)
-        if before != self._way:
+        if before != self._way and self._begun:
             ramp = np.minimum(np.arange(sound.shape[1], dtype=np.float32) / self._fade, 1)
             heard = ramp * heard + (1 - ramp) * _way(sound, before)
+        self._begun = True
         return heard[None]
 
     def _choose(self, sound: np.ndarray) -> int | None:

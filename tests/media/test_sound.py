@@ -189,7 +189,7 @@ def test_of_channels_that_cancel_each_other_the_louder_one_is_heard(other: float
     sound[:2] = voice, other * voice
     heard = read_mono(SoundArray(sound, 48000), 48000)
     assert len(heard) == len(voice)
-    np.testing.assert_allclose(heard[2000:], voice[2000:], atol=1e-6)
+    np.testing.assert_allclose(heard, voice, atol=1e-6)
     stream = collected(SoundStream(SoundArray(sound, 48000), 0, 12))  # what is written stays as it is
     np.testing.assert_array_equal(stream, sound[:2])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +102,16 @@ def test_what_is_odd_about_a_voice_is_noted(sound: SoundArray) -> None:
 def test_without_sound_it_is_refused_when_it_is_asked(tmp_path: Path) -> None:
     with Voice(tmp_path / "none.wav", SAMPLE_RATE) as voice, pytest.raises(InputError):
         len(voice)
+
+
+def test_an_hour_takes_no_more_memory_than_some_minutes() -> None:
+    still = SoundArray(np.broadcast_to(np.float32(0), (1, 3600 * SAMPLE_RATE)), SAMPLE_RATE)
+    tracemalloc.start()
+    try:
+        with Voice(still, SAMPLE_RATE) as voice:
+            for first in range(0, len(voice), 60 * SAMPLE_RATE):
+                assert len(voice[first : first + SAMPLE_RATE]) == SAMPLE_RATE
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40e6  # all of it would be 230 MB
