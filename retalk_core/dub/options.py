@@ -150,6 +150,12 @@ class DubOptions:
         step=0.001,
         place=3,
     )
+    deinterlace: bool = option(
+        False,
+        tip="One moment in each frame of an interlaced clip, which shows two.",
+        group="made",
+        widget="",
+    )
     soundtrack: SoundSource | None = option(
         None,
         kind="path",

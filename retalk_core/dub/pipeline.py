@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..compute.provider import NetworkProvider
-from ..media.clip import Clip
+from ..media.clip import Clip, written_as
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter
 from ..reports.charts import draw_sheet
@@ -41,6 +41,7 @@ class Synthesis:
     """What the second pass leaves beside the file."""
 
     watch: ResultWatch  # what to check in the file
+    sound: SoundStream  # what was written beside the pictures
     edited: int  # frames
     resumed: int  # frames that were there from an earlier run
 
@@ -71,6 +72,7 @@ def dub(
         checked = _check(session, analysis, made, output) if options.check else None
     report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
     report.measured = checked.measured if checked else None
+    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
     return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
 
@@ -89,23 +91,24 @@ def synthesise(
     timeline, progress = analysis.timeline, session.progress("dub")
     watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
     engine = make_engine(session, analysis, progress)
-    edited = 0
-    with session.timed("dub"), _writer(session, analysis, output) as writer:
+    edited, options = 0, session.options
+    heard = session.voice if options.soundtrack is None else options.soundtrack
+    sound = SoundStream(heard, options.start, timeline.end)
+    with session.timed("dub"), _writer(session, analysis, sound, output) as writer:
         for shown in finished_frames(session, analysis, engine, progress=progress):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
             edited += shown.patch is not None
             if show is not None:
                 show(shown.after)
-    return Synthesis(watch, edited, engine.resumed)
+    return Synthesis(watch, sound, edited, engine.resumed)
 
 
-def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
+def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Path) -> VideoWriter:
     clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
     edited = int((analysis.plan.show > 0).sum())
     report = make_report(session, analysis, output.name, edited, finished=False)
-    heard = session.voice if options.soundtrack is None else options.soundtrack
     return VideoWriter(
         output,
         clip.size,
@@ -115,8 +118,10 @@ def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
         quality=options.quality,
         bit_depth=clip.bit_depth,
         color=clip.color,
-        sound=SoundStream(heard, options.start, timeline.end),
+        sound=sound,
         pixel_aspect=clip.pixel_aspect,
+        interlacing=written_as(clip),
+        light=clip.light,
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
             f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..media.clip import written_as
+from ..media.fields import KEPT
+from ..media.light import LightLevels
 from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
@@ -54,6 +57,12 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     height, width = clip.size
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
+    found += _interlaced(session, analysis)
+    if clip.light != LightLevels() and session.options.codec != "h264":
+        found.append(
+            f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
+            "them when it is exported, or choose h264"
+        )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
     if analysis.boxes is not None and analysis.boxes.inferred.any():
@@ -63,9 +72,31 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
         found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
+    found += analysis.notes
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
+
+
+def _interlaced(session: Session, analysis: Analysis) -> list[str]:
+    """What to say of a clip whose frames show two moments each."""
+    clip, source = analysis.clip, np.array(analysis.timeline.source)
+    if clip.interlacing == "undone":
+        return ["deinterlaced: the lines of each frame showed two moments, and now show one"]
+    if clip.interlacing not in KEPT:
+        if session.options.deinterlace:
+            return ["the clip was to be deinterlaced, but is a still picture or pictures in memory"]
+        return []
+    kept = f"both are kept, {clip.interlacing} field first"
+    if written_as(clip) == "none":
+        kept = "the clip is turned on its side, so the file can't say so and is called progressive"
+    told = [
+        f"interlaced: the lines of each frame show two moments; {kept}; the mouth is made for one of them: "
+        "if it frays where the head moves, deinterlace the clip"
+    ]
+    if (np.diff(source) < 0).any():
+        told.append("interlaced: where the clip is played backwards, the two moments of a frame still go on")
+    return told
 
 
 def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:

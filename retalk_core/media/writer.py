@@ -23,6 +23,8 @@ from .codecs import QUALITY, Codec, recipe_of
 from .color import ColorTags
 from .container import reason_of
 from .encoding import CONTAINERS, VideoSpec, choose_encoding
+from .fields import Interlacing
+from .light import LightLevels
 
 if TYPE_CHECKING:
     import av
@@ -47,6 +49,8 @@ class VideoWriter:
     color:      tags of the file, and how RGB becomes YUV; without a matrix as in `ColorTags.matrix_for`
     sound:      interleaved with the picture as it is written
     metadata:   title, comment and keys of your own
+    interlacing: which field of a frame comes first; "none" and "undone" are progressive
+    light:      HDR10's levels, which only h264 keeps
 
     Use it as a context manager: leaving it by an exception leaves nothing behind. Raises InputError if the
     file can't be written, OptionError for a choice that doesn't exist.
@@ -66,6 +70,8 @@ class VideoWriter:
         sound: SoundStream | None = None,
         metadata: Mapping[str, str] | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        interlacing: Interlacing = "none",
+        light: LightLevels | None = None,
     ) -> None:
         self.path = Path(path)
         self.size = size
@@ -86,6 +92,8 @@ class VideoWriter:
             bit_depth=bit_depth,
             color=color or ColorTags(),
             pixel_aspect=pixel_aspect,
+            interlacing=interlacing,
+            light=light or LightLevels(),
             metadata=dict(metadata or {}),
         )
         self._sound = sound

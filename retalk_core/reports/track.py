@@ -15,7 +15,7 @@ from torch import Tensor
 from ..faces.mesh import FACE_OVAL, head_pose
 from ..faces.track import TrackedFace
 from ..images import eight_bit
-from ..media.clip import Clip
+from ..media.clip import Clip, written_as
 from ..media.reader import prefetch
 from ..media.writer import VideoWriter
 from ..times import exact_tick, timecode
@@ -55,7 +55,12 @@ def write_overlay(
     end = _end_of(clip, frames) - clip.times[frames[0]]
     tick = exact_tick(times, end)
     with VideoWriter(
-        output, clip.size, tick=tick, color=clip.color, pixel_aspect=clip.pixel_aspect
+        output,
+        clip.size,
+        tick=tick,
+        color=clip.color,
+        pixel_aspect=clip.pixel_aspect,
+        interlacing=written_as(clip),
     ) as writer:
         for row, frame in enumerate(prefetch(clip.frames(frames))):
             stop = times[row + 1] if row + 1 < len(times) else end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import wave
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.codecs import Codec
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, read_mono
+from retalk_nodes.retalk_core.media.writer import VideoWriter
 from retalk_nodes.retalk_core.types import Progress, silent
 from scenes import (
     RATE,
@@ -258,6 +260,47 @@ def test_every_container_holds_all_frames_and_the_sound(
     heard = read_mono(output, RATE)
     assert len(heard) == pytest.approx(13 / 25 * RATE, abs=RATE / 25)
     assert np.corrcoef(heard[: len(voice)], voice[: len(heard)])[0, 1] > 0.98
+
+
+# Sound and fields
+
+
+def test_a_voice_in_opposite_phase_is_heard_and_told(make: Dub, small_clip: Path, tmp_path: Path) -> None:
+    voice = babble(0.5)
+    save_stereo(tmp_path / "voice.wav", np.stack([voice, -voice]))
+    save_stereo(tmp_path / "mono.wav", np.stack([voice, voice]))
+    options = replace(QUICK, codec="ffv1")
+    told = make(small_clip, tmp_path / "voice.wav", tmp_path / "out.mkv", options).report.warnings
+    assert any("cancel each other" in warning for warning in told)
+    assert not any("no speech" in warning for warning in told)
+    told = make(small_clip, tmp_path / "mono.wav", tmp_path / "mono.mkv", options).report.warnings
+    assert not any("cancel" in warning for warning in told)
+    for one, other in zip(pixels_of(tmp_path / "out.mkv"), pixels_of(tmp_path / "mono.mkv"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def save_stereo(path: Path, samples: np.ndarray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.rint(samples.T * 32767).astype("<i2").tobytes())
+
+
+@pytest.mark.parametrize("deinterlace", [False, True])
+def test_an_interlaced_clip_stays_so_or_is_deinterlaced_and_it_is_told(
+    make: Dub, tmp_path: Path, deinterlace: bool
+) -> None:
+    clip, rate = tmp_path / "clip.mp4", Fraction(25)
+    with VideoWriter(clip, (160, 160), rate=rate, quality=10, interlacing="bottom") as writer:
+        for i, frame in enumerate(talking(12)):
+            writer.write(frame, i / rate, 1 / rate)
+    assert open_clip(clip).interlacing == "bottom"
+    dubbed = make(clip, babble(0.48), tmp_path / "out.mp4", replace(QUICK, deinterlace=deinterlace))
+    (told,) = (warning for warning in dubbed.report.warnings if "interlaced" in warning)
+    assert told.startswith("deinterlaced" if deinterlace else "interlaced")
+    result = open_clip(tmp_path / "out.mp4")
+    assert result.interlacing == ("none" if deinterlace else "bottom") and len(result) == 12
 
 
 # Parts

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ...errors import InputError
 from ...images import bgr, to_images
-from ...types import Progress
+from ...types import Progress, Samples
+from ..speech import Spectrogram
 
 
 class LipSyncer(Protocol):
@@ -20,11 +21,11 @@ class LipSyncer(Protocol):
     framing: str  # of the crops that it wants
     side: int  # pixels of the faces that it draws
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """A voice (samples,), mono at 16 kHz, as the network hears it: (bands, columns)."""
+    def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
+        """A voice, mono at 16 kHz, as the network hears it; it is made where it is looked at."""
         ...
 
-    def windows(self, spectrogram: Tensor, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
         """The speech (T, 1, bands, columns) that goes with frames at T times in seconds."""
         ...
 
