@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..media.clip import written_as
+from ..media.color import LightLevels
 from ..media.fields import KEPT
-from ..media.light import LightLevels
 from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches

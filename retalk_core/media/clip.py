@@ -16,9 +16,8 @@ from torch import Tensor
 from ..errors import InputError, OptionError
 from ..times import timecode
 from ..types import Frame
-from .color import ColorTags
+from .color import ColorTags, LightLevels
 from .fields import Interlacing
-from .light import LightLevels
 
 
 @dataclass(frozen=True, eq=False)

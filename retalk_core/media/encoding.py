@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .codecs import Recipe
-from .color import MATRICES, UNSPECIFIED, ColorTags, YuvConverter, flagged, rgb8_frame, rgb16_frame
+from .color import (
+    MATRICES,
+    UNSPECIFIED,
+    ColorTags,
+    LightLevels,
+    YuvConverter,
+    flagged,
+    rgb8_frame,
+    rgb16_frame,
+)
 from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
-from .light import LightLevels
 
 if TYPE_CHECKING:
     import av

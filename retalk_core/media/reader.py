@@ -19,11 +19,10 @@ import numpy as np
 from ..errors import InputError
 from ..types import Frame
 from .clip import Clip
-from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of
+from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of, light_levels_of
 from .container import check_file, decode, is_picture_file, open_container, packets, video_stream
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
 from .frame_index import FrameIndex, clock, read_table
-from .light import light_levels_of
 
 if TYPE_CHECKING:
     import av

@@ -11,8 +11,8 @@ import numpy as np
 
 from .sound import Decoder, SoundSource, unknown_places
 
-BLOCK = 1 << 20  # samples; a minute at 16 kHz, 4 MB
-KEPT = 4  # blocks; what is no longer than that is decoded once
+VOICE_BLOCK = 1 << 20  # samples; a minute at 16 kHz, 4 MB
+BLOCKS_KEPT = 4  # blocks; what is no longer than that is decoded once
 
 
 class Voice:
@@ -59,8 +59,8 @@ class Voice:
         if first >= stop:
             return np.zeros(0, np.float32)
         pieces = []
-        for number in range(first // BLOCK, (stop - 1) // BLOCK + 1):
-            begin = number * BLOCK
+        for number in range(first // VOICE_BLOCK, (stop - 1) // VOICE_BLOCK + 1):
+            begin = number * VOICE_BLOCK
             pieces.append(self._block(number)[max(first - begin, 0) : stop - begin])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
@@ -85,7 +85,7 @@ class Voice:
             return False
         self._blocks[self._next] = block
         self._next += 1
-        while len(self._blocks) > KEPT:
+        while len(self._blocks) > BLOCKS_KEPT:
             self._blocks.popitem(last=False)
         return True
 
@@ -102,18 +102,18 @@ class Voice:
     def _read(self) -> Iterator[np.ndarray]:
         """The blocks from the beginning; notes the length at the end."""
         length, held = 0, 0
-        block = np.empty(BLOCK, np.float32)
+        block = np.empty(VOICE_BLOCK, np.float32)
         with closing(Decoder(self._source)) as sound:
             for chunk in sound.heard(self._rate):
                 samples = chunk[0]
                 length += len(samples)
                 while len(samples):
-                    taken = min(BLOCK - held, len(samples))
+                    taken = min(VOICE_BLOCK - held, len(samples))
                     block[held : held + taken] = samples[:taken]
                     samples, held = samples[taken:], held + taken
-                    if held == BLOCK:
+                    if held == VOICE_BLOCK:
                         yield block
-                        block, held = np.empty(BLOCK, np.float32), 0
+                        block, held = np.empty(VOICE_BLOCK, np.float32), 0
             if self._length is None:
                 self._length, self.notes = length, list(_notes(sound))
         if held:

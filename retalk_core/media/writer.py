@@ -20,11 +20,10 @@ import numpy as np
 from ..errors import InputError, OptionError
 from ..files import existing_folder
 from .codecs import QUALITY, Codec, recipe_of
-from .color import ColorTags
+from .color import ColorTags, LightLevels
 from .container import reason_of
 from .encoding import CONTAINERS, VideoSpec, choose_encoding
 from .fields import Interlacing
-from .light import LightLevels
 
 if TYPE_CHECKING:
     import av

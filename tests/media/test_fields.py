@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.media.clip import part_of
-from retalk_nodes.retalk_core.media.encoding import Codec
+from retalk_nodes.retalk_core.media.codecs import Codec
 from retalk_nodes.retalk_core.media.fields import Interlacing, interlacing_of, upside_down
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.writer import VideoWriter

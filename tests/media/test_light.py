@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.media.color import ColorTags
-from retalk_nodes.retalk_core.media.light import LightLevels
+from retalk_nodes.retalk_core.media.color import ColorTags, LightLevels
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.writer import VideoWriter
 

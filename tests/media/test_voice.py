@@ -13,7 +13,7 @@ from retalk_nodes.retalk_core.engines.embedded.drive import mouth_drive
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.media import voice as module
 from retalk_nodes.retalk_core.media.sound import Decoder, SoundArray, read_mono
-from retalk_nodes.retalk_core.media.voice import KEPT, Voice
+from retalk_nodes.retalk_core.media.voice import BLOCKS_KEPT, Voice
 from retalk_nodes.retalk_core.stages import speech
 from retalk_nodes.retalk_core.stages.speech import SAMPLE_RATE, Spectrogram, log_mel
 from scenes import babble
@@ -24,7 +24,7 @@ BLOCK = 5000  # samples, in these tests
 @pytest.fixture
 def sound(monkeypatch: pytest.MonkeyPatch) -> SoundArray:
     """Twelve seconds of stereo, many times what is kept of it."""
-    monkeypatch.setattr(module, "BLOCK", BLOCK)
+    monkeypatch.setattr(module, "VOICE_BLOCK", BLOCK)
     said = np.interp(np.arange(12 * 44_100) / 44_100, np.arange(12 * SAMPLE_RATE) / SAMPLE_RATE, babble(12))
     return SoundArray(np.stack([said, 0.5 * said]).astype(np.float32), 44_100)
 
@@ -62,7 +62,7 @@ def test_reading_on_decodes_once_more_and_keeps_little(sound: SoundArray, decode
         count = len(voice)
         for first in range(0, count, 1000):
             _ = voice[max(first - BLOCK, 0) : first + 2000]
-            assert sum(len(block) for block in voice._blocks.values()) <= KEPT * BLOCK
+            assert sum(len(block) for block in voice._blocks.values()) <= BLOCKS_KEPT * BLOCK
         assert len(decoded) == 2
 
 
