@@ -155,7 +155,7 @@ def _work_inputs() -> list[Any]:
             default=0,
             min=0,
             max=256,
-            tooltip="Pictures that a network sees at a time. 0: as memory allows.",
+            tooltip="Pictures that a network sees at a time. 0: as many as suit the device.",
         ),
         io.Boolean.Input(
             "resume",

@@ -168,7 +168,7 @@ def _add_computing(dub: argparse.ArgumentParser) -> None:
         help="keep all networks in memory, or one at a time; default: auto, by free memory",
     )
     computing.add_argument(
-        "--batch", type=int, metavar="N", help="pictures at a time; default: by free memory"
+        "--batch", type=int, metavar="N", help="pictures at a time; default: as suits the device"
     )
     computing.add_argument(
         "--models", type=Path, metavar="FOLDER", help="look for files here and nowhere else"

@@ -42,7 +42,7 @@ class DubOptions:
     constant_rate: Fraction | None = None  # frames per second; None keeps the clip's own timing
     smoothing: Smoothing = "savgol"  # over time, of landmarks and of the boxes that faces are cut by
     phones: bool | None = None  # recognise speech sounds; None: where pocketsphinx is installed
-    batch: int | None = None  # pictures that a network sees at a time; None: as memory allows
+    batch: int | None = None  # pictures that a network sees at a time; None: as suits the machine
     codec: Codec = "h264"
     quality: int | None = None  # constant rate factor; None: visually lossless
     check: bool = True  # look at the result again and report what it shows
