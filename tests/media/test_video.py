@@ -527,6 +527,11 @@ def test_ffv1_is_exact_to_the_bit(tmp_path: Path, depth: int) -> None:
         np.testing.assert_array_equal(frame.pixels, picture)
 
 
+def test_the_number_of_cores_does_not_decide_h264s_pictures(tmp_path: Path) -> None:
+    write(tmp_path / "clip.mp4", [numbered(i) for i in range(8)])
+    assert b" threads=4 " in (tmp_path / "clip.mp4").read_bytes()  # x264 notes how it was set
+
+
 def test_prores_keeps_the_picture_and_the_sound(tmp_path: Path) -> None:
     tone = tone_of(1.0)
     sound = SoundStream(tone, 0, Fraction(10, 25))
