@@ -103,11 +103,11 @@ def precision_on(device: torch.device, wanted: str) -> str:
 
 
 def batch_size(hosted: HostedNetwork, wanted: int) -> int:
-    """Pictures at a time: as wanted, or for 0 what fits into the memory that ComfyUI leaves."""
-    from ..retalk_core.compute.memory import batch_size_for
+    """Pictures at a time: as wanted, or for 0 as many as suit the device, whatever else is on it."""
+    from ..retalk_core.compute.memory import batch_size_for, total_memory
 
     device = hosted.patcher.load_device
-    return wanted or batch_size_for(hosted.key, int(manager.get_free_memory(device)), device)
+    return wanted or batch_size_for(hosted.key, total_memory(device), device)
 
 
 class HostNetworks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,8 @@ def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
     if args.report:
         write_file(args.report, f"{dubbed.report.to_json()}\n".encode())
     print(dubbed.report.to_json() if args.json else dubbed.report.to_text())
+    if args.json and dubbed.report.last_word:
+        print(dubbed.report.last_word, file=sys.stderr)
 
 
 def run_inspect(args: argparse.Namespace) -> None:

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
 
 from ..types import Progress, silent
+
+_told: ContextVar[Callable[[int], None] | None] = ContextVar("told of smaller batches", default=None)
+
+
+@contextmanager
+def telling_of_smaller_batches(tell: Callable[[int], None]) -> Iterator[None]:
+    """Tell of each batch inside the block that had to be made smaller, to how many pictures.
+
+    In reduced precision pixels depend on the batch by a few levels, so that is worth knowing.
+    """
+    before = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(before)
 
 
 def in_batches(
@@ -32,6 +49,9 @@ def in_batches(
         part = _unless_memory_lacks(run, slice(done, stop))
         if part is None:
             batch_size = max((stop - done) // 2, 1)
+            tell = _told.get()
+            if tell is not None:
+                tell(batch_size)
             continue
         parts.append(part)
         done = stop

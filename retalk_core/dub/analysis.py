@@ -160,7 +160,7 @@ def _learn(session: Session, shown: range, track: FaceTrack) -> Likeness:
     """What D-Net must be told of the clip."""
     assert session.choice.stages is not None
     templates = session.networks.file("expression")
-    lender = Lender(session.networks, batch=session.options.batch)
+    lender = Lender(session.networks, batch=session.options.batch, batches=session.batches)
     with lender.using("face3d", "fit") as (regressor, batch):
         return learn_likeness(
             _frames(session, shown),

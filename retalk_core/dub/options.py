@@ -214,7 +214,7 @@ class DubOptions:
         kind="whole",
         low=1,
         tip="Pictures that a network sees at a time.",
-        unset="as memory allows",
+        unset="as many as suit the device",
         group="computing",
         widget="batch_size",
         widget_range=(0, 256),

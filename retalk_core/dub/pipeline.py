@@ -17,6 +17,7 @@ from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter
 from ..reports.charts import draw_sheet
 from ..reports.check import Checked, ResultWatch, check_result
+from ..reports.doubts import DoubtWatch, Judged
 from ..reports.report import Report
 from ..times import exact_tick
 from ..version import __version__
@@ -42,6 +43,7 @@ class Synthesis:
 
     watch: ResultWatch  # what to check in the file
     sound: SoundStream  # what was written beside the pictures
+    judged: Judged  # what looks doubtful
     edited: int  # frames
     resumed: int  # frames that were there from an earlier run
 
@@ -73,6 +75,7 @@ def dub(
     report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
     report.measured = checked.measured if checked else None
     report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
+    report.tell_doubts(made.judged)
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
     return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
 
@@ -89,7 +92,9 @@ def synthesise(
 ) -> Synthesis:
     """Second pass: edit and write frame by frame."""
     timeline, progress = analysis.timeline, session.progress("dub")
-    watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
+    track, rows = analysis.tracked.track, analysis.plan.rows
+    watch = ResultWatch(track, rows, timeline.times)
+    doubts = DoubtWatch(track, rows, timeline.times, timeline.end, session.faces)
     engine = make_engine(session, analysis, progress)
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
@@ -97,11 +102,12 @@ def synthesise(
     with session.timed("dub"), _writer(session, analysis, sound, output) as writer:
         for shown in finished_frames(session, analysis, engine, progress=progress):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
+            doubts.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
             edited += shown.patch is not None
             if show is not None:
                 show(shown.after)
-    return Synthesis(watch, sound, edited, engine.resumed)
+    return Synthesis(watch, sound, doubts.judged(), edited, engine.resumed)
 
 
 def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Path) -> VideoWriter:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from ...models.catalog import catalog
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
@@ -41,10 +44,15 @@ def make_report(
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
         mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
         preset=choice.preset or "",
-        networks=session.networks.describe() if finished and choice.engine == "retalk" else {},
+        networks=_computed(session) if finished and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
         frames_resumed=resumed,
     )
+
+
+def _computed(session: Session) -> dict[str, Any]:
+    """What computed how: device, precision, files, and how many pictures at a time."""
+    return {**session.networks.describe(), "batches": dict(session.batches.chosen)}
 
 
 def _warnings(session: Session, analysis: Analysis) -> list[str]:
@@ -73,6 +81,12 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
     found += analysis.notes
+    for key, fewer in session.batches.fewest.items():
+        found.append(
+            f"memory ran out: {catalog[key].title} saw {fewer} pictures at a time at the least instead of "
+            f"{session.batches.chosen[key]}, and in reduced precision pixels may differ by a few levels from "
+            f"those of a run with room"
+        )
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..compute.provider import FACE_NETWORKS, NetworkProvider
+from ..engines.lender import Batches
 from ..faces.detect import FaceNetworks
 from ..media.clip import Clip
 from ..media.sound import SoundSource
@@ -42,6 +43,7 @@ class Session:
     progress: StageProgress = quiet
     store: Store | None = None  # remembers finished parts, and gives back those of an earlier run
     spent: dict[str, float] = field(default_factory=dict)  # seconds in each stage so far
+    batches: Batches = field(default_factory=Batches)  # that the networks saw so far
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
