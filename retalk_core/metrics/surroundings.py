@@ -11,7 +11,7 @@ from ..faces.canonical import EYE_CORNERS, INNER_LIP, OUTER_LIP, head_poses
 from ..faces.mesh import FACE_OVAL
 from ..images import white_of
 
-SIDE = 96  # pixels of the pictures that are compared
+VIEW_SIDE = 96  # pixels of the pictures that are compared
 WIDTH = 1.5  # eye distances that they show, with the mouth in the middle
 LIPS_REACH = 4  # pixels around the lips that move with them
 SKIN_REACH = 14  # pixels around the lips that count as the skin beside them
@@ -49,7 +49,9 @@ def view_mouth(
     affine = _upright(mesh)
     there = affine.copy()
     there[:, 2] += affine[:, :2] @ corner
-    edited = cv2.warpAffine(support.astype(np.uint8), there, (SIDE, SIDE), flags=cv2.INTER_NEAREST) > 0
+    edited = (
+        cv2.warpAffine(support.astype(np.uint8), there, (VIEW_SIDE, VIEW_SIDE), flags=cv2.INTER_NEAREST) > 0
+    )
     lips = _filled(mesh, OUTER_LIP, affine)
     near = _grown(lips, LIPS_REACH)
     return MouthView(
@@ -95,7 +97,7 @@ def foreign_part(view: MouthView) -> float:
 
     A microphone has a hard rim; a beard or a shadow fades into the skin.
     """
-    below = np.arange(SIDE)[:, None] > SIDE / 2
+    below = np.arange(VIEW_SIDE)[:, None] > VIEW_SIDE / 2
     part = view.face & view.edited & ~view.near & below
     skin = view.face & ~view.near
     if not part.any() or not skin.any():
@@ -147,23 +149,23 @@ def _upright(mesh: np.ndarray) -> np.ndarray:
     """The affine (2, 3) from frame pixels, as OpenCV counts them, to a view's."""
     across = mesh[EYE_CORNERS[1], :2] - mesh[EYE_CORNERS[0], :2]
     angle = float(np.arctan2(across[1], across[0]))
-    scale = SIDE / (WIDTH * eye_distance(mesh))
+    scale = VIEW_SIDE / (WIDTH * eye_distance(mesh))
     cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
     turn = np.array([[cosine, sine], [-sine, cosine]])
     middle = mesh[[13, 14], :2].mean(axis=0).astype(np.float64) - 0.5
-    return np.column_stack([turn, SIDE / 2 - turn @ middle])
+    return np.column_stack([turn, VIEW_SIDE / 2 - turn @ middle])
 
 
 def _cut(pixels: np.ndarray, affine: np.ndarray) -> np.ndarray:
     cut = cv2.warpAffine(
-        pixels, affine, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        pixels, affine, (VIEW_SIDE, VIEW_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return cut.astype(np.float32) / white_of(pixels)
 
 
 def _filled(mesh: np.ndarray, outline: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     points = (mesh[list(outline), :2] - 0.5) @ affine[:, :2].T + affine[:, 2]
-    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask = np.zeros((VIEW_SIDE, VIEW_SIDE), np.uint8)
     cv2.fillPoly(mask, [np.round(points).astype(np.int32)], 1)
     return mask > 0
 

@@ -40,7 +40,7 @@ SHOWN_RANGES = 4  # of a doubt, in words
 
 
 @dataclass(frozen=True)
-class Kind:
+class DoubtKind:
     """One thing that may be wrong, by a figure of a frame."""
 
     limit: float  # beyond it a frame is doubtful
@@ -69,69 +69,69 @@ _STEP = "follow the face without smoothing (--smoothing none, or Dub Options)"
 _TURN = "turn the clip upright if it isn't, or choose the face (--face-at, or Detect Faces)"
 _CHOOSE = "choose the face (--face-at, or Detect Faces), or leave these ranges out (--edit-only)"
 # Set on some clips and judged on others; docs/measured.md tells on which, and what that showed.
-KINDS: Mapping[str, Kind] = {
-    "outside": Kind(
+KINDS: Mapping[str, DoubtKind] = {
+    "outside": DoubtKind(
         limit=0.15,
         serious=0.5,
         words="the mouth lies outside the frame",
         advice=_SKIP,
     ),
-    "covered": Kind(
+    "covered": DoubtKind(
         limit=1.0,
         serious=2.0,
         words="no lips are to be seen where the mouth should be",
         advice=_COVER,
     ),
-    "foreign": Kind(
+    "foreign": DoubtKind(
         limit=0.04,
         serious=0.3,
         words="something that is no skin lies in the edit below the lips",
         advice=_COVER,
     ),
-    "brightness": Kind(
+    "brightness": DoubtKind(
         limit=0.12,
         serious=0.3,
         words="the new mouth is brighter or darker than the face around it",
         advice=_SKIP,
     ),
-    "skin": Kind(
+    "skin": DoubtKind(
         limit=0.1,
         serious=0.2,
         words="the skin around the lips came out changed",
         advice=_SKIP,
     ),
-    "sharpness": Kind(
+    "sharpness": DoubtKind(
         limit=2.2,
         serious=4.0,
         words="the lips are much sharper or softer than the source's",
         advice=_COMPARE,
         least=0.45,
     ),
-    "flicker": Kind(
+    "flicker": DoubtKind(
         limit=3.0,
         serious=6.0,
         words="the mouth flickers more than the source's",
         advice=_SKIP,
     ),
-    "place": Kind(
+    "place": DoubtKind(
         limit=0.03,
         serious=0.1,
         words="the face is found elsewhere than the track has it",
         advice=_STEP,
     ),
-    "detector": Kind(
+    "detector": DoubtKind(
         limit=0.22,
         serious=0.4,
         words="the mouth is detected elsewhere than the track has it",
         advice=_TURN,
     ),
-    "person": Kind(
+    "person": DoubtKind(
         limit=0.06,
         serious=0.1,
         words="the tracked face is unlike itself: another person's, perhaps",
         advice=_CHOOSE,
     ),
-    "colour": Kind(
+    "colour": DoubtKind(
         limit=0.15,
         serious=0.3,
         words="the tracked face's colour is unlike its own elsewhere in the shot",
