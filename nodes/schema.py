@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -70,9 +71,12 @@ def parse_numbers(text: str) -> dict[int, float]:
     for part in filter(None, (part.strip() for part in text.replace("\n", ",").split(","))):
         number, _, value = part.partition(":")
         try:
-            numbers[int(number)] = float(value)
+            index, change = int(number), float(value)
         except ValueError:
-            raise OptionError(f"{part!r} is no change: write number, colon, value, such as 3:0.5.") from None
+            index, change = 0, math.nan
+        if not math.isfinite(change):
+            raise OptionError(f"{part!r} is no change: write number, colon, value, such as 3:0.5.")
+        numbers[index] = change
     return numbers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
@@ -48,6 +49,7 @@ class Option:
     # What may be chosen: values, or words for them. One choice alone is none: no host asks for it.
     choices: Sequence[str] | Mapping[str, Any] = ()
     by_preset: bool = False  # where it isn't given, the preset decides
+    engine: str = ""  # the only one that heeds it; "": all do
     keeps_pixels: bool = False  # edited pixels are the same whatever it is: it doesn't belong to a job's key
 
     # On the command line
@@ -142,6 +144,8 @@ def check_options(options: Any) -> None:  # noqa: ANN401 - any dataclass
             raise OptionError(f"{each.name} is {value!r}, but must be {wanted}.")
         if value is not None and not _is_within(each, value):
             raise OptionError(f"{each.name} is {value}, but must be {each.range}.")
+        if each.kind == "amounts" and not all(map(math.isfinite, value.values())):
+            raise OptionError(f"{each.name} is {dict(value)}, but amounts must be finite numbers.")
 
 
 def _is_choice(each: Option, value: object) -> bool:
@@ -151,6 +155,16 @@ def _is_choice(each: Option, value: object) -> bool:
 def _is_within(each: Option, value: Any) -> bool:  # noqa: ANN401 - any number
     """Not-a-number is in no range."""
     return (each.low is None or value >= each.low) and (each.high is None or value <= each.high)
+
+
+def changed(options: object, plain: object) -> list[Option]:
+    """The options that differ from what holds where nothing is chosen.
+
+    plain: the same kind of options, with nothing chosen
+    """
+    return [
+        each for each in options_of(type(options)) if getattr(options, each.name) != getattr(plain, each.name)
+    ]
 
 
 def key_of(options: object) -> object:

@@ -12,7 +12,7 @@ from .errors import OptionError
 
 Seconds = Fraction | int | float
 
-FASTEST = 1000  # frames per second
+SLOWEST, FASTEST = Fraction(1, 100), 1000  # frames per second
 
 
 def exact_tick(
@@ -55,10 +55,11 @@ def parse_rate(given: str | float) -> Fraction:
     for a usual rate only where they hardly differ. Raises OptionError.
     """
     rate = _read_rate(given)
-    if rate is None or not 0 < rate <= FASTEST:
+    if rate is None or not SLOWEST <= rate <= FASTEST:
         if isinstance(given, str):
             raise OptionError(
-                f"{given} is no frame rate. Give a number up to {FASTEST} such as 25, 29.97 or 30000/1001."
+                f"{given} is no frame rate. Give a number from 0.01 to {FASTEST}, such as 25, 29.97 or "
+                "30000/1001."
             )
         raise OptionError(
             f"{given:g} frames per second can't be played. Give the clip's own rate, such as 25."

@@ -106,6 +106,8 @@ def read_workflow(path: Path | None) -> Workflow:
         raise QueueError(f"{path} can't be read ({error.strerror}).") from None
     except ValueError as error:
         raise QueueError(f"{path} is no JSON ({error}).") from None
+    except RecursionError:
+        raise QueueError(f"{path} is nested too deep to be a workflow.") from None
     if not isinstance(found, dict) or not all(
         isinstance(node, dict) and "class_type" in node and isinstance(node.get("inputs"), dict)
         for node in found.values()
@@ -160,7 +162,7 @@ def value_of(text: str, folder: Path | None = None) -> Any:  # noqa: ANN401 - wh
         return folder / text[1:]
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

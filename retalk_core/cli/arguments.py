@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from ..version import __version__
@@ -19,8 +22,23 @@ from .commands import (
     run_work_list,
 )
 
+NO_VALUE = re.compile(r"(?:--[^=]+=|-[A-Za-z]=?)--")
 
-class _Command(argparse.ArgumentParser):
+
+class _Words(argparse.ArgumentParser):
+    """Says in words what it can't understand."""
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        given = sys.argv[1:] if args is None else list(args)
+        for word in takewhile(lambda word: word != "--", given):
+            if NO_VALUE.fullmatch(word):  # argparse would hand on an option without its value
+                self.error(f"{word}: -- can't be the value of an option")
+        return super().parse_known_args(given, namespace)
+
+
+class _Command(_Words):
     """One command. It learns its words when it is called, so that `retalk --help` waits for none of them."""
 
     learn: Callable[[argparse.ArgumentParser], None] | None = None
@@ -36,9 +54,7 @@ class _Command(argparse.ArgumentParser):
 
 def make_parser() -> argparse.ArgumentParser:
     """All commands and their words."""
-    parser = argparse.ArgumentParser(
-        prog="retalk", description="Give a talking-head clip a new voice: the lips follow it."
-    )
+    parser = _Words(prog="retalk", description="Give a talking-head clip a new voice: the lips follow it.")
     parser.add_argument("--version", action="version", version=f"retalk {__version__}")
     commands = parser.add_subparsers(
         title="commands", required=True, metavar="COMMAND", parser_class=_Command

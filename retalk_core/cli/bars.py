@@ -43,11 +43,12 @@ class Bars:
         from tqdm import tqdm
 
         self._close()
-        seen_live = sys.stderr.isatty()
+        hidden = self._quiet or sys.stderr is None  # as where there is no console
+        seen_live = not hidden and sys.stderr.isatty()
         bar = tqdm(
             desc=words,
             unit=unit,
-            disable=self._quiet,
+            disable=hidden,
             mininterval=0.2 if seen_live else 15,
             leave=True,
             file=sys.stderr,

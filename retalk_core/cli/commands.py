@@ -12,12 +12,15 @@ from .bars import Bars
 
 if TYPE_CHECKING:
     import argparse
+    from datetime import timedelta
     from pathlib import Path
 
     from ..compute.provider import LocalNetworks
     from ..dub.pipeline import Dubbed
     from ..resume.store import StoredWork
     from ..weights.files import ModelFiles
+
+MOST_DAYS = 1_000_000
 
 
 # Clips
@@ -62,7 +65,7 @@ def _same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is yet to be made, or out of reach; that is told where it is opened
-        return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100 - it never raises either
+        return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100 - it doesn't look at the disk
 
 
 def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
@@ -135,13 +138,20 @@ def run_work_list(args: argparse.Namespace) -> None:
 
 
 def run_work_clear(args: argparse.Namespace) -> None:
-    from datetime import timedelta
-
     from ..resume.store import clear_work
 
-    days = None if args.older_than is None else timedelta(days=args.older_than)
-    for each in clear_work(_work_folder(args), older_than=days):
+    for each in clear_work(_work_folder(args), older_than=_age(args.older_than)):
         print(f"removed: {_work_line(each)}")
+
+
+def _age(days: float | None) -> timedelta | None:
+    from datetime import timedelta
+
+    if days is None:
+        return None
+    if not 0 <= days <= MOST_DAYS:  # not-a-number neither
+        raise OptionError(f"--older-than is {days:g}, but must be from 0 to {MOST_DAYS:,} days.")
+    return timedelta(days=days)
 
 
 def _work_folder(args: argparse.Namespace) -> Path:

@@ -50,8 +50,9 @@ class DubOptions:
         on_face=True,
         widget_choices={"auto": "auto", "retalk": "retalk", "embedded preview": "embedded"},
     )
-    preset: Preset = option(  # of the engine `retalk`
+    preset: Preset = option(
         "paper",
+        engine="retalk",
         choices=PRESETS,
         tip="Of the paper's networks. paper: neutralise, sync, enhance, restore the mouth · fast: without "
         "restoring · original: the reference is restored too, as the released program does.",
@@ -198,6 +199,7 @@ class DubOptions:
     phones: bool | None = option(
         None,
         choices={"auto": None, "on": True, "off": False},
+        engine="embedded",
         tip="For the embedded preview: recognise speech sounds with pocketsphinx, where it is installed.",
         widget="speech_sounds",
         place=7,
@@ -213,6 +215,7 @@ class DubOptions:
         None,
         kind="whole",
         low=1,
+        engine="retalk",
         tip="Pictures that a network sees at a time.",
         unset="as many as suit the device",
         group="computing",

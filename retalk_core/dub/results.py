@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ...models.catalog import catalog
+from ..fields import changed, options_of
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
 from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
+from ..stages.options import Stages
 from .analysis import Analysis
+from .options import DubOptions
 from .session import Session
 
 
@@ -76,8 +80,7 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if analysis.boxes is not None and analysis.boxes.inferred.any():
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
-    if session.choice.engine == "embedded" and session.options.stages is not None:
-        found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
+    found += _unheeded(session)
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
     found += analysis.notes
@@ -111,6 +114,19 @@ def _interlaced(session: Session, analysis: Analysis) -> list[str]:
     if (np.diff(source) < 0).any():
         told.append("interlaced: where the clip is played backwards, the two moments of a frame still go on")
     return told
+
+
+def _unheeded(session: Session) -> Iterator[str]:
+    """Choices that the engine that ran does without."""
+    options, engine = session.options, session.choice.engine
+    others = [each for each in options_of(DubOptions) if each.engine not in ("", engine)]
+    # Off, or nothing, is what an engine does anyway that knows no such thing.
+    vain = [each for each in others if getattr(options, each.name) not in (None, False, each.default)]
+    if engine == "embedded":  # it has no stages
+        vain += changed(options.chosen_stages, Stages.of(options.preset))
+    if vain:
+        names = ", ".join(each.name.replace("_", " ") for each in vain)
+        yield f"not heeded, since the engine {engine} does without: {names}"
 
 
 def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:

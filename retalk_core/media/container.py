@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +17,14 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
-NOT_VIDEO = {"tty", "hls", "concat", "dash"}  # ffmpeg draws text files, and follows lists to other files
+TEXT_FORMATS = {"tty"}  # ffmpeg draws text files
+NO_PROTOCOL = "none"  # the name of none: whatever a file points to stays closed
+BUFFER = 1 << 16  # bytes that are read at once
+LISTS = re.compile(  # how files begin that name others
+    rb"\s*(?:#EXTM3U|ffconcat version|\[playlist\]|\[reference\]|v=0\r?\no=|<asx\b|<smil\b|"
+    rb"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:MPD|playlist|CompositionPlaylist)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Kind(NamedTuple):
@@ -45,14 +54,23 @@ def check_file(path: Path, kind: Kind = PICTURES) -> None:
 
 
 def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
-    """Open a file of pictures or sound; raises InputError for anything else."""
+    """Open a file of pictures or sound, and no other file: not even one that it points to.
+
+    Raises InputError for anything else, lists of files among it.
+    """
     import av
 
     # Titles in old encodings must not stop us; newer versions of av read past them without being told.
     lenient = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
     try:
-        # "file:" keeps ffmpeg from taking a name with a colon for a network address.
-        return av.open(f"file:{path}", **lenient)
+        file = _OneFile(path)
+        if LISTS.match(file.beginning(1024)):
+            raise InputError(
+                f"{path} is a list that names other files or addresses, and those are not opened: "
+                f"{kind.wanted} itself."
+            )
+        options = {"protocol_whitelist": NO_PROTOCOL}
+        return av.open(file, container_options=options, buffer_size=BUFFER, **lenient)  # type: ignore[call-overload]
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
             f"{path} can't be read as {kind.shape} ({reason_of(error)}): it may be incomplete or of another "
@@ -60,10 +78,46 @@ def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
         ) from error
 
 
+class _OneFile:
+    """A file for ffmpeg to read, so that it needs to open none itself. Raises OSError.
+
+    ffmpeg is told the name's ending only: in names it would look for addresses and for numbered pictures.
+    The file is closed when the container that reads it is closed and forgotten.
+    """
+
+    _file = -1
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        ending = re.fullmatch(r"\.[a-z0-9]{1,12}", path.suffix, re.ASCII | re.IGNORECASE)
+        self.name = f"file{path.suffix if ending else ''}"
+
+    def beginning(self, count: int) -> bytes:
+        found = self.read(count)
+        self.seek(0)
+        return found
+
+    def read(self, count: int) -> bytes:
+        return os.read(self._file, count)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return os.lseek(self._file, offset, whence)
+
+    def tell(self) -> int:
+        return self.seek(0, os.SEEK_CUR)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    __del__ = close
+
+
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """The first stream of pictures that is no cover; raises InputError where there is none."""
     names = set(container.format.name.split(","))
-    if not names & NOT_VIDEO:
+    if not names & TEXT_FORMATS:
         for stream in container.streams.video:
             if stream.codec_context is not None and not is_cover(stream):
                 stream.thread_type = "AUTO"

@@ -222,7 +222,7 @@ def _is_store(path: Path) -> bool:
         return False
     try:
         marker = json.loads((path / MARKER).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return marker == {"made_by": "retalk", "key": path.name}
 

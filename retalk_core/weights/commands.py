@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -236,8 +237,10 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     from ...models.checkpoint import load_network, read_tensors, unpack
     from ...models.telltales import recognise
 
+    if not os.path.isfile(path):  # noqa: PTH113 - it never raises
+        raise InputError(f"{str(path)!r} is no file. Name a file of weights to convert.")
     output = output or path.with_suffix(".safetensors")
-    if output.exists():
+    if os.path.lexists(output):
         raise InputError(f"{output} is there already. Choose another name with -o, or move it away.")
     contents = read_tensors(path)
     name = recognise(contents)

@@ -9,9 +9,10 @@ import re
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlsplit
@@ -43,10 +44,17 @@ class Route:
     ) -> Route:
         """From options, and from the environment where they say nothing. Raises OptionError."""
         given = tuple(mirrors) or tuple(env.get("RETALK_MIRROR", "").split())
-        for url in (*given, *filter(None, [proxy])):
-            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-                raise OptionError(f"{url} is no address. Give one that starts with http:// or https://.")
-        return cls(given, proxy or "", env.get("HF_ENDPOINT", "").rstrip("/"))
+        instead = env.get("HF_ENDPOINT", "").strip().rstrip("/")
+        for name, url in (
+            *(("--mirror" if mirrors else "RETALK_MIRROR", url) for url in given),
+            *((("--proxy", proxy),) if proxy else ()),
+            *((("HF_ENDPOINT", instead),) if instead else ()),
+        ):
+            if not _is_address(url):
+                raise OptionError(
+                    f"{name} is {url}, which is no address. Give one that starts with http:// or https://."
+                )
+        return cls(given, proxy or "", instead)
 
     def sources(self, file: File) -> list[str]:
         """Every address of a file, in the order in which they are tried."""
@@ -62,6 +70,19 @@ class Route:
             return urllib.request.build_opener()
         proxy = urllib.request.ProxyHandler({"http": self.proxy, "https": self.proxy})
         return urllib.request.build_opener(proxy)
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is an address of the web, with a host whose name can be asked for."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port  # raises ValueError unless it is a number that a port can have
+        host.encode("idna")
+        url.encode()
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not re.search(r"[\s\x00-\x1f\x7f]", url)
 
 
 class _SourceError(Exception):
@@ -85,13 +106,26 @@ def download(
     if path.exists():
         return _keep(path, file, check)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        failures = _try_sources(file, path, check, route, progress)
+        with _made(folder):
+            failures = _try_sources(file, path, check, route, progress)
     except OSError as error:
         raise InputError(_disk_words(path, error)) from error
     if failures is None:
         return path
     raise InputError(by_hand(file, folder, failures))
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """A folder that is there, and that goes again if nothing came into it. Raises OSError."""
+    new = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        with suppress(OSError):  # something is in it
+            for each in new:
+                each.rmdir()
 
 
 def _try_sources(
@@ -105,12 +139,19 @@ def _try_sources(
             _Fetch(url, part, file, route.opener(), progress).run()
             _verify(part, file, check)
         except _SourceError as error:
-            failures.append(f"{urlsplit(url).hostname}: {error}")
+            failures.append(f"{_host(url)}: {error}")
         else:
             part.replace(path)
             _note(part).unlink(missing_ok=True)
             return None
     return failures
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
@@ -211,8 +252,12 @@ class _Fetch:
                 failure = "the file there is shorter than what was fetched before"
             except urllib.error.URLError as error:  # not even a connection
                 raise _SourceError(_reason(error.reason)) from None
+            except http.client.InvalidURL as error:
+                raise _SourceError(_reason(error)) from None
             except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
                 failure = _reason(error)
+            except ValueError as error:  # a redirect's address, or the environment's proxy
+                raise _SourceError(f"it leads to an address that is none ({error})") from None
             idle = 0 if self._have() > longest else idle + 1
             longest = max(longest, self._have())
         raise _SourceError(failure)
@@ -290,10 +335,19 @@ def _reason(error: object) -> str:
 
 def _extent(answer: Any, have: int) -> tuple[int, int | None]:  # noqa: ANN401
     """Where an answer's bytes begin, and the whole file's length where it is stated."""
-    length = answer.headers.get("Content-Length")
     if answer.status != 206:
-        return 0, int(length) if length else None
-    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+        return 0, _length(answer.headers.get("Content-Length"))
+    said = answer.headers.get("Content-Range", "")
+    found = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", said, re.ASCII)
     if not found or int(found[1]) != have:
         raise _SourceError("it answered with another piece of the file")
     return have, None if found[2] == "*" else int(found[2])
+
+
+def _length(said: str | None) -> int | None:
+    """The length that an answer states, None where it states none. Raises _SourceError."""
+    if said is None:
+        return None
+    if not re.fullmatch(r"\d{1,18}", said.strip(), re.ASCII):
+        raise _SourceError(f"it states a length that is none ({said[:40]!r})")
+    return int(said)

@@ -40,12 +40,19 @@ def model_folders(
 
 def _data_folder(environment: Mapping[str, str], platform: str) -> Path:
     """Where this platform's programs keep their data."""
-    home = Path.home()
+    named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_DATA_HOME")
+    if environment.get(named):
+        return Path(environment[named])
+    try:
+        home = Path.home()
+    except RuntimeError:  # an account that nobody has listed, and no HOME
+        raise InputError(
+            "Your home folder is not known, so files of weights can't be looked for. Set HOME, or name a "
+            "folder for them in RETALK_MODELS."
+        ) from None
     if platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    if platform == "darwin":
-        return home / "Library" / "Application Support"
-    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+        return home / "AppData" / "Local"
+    return home / ("Library/Application Support" if platform == "darwin" else ".local/share")
 
 
 @dataclass(frozen=True)
@@ -237,8 +244,9 @@ class _Record:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._files: dict[str, dict[str, object]] = {}
-        with suppress(OSError, ValueError):
-            stored = json.loads(path.read_text(encoding="utf-8"))
+        with suppress(OSError, ValueError, RecursionError):
+            # Of anything but a file, such as a pipe, reading might never end.
+            stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
             if isinstance(stored, dict):
                 self._files = {name: dict(known) for name, known in stored.items() if isinstance(known, dict)}
 

@@ -213,10 +213,19 @@ def test_the_embedded_engine_says_what_it_cannot_do(small_clip: Path, tmp_path: 
     options = replace(LOSSLESS, engine="auto", phones=False, work_dir=tmp_path / "work")
     report = made(small_clip, tmp_path / "out.mkv", options, {}, babble(0.12)).report
     assert [note for note in report.warnings if "nothing was kept for resuming" in note]
-    assert not [note for note in report.warnings if "the stages that were asked for" in note]
-    options = replace(options, stages=Stages.of("fast", one_shot=True), work_dir=None)
+    assert not [note for note in report.warnings if "not heeded" in note]
+    stages = Stages.of("fast", upper_face="sad", expression_edits={3: 0.5})
+    options = replace(options, preset="fast", stages=stages, batch=2, work_dir=None)
     report = made(small_clip, tmp_path / "out.mkv", options, {}, babble(0.12)).report
-    assert [note for note in report.warnings if "the stages that were asked for" in note]
+    wanted = "not heeded, since the engine embedded does without: preset, batch, expression edits, upper face"
+    assert wanted in report.warnings
+
+
+def test_the_engine_retalk_says_what_it_does_without(talking_clip: Path, tmp_path: Path) -> None:
+    options = replace(LOSSLESS, phones=True, batch=2, duration=Fraction(2, FPS))
+    report = made(talking_clip, tmp_path / "out.mkv", options).report
+    told = [note for note in report.warnings if "not heeded" in note]
+    assert told == ["not heeded, since the engine retalk does without: phones"]
 
 
 def test_gpen_restores_where_gfpgan_is_missing(talking_clip: Path, tmp_path: Path) -> None:

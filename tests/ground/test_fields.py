@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.fields import check_options, key_of, option, option_named, options_of
+from retalk_nodes.retalk_core.stages.options import Stages
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class House:
 
     colours: Colours | None = None
     rooms: int = option(3, keeps_pixels=True, tip="How many.")
+
+
+def test_amounts_are_finite() -> None:
+    with pytest.raises(OptionError, match="amounts must be finite numbers"):
+        Stages(expression_edits={3: float("nan")})
 
 
 def test_the_defaults_are_as_they_are_written() -> None:

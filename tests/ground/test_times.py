@@ -39,11 +39,11 @@ def test_a_rate_is_the_fraction_that_is_meant(given: str | float, meant: Fractio
 
 @pytest.mark.parametrize("given", ["0", "-25", "1000.5", "25/0", "25/00", "1e2", "nan", "", "fast", " 25"])
 def test_a_text_that_is_no_rate_is_refused(given: str) -> None:
-    with pytest.raises(OptionError, match=r"is no frame rate. Give a number up to 1000 such as 25, 29.97"):
+    with pytest.raises(OptionError, match=r"is no frame rate. Give a number from 0.01 to 1000, such as"):
         parse_rate(given)
 
 
-@pytest.mark.parametrize("given", [0.0, -1.0, 1000.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("given", [0.0, 1e-7, -1.0, 1000.5, float("nan"), float("inf")])
 def test_a_number_that_is_no_rate_is_refused(given: float) -> None:
     with pytest.raises(OptionError, match="frames per second can't be played"):
         parse_rate(given)

@@ -296,6 +296,9 @@ def test_expressions_that_cant_be_had_are_refused_in_words(nodes: Nodes) -> None
         run(nodes, "ReTalkExpression", template="smile")
     with pytest.raises(OptionError, match="Connect the coefficients"):
         run(nodes, "ReTalkExpression", template="from coefficients")
+    for amount in ("nan", "inf", "-1e999"):
+        with pytest.raises(OptionError, match=f"'3:{amount}' is no change: write number, colon, value"):
+            run(nodes, "ReTalkExpression", template="own calm", edits=f"2:1, 3:{amount}")
     with pytest.raises(OptionError, match="'x' is no change"):
         run(nodes, "ReTalkExpression", edits="x")
 
