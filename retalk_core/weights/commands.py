@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import platform
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from ...models.catalog import NETWORKS, PRESETS, Checkpoint, Edition, catalog, presets_with
 from ...models.errors import CheckpointError
 from ..errors import InputError, OptionError
-from ..files import sha256_of
+from ..files import sha256_of, written_whole
+from ..places import check_place
 from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
@@ -232,8 +233,9 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     from ...models.telltales import recognise
 
     output = output or path.with_suffix(".safetensors")
-    if output.exists():
+    if os.path.lexists(output):
         raise InputError(f"{output} is there already. Choose another name with -o, or move it away.")
+    check_place(output, "the weights")
     contents = read_tensors(path)
     name = recognise(contents)
     if name is None or name not in NETWORKS:
@@ -253,18 +255,9 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
         "licence": entry.licence,
         "converted_by": f"retalk {__version__}",
     }
-    _write_whole(output, lambda place: save_file(stored, place, about))
+    with written_whole(output) as temporary:
+        try:
+            save_file(stored, temporary, about)
+        except SafetensorError as error:  # how it tells of a full disk
+            raise OSError(str(error)) from error
     return output
-
-
-def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let something write a file under a temporary name beside it, then give it its own."""
-    unfinished = path.with_name(f".retalk-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        write(unfinished)
-        unfinished.replace(path)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can't be written ({reason}). Choose another place.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
