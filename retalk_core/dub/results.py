@@ -46,7 +46,7 @@ def make_report(
 
 def _warnings(session: Session, analysis: Analysis) -> list[str]:
     clip, tracked = analysis.clip, analysis.tracked
-    found = []
+    found = list(clip.notes)
     if clip.damaged:
         found.append(
             f"{len(clip.damaged)} frames of the clip could not be decoded; each shows the frame before it"
