@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
+STOPS = ("SIGTERM", "SIGHUP")  # beside Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,8 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RetalkError as error:
         print(f"retalk: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("retalk: stopped; nothing was written.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        with suppress(OSError):  # the terminal may be the one that was closed
+            print(f"retalk: stopped; {str(stop) or 'nothing was written'}.", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:  # a mistake of ours: say so in a line, and where with -v
         if args.verbose:
@@ -52,16 +54,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _stopping_cleanly() -> Iterator[None]:
-    """Being terminated cleans up as Ctrl-C does. Only the main thread may ask for that."""
+    """Being terminated, or losing the terminal, cleans up as Ctrl-C does.
+
+    Only the main thread may ask for that. A signal that is ignored, as under nohup, stays so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, _stop)
+    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
+    previous = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if previous[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number in heard:
+            signal.signal(number, previous[number])
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
     raise KeyboardInterrupt
