@@ -89,7 +89,12 @@ def open_stream(path: Path) -> IO[bytes] | None:
         return os.fdopen(os.dup(number), "wb")
     if not _is_stream(path):
         return None
-    opened = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    try:
+        opened = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads from it") from error
+        raise
     if os.name == "posix":
         os.set_blocking(opened, True)
     return os.fdopen(opened, "wb")
