@@ -106,7 +106,7 @@ def _add_dub(commands: _Commands) -> None:
         help="recognise speech sounds with pocketsphinx; default: auto, where it is installed",
     )
     made.add_argument("--sheet", type=Path, metavar="PICTURE", help="write mouths before and after")
-    made.add_argument("--chart", type=Path, metavar="PICTURE", help="write loudness and mouth opening over time")
+    made.add_argument("--chart", type=Path, metavar="PICTURE", help="write loudness and mouth over time")
     made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
     made.add_argument("--no-check", action="store_true", help="don't look at the result again")
     _add_talk(dub)
