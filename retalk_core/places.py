@@ -66,7 +66,10 @@ def find_target(path: Path) -> Path:
         if path.is_symlink():
             target = Path(os.path.realpath(path))
         if not os.path.isdir(target.parent):  # noqa: PTH112 - unlike a Path's, it never raises
-            raise InputError(f"The folder {target.parent} does not exist: create it, or choose another.")
+            raise InputError(
+                f"The folder {target.parent} does not exist, so {path.name} can't be written: create it, or "
+                "choose another."
+            )
         kind = _kind_of(path)
     except OSError as error:  # the name is too long, the folder is closed, or links lead in a circle
         raise unwritable(path, error) from error

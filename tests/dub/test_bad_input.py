@@ -24,6 +24,7 @@ from scenes import (
     babble,
     deepened,
     leftovers,
+    null_device,
     pixels_of,
     portrait,
     quiet,
@@ -309,7 +310,7 @@ def test_places_that_cant_be_written_are_refused_before_the_work(
     if Path("/proc/self").exists():
         assert "can't be written" in refused(word, "/proc/x.png")
     if word != "--report":
-        for name in ("x.gif", "x", "x.json", "x.png.txt", os.devnull):
+        for name in ("x.gif", "x", "x.json", "x.png.txt"):
             assert ".png or .jpg" in refused(word, str(tmp_path / name))
 
 
@@ -335,9 +336,12 @@ def test_sheet_and_chart_are_what_their_names_say(works: Run, tmp_path: Path) ->
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such devices")
-def test_a_report_may_go_to_a_device_which_stays_one(works: Run) -> None:
-    works("--report", os.devnull)
-    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+def test_a_report_may_go_to_a_device_which_stays_one(works: Run, refused: Refused, tmp_path: Path) -> None:
+    device = null_device(tmp_path)
+    works("--report", str(device))
+    for word in ("--sheet", "--chart"):
+        assert ".png or .jpg" in refused(word, str(device))
+    assert stat.S_ISCHR(device.stat().st_mode)
 
 
 def test_what_cant_be_written_at_last_takes_nothing_along(
