@@ -162,9 +162,8 @@ def changed(options: object, plain: object) -> list[Option]:
 
     plain: the same kind of options, with nothing chosen
     """
-    return [
-        each for each in options_of(type(options)) if getattr(options, each.name) != getattr(plain, each.name)
-    ]
+    held: type = type(options)
+    return [each for each in options_of(held) if getattr(options, each.name) != getattr(plain, each.name)]
 
 
 def key_of(options: object) -> object:

@@ -61,7 +61,7 @@ def _computed(session: Session) -> dict[str, Any]:
 
 def _warnings(session: Session, analysis: Analysis) -> list[str]:
     clip, tracked = analysis.clip, analysis.tracked
-    found = []
+    found = list(clip.notes)
     if clip.damaged:
         found.append(
             f"{len(clip.damaged)} frames of the clip could not be decoded; each shows the frame before it"

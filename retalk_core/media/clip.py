@@ -39,6 +39,7 @@ class Clip(ABC):
     has_sound: bool
     is_still: bool
     damaged: set[int]  # frames found so far that can't be decoded and show the one before instead
+    notes: tuple[str, ...] = field(default=(), kw_only=True)  # what is odd about the file, for the report
 
     def __len__(self) -> int:
         return len(self.times)

@@ -17,12 +17,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..errors import InputError
+from ..times import timecode
 from ..types import Frame
 from .clip import Clip
 from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of, light_levels_of
-from .container import check_file, decode, is_picture_file, open_container, packets, video_stream
+from .container import (
+    check_file,
+    check_size,
+    decode,
+    is_picture_file,
+    open_container,
+    packets,
+    video_stream,
+)
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
-from .frame_index import FrameIndex, clock, read_table
+from .frame_index import Clock, FrameIndex, clock, read_table
 
 if TYPE_CHECKING:
     import av
@@ -43,6 +52,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     check_file(path)
     with open_container(path) as container:
         stream = video_stream(container, path)
+        check_size(stream.codec_context.width, stream.codec_context.height, path)
         table = read_table(container, stream, path)
         said = (stream.guessed_rate, stream.average_rate, stream.base_rate)
         declared = [Fraction(rate) for rate in said if rate]  # newer versions of av have a class of their own
@@ -50,17 +60,18 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
         is_still = is_picture_file(container, stream) and len(table.durations) == 1
         tick = Fraction(stream.time_base or Fraction(1, 1000))
     first, color, aspect = _first_frame(path, table.index)
+    check_size(first.width, first.height, path)  # a header can be wrong
     turn, interlacing = _upright(first), interlacing_of(first)
     if turn.mirror_y and not turn.transpose:
         interlacing = upside_down(interlacing, first.height)
-    times, end, rate = clock(table, tick, [] if is_still else declared)
+    clocked = clock(table, tick, [] if is_still else declared)
     return _FileClip(
         path=path,
         first=0,
         size=turn.stored((first.height, first.width)),
-        times=times,
-        end=end,
-        rate=rate,
+        times=clocked.times,
+        end=clocked.end,
+        rate=clocked.rate,
         bit_depth=bit_depth_of(first),
         color=color,
         rotation=turn.degrees,
@@ -70,6 +81,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
         has_sound=has_sound,
         is_still=is_still,
         damaged=set(),
+        notes=_notes(clocked),
         _turn=turn,
         _index=table.index,
     )
@@ -159,6 +171,15 @@ class _FileClip(Clip):
         if self.is_still or self.interlacing == "undone":
             return self
         return replace(self, interlacing="undone", _was=self.interlacing)
+
+
+def _notes(clocked: Clock) -> tuple[str, ...]:
+    if not clocked.closed:
+        return ()
+    return (
+        f"time stamps of the clip are broken: they jump by {timecode(clocked.closed)} in all, which was left "
+        "out; each frame there is shown as long as the others",
+    )
 
 
 def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:

@@ -104,6 +104,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
             for name, angle in (("yaw", yaw), ("pitch", pitch), ("roll", roll))
         },
         "cuts": [float(times[cut]) for cut in tracked.cuts],
+        "notes": list(clip.notes),
         "untouched": [
             vars(stretch) for stretch in stretches(times, end, tracked.reasons, track.shot.numpy())
         ],
@@ -120,7 +121,7 @@ def track_lines(found: dict[str, Any]) -> list[str]:
     ]
     for stretch in found["untouched"]:
         lines.append(f"no edit from {stretch['start']:.2f} to {stretch['end']:.2f} s: {stretch['reason']}")
-    return lines
+    return [*lines, *(f"note: {note}" for note in found["notes"])]
 
 
 def oval_masks(track: FaceTrack, *, together: bool = False) -> Tensor:

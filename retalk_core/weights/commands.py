@@ -16,6 +16,7 @@ from ...models.errors import CheckpointError
 from ...models.network import File, Place
 from ..errors import InputError, OptionError
 from ..files import sha256_of, written_whole
+from ..places import check_place
 from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
@@ -242,6 +243,7 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     output = output or path.with_suffix(".safetensors")
     if os.path.lexists(output):
         raise InputError(f"{output} is there already. Choose another name with -o, or move it away.")
+    check_place(output, "the weights")
     contents = read_tensors(path)
     name = recognise(contents)
     if name is None or name not in NETWORKS:
@@ -264,6 +266,6 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     with written_whole(output) as temporary:
         try:
             save_file(stored, temporary, about)
-        except SafetensorError as error:  # its name for what the disk refuses
+        except SafetensorError as error:  # how it tells of a full disk
             raise OSError(errno.EIO, str(error)) from error
     return output

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from retalk_nodes.models.errors import RetalkError
 from retalk_nodes.retalk_core.compute.provider import FACE_NETWORKS, LocalNetworks
+from retalk_nodes.retalk_core.dub import pipeline
 from retalk_nodes.retalk_core.dub.analysis import analyse
 from retalk_nodes.retalk_core.dub.options import DubOptions, LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
@@ -481,27 +482,64 @@ def test_every_stage_tells_how_far_it_is(make: Dub, small_clip: Path, tmp_path: 
     assert told["dub"] == told["check"] == [(i, 10) for i in range(1, 11)]
 
 
-@pytest.mark.parametrize("stage", ["track", "dub", "check"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize("older", [False, True])
-def test_stopping_leaves_no_file(
-    make: Dub, small_clip: Path, tmp_path: Path, stage: str, error: type[BaseException], older: bool
-) -> None:
-    if older and stage != "check":
-        (tmp_path / "out.mp4").write_bytes(b"older")
+def stopper(stage: str, error: type[BaseException]) -> StageProgress:
+    """Stops a stage at its third frame."""
 
     def progress(name: str) -> Progress:
         def tell(done: int, total: int | None) -> None:
             if name == stage and done >= 3:
-                raise error("stop")
+                raise error
 
         return tell
 
+    return progress
+
+
+@pytest.mark.parametrize("stage", ["track", "dub"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("older", [False, True])
+def test_stopping_leaves_no_file_and_an_older_one_as_it_was(
+    make: Dub, small_clip: Path, tmp_path: Path, stage: str, error: type[BaseException], older: bool
+) -> None:
+    output = tmp_path / "out.mp4"
+    if older:
+        output.write_bytes(b"older")
     with pytest.raises(error):
-        make(small_clip, babble(0.4), tmp_path / "out.mp4", replace(QUICK, check=True), progress=progress)
-    assert leftovers(tmp_path) == (["out.mp4"] if older and stage != "check" else [])
-    if older and stage != "check":
-        assert (tmp_path / "out.mp4").read_bytes() == b"older"
+        make(small_clip, babble(0.4), output, replace(QUICK, check=True), stopper(stage, error))
+    assert leftovers(tmp_path) == (["out.mp4"] if older else [])
+    assert not older or output.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
+@pytest.mark.parametrize("older", [False, True])
+def test_stopping_the_look_at_a_finished_file_leaves_the_file(
+    make: Dub, small_clip: Path, tmp_path: Path, error: type[BaseException], older: bool
+) -> None:
+    output = tmp_path / "out.mp4"
+    if older:
+        output.write_bytes(b"older")
+    with pytest.raises(error) as caught:
+        make(small_clip, babble(0.4), output, replace(QUICK, check=True), stopper("check", error))
+    assert leftovers(tmp_path) == ["out.mp4"] and len(stamps_of(output)) == 10
+    if error is KeyboardInterrupt:
+        assert str(caught.value) == f"{output} is finished, only the look at it was stopped"
+
+
+@pytest.mark.parametrize(
+    "fault", [InputError("it can't be read."), ValueError("3 are not 4"), OSError(5, "I/O")]
+)
+def test_a_look_that_fails_leaves_the_file_and_is_told(
+    make: Dub, small_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(pipeline, "check_result", broken)
+    dubbed = make(small_clip, babble(0.4), tmp_path / "out.mp4", replace(QUICK, check=True))
+    assert len(stamps_of(tmp_path / "out.mp4")) == 10
+    assert dubbed.report.measured is None and dubbed.chart.ndim == 3
+    assert "could not be looked at again" in dubbed.report.warnings[0]
+    assert str(fault) in dubbed.report.to_text()
 
 
 @pytest.mark.parametrize(
