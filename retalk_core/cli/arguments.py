@@ -241,7 +241,13 @@ def _add_models(commands: _Commands) -> None:
     converting.add_argument("--half", action="store_true", help="in 16 bits: half the size, less exact")
 
     for action in (listing, getting, checking):
-        action.add_argument("--folder", type=Path, help="look, or put files, here and nowhere else")
+        action.add_argument(
+            "--folder",
+            "--models",  # as `retalk dub` calls it
+            type=Path,
+            metavar="FOLDER",
+            help="look, or put files, here and nowhere else",
+        )
     for action in (listing, getting, checking, converting):
         action.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
 

@@ -40,6 +40,7 @@ def make_report(
         preset=choice.preset or "",
         networks=session.networks.describe() if finished and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
+        refused=dict(choice.refused),
         frames_resumed=resumed,
     )
 
@@ -63,6 +64,9 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
         found.append("the stages that were asked for are the engine retalk's: the embedded engine has none")
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
+    stages = session.choice.stages
+    if stages and stages.neutralise and session.networks.file("expression") is None:
+        found += session.networks.refused("expression")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
