@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch.torch_version import TorchVersion
 
 from .errors import CheckpointError
 
@@ -205,7 +206,7 @@ _HARMLESS: Mapping[str, tuple[str, ...]] = {
         *("bool_", "int8", "int16", "int32", "int64", "uint8", "float16", "float32", "float64"),
     ),
 }
-_STAND_INS: list[tuple[Callable[..., Any], str]] = [
+_STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_plain_dict, "collections.defaultdict"),
     (_plain_list, "collections.deque"),
     *((_Inert, f"{module}.{name}") for module, names in _HARMLESS.items() for name in names),
@@ -225,7 +226,7 @@ def _unpickle(path: Path, lazily: bool) -> Any:  # noqa: ANN401, whatever a pick
 @contextmanager
 def _stand_ins() -> Iterator[None]:
     """A context in which torch's reader puts stand-ins where a pickle names harmless values."""
-    if torch.__version__ < (2, 6):  # it has no names for stand-ins: such files are refused
+    if TorchVersion(torch.__version__) < "2.6":  # it has no names for stand-ins: such files are refused
         yield
         return
     with _ONE_AT_A_TIME, torch.serialization.safe_globals(_STAND_INS):
