@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -422,6 +423,32 @@ def test_listing_shows_what_is_there_and_what_is_missing(
     rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["dnet"]["path"] and rows["enet"]["path"] is None
     assert rows["face3d"]["files"][0]["size"] == 288_860_037
+
+
+def test_files_are_listed_and_verified_with_the_words_of_a_dub(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "LNet.pth").write_bytes(b"<html>")
+    assert main(["models", "list", "--models", str(tmp_path)]) == 0
+    assert f"Looked for in {tmp_path}" in capsys.readouterr().out
+    assert main(["models", "verify", "--models", str(tmp_path)]) == 1
+    assert "LNet.pth is a web page" in capsys.readouterr().out
+
+
+def test_damaged_bytes_are_found_whatever_is_on_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "30_net_gen.pth"
+    torch.save(recipe.recipe_tensors("ganimation", seed=0), path)
+    assert main(["models", "verify", "--folder", str(tmp_path)]) == 0
+    content, state = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert main(["models", "verify", "--folder", str(tmp_path)]) == 1
+    assert "is not what was written there" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="is damaged"):
+        convert(path, tmp_path / "out.safetensors")
 
 
 def test_verifying_runs_every_network_that_is_there(
