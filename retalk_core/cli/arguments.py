@@ -147,7 +147,13 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
     converting.add_argument("--half", action="store_true", help="in 16 bits: half the size, less exact")
 
     for action in (listing, getting, checking):
-        action.add_argument("--folder", type=Path, help="look, or put files, here and nowhere else")
+        action.add_argument(
+            "--folder",
+            "--models",  # as `retalk dub` calls it
+            type=Path,
+            metavar="FOLDER",
+            help="look, or put files, here and nowhere else",
+        )
     for action in (listing, getting, checking, converting):
         _add_verbose(action)
 

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
+from ...models.catalog import made_by
+from ...models.errors import CheckpointError
 from ..types import Progress, silent
 
 _told: ContextVar[Callable[[int], None] | None] = ContextVar("told of smaller batches", default=None)
@@ -71,6 +73,23 @@ def _unless_memory_lacks(run: Callable[[slice], Tensor], pictures: slice) -> Ten
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None
+
+
+def only_numbers(drawn: Tensor, network: nn.Module) -> Tensor:
+    """What a network made, of any shape, as it is. Raises CheckpointError where some of it is no number.
+
+    To be asked before anything is clamped or compared: an infinite brightness would become white, and a mask
+    of values that are no numbers empty.
+    """
+    if torch.isfinite(drawn).all():
+        return drawn
+    row = made_by(network)
+    title = row.title if row else f"The network {type(network).__name__}"
+    files = " or ".join(file.name for file in row.files) if row else "its file"
+    raise CheckpointError(
+        f"{title} gave values that are no numbers, so nothing can be drawn with it. Its file may be damaged: "
+        f"download {files} again. Or its numbers were too large: choose another precision, such as fp32."
+    )
 
 
 def lacks_memory(error: Exception) -> bool:

@@ -160,13 +160,14 @@ def _learn(session: Session, shown: range, track: FaceTrack) -> Likeness:
     """What D-Net must be told of the clip."""
     assert session.choice.stages is not None
     templates = session.networks.file("expression")
+    problems = session.networks.refused("expression") if templates is None else []
     lender = Lender(session.networks, batch=session.options.batch, batches=session.batches)
     with lender.using("face3d", "fit") as (regressor, batch):
         return learn_likeness(
             _frames(session, shown),
             track,
             regressor,
-            wanted_expression(session.choice.stages, templates, regressor, session.faces),
+            wanted_expression(session.choice.stages, templates, regressor, session.faces, problems),
             batch_size=batch,
             progress=session.progress("fit"),
         )

@@ -50,6 +50,7 @@ def make_report(
         preset=choice.preset or "",
         networks=_computed(session) if finished and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
+        refused=dict(choice.refused),
         frames_resumed=resumed,
     )
 
@@ -90,6 +91,9 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
             f"{session.batches.chosen[key]}, and in reduced precision pixels may differ by a few levels from "
             f"those of a run with room"
         )
+    stages = session.choice.stages
+    if stages and stages.neutralise and session.networks.file("expression") is None:
+        found += session.networks.refused("expression")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found

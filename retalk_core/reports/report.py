@@ -66,6 +66,8 @@ class Report:
     preset: str = ""  # of the engine retalk
     networks: dict[str, Any] = field(default_factory=dict)  # device, precision, files and their hashes
     lacking: list[str] = field(default_factory=list)  # files without which a better engine wasn't possible
+    # By what is lacking: what is wrong with the files that are there for it
+    refused: dict[str, str] = field(default_factory=dict)
     frames_resumed: int = 0  # taken over from an earlier run
     doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
     frames_doubtful: int = 0  # that any doubt is about
@@ -92,9 +94,11 @@ class Report:
     def _computing_lines(self) -> list[str]:
         """Which files computed where, and what was missing."""
         lines = []
-        if self.lacking:
+        absent = [title for title in self.lacking if title not in self.refused]
+        if absent:
             where = command("models", "list")
-            lines.append(f"not found: {', '.join(self.lacking)}; `{where}` says where they belong")
+            lines.append(f"not found: {', '.join(absent)}; `{where}` says where they belong")
+        lines += [f"can't be used: {title}: {problem}" for title, problem in self.refused.items()]
         if self.networks:
             files = self.networks.get("networks", {}).values()
             named = ", ".join(f"{each['file']} (sha256 {each['sha256'][:12]})" for each in files)
@@ -102,6 +106,7 @@ class Report:
             if batches := self.networks.get("batches"):
                 sizes = ", ".join(f"{key} {size}" for key, size in batches.items())
                 lines.append(f"pictures at a time: {sizes}")
+            lines += [f"note: {each['warning']}" for each in files if each.get("warning")]
         if self.frames_resumed:
             lines.append(f"resumed: {self.frames_resumed} frames were there from an earlier run")
         return lines

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from ...compute.batches import only_numbers
 from ...errors import InputError
 from ...images import bgr, to_images
 from ...types import Progress, Samples
@@ -60,6 +61,9 @@ def one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:
     return [given.expand(count, -1, -1, -1) for given in pictures.values()]
 
 
-def drawn_pictures(x: Tensor) -> Tensor:
-    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU."""
-    return to_images(bgr(x.float().cpu()))
+def drawn_pictures(x: Tensor, network: nn.Module) -> Tensor:
+    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU.
+
+    raises: CheckpointError where it drew something that is no number
+    """
+    return to_images(bgr(only_numbers(x.float().cpu(), network)))

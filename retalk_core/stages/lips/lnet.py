@@ -69,7 +69,7 @@ def sync_lips(
 
     def draw(rows: slice) -> Tensor:
         pairs = shrink(pair_faces(faces[rows], references[rows]))
-        return drawn_pictures(network(mel[rows].to(device), pairs.to(device)))
+        return drawn_pictures(network(mel[rows].to(device), pairs.to(device)), network)
 
     return in_batches(draw, len(mel), batch_size, progress)
 
