@@ -5,12 +5,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test fast lint bench clean
 
 help:
 	@echo "make demo    a portrait speaks: writes out/demo.mp4"
 	@echo "make test    style, types and tests"
-	@echo "make lint    style and types only"
+	@echo "make fast    style, types and the tests in which no network computes: two minutes at most"
+	@echo "make lint    style, types and the direction of imports only"
 	@echo "make bench   measure speed and memory; with a clip of your own: ARGS='--clip CLIP' CLIPS=CLIP"
 	@echo "make setup   only prepare .venv (the others do it by themselves)"
 	@echo "make clean   remove what was made, .venv too"
@@ -21,8 +22,14 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/retalk demo -o out/demo.mp4
 
+# As many workers as there are cores, up to four: some tests take 3 GB.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+
 test: lint
-	$(BIN)/pytest
+	$(PYTEST)
+
+fast: lint
+	$(PYTEST) -m "not networks"
 
 # mypy names modules after their folders, and this folder may be called anything: it looks through a link.
 lint: $(READY)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .models.errors import RetalkError
 from .retalk_core.version import __version__
 
-if TYPE_CHECKING:
-    from .nodes import ReTalk
+if TYPE_CHECKING:  # the pack's import shall cost nothing
+    from pathlib import Path
 
-__all__ = ["WEB_DIRECTORY", "__version__", "comfy_entrypoint"]
+    from .nodes import ReTalk
+    from .retalk_core.media.sound import SoundArray
+    from .retalk_core.reports.report import Report
+
+__all__ = ["WEB_DIRECTORY", "RetalkError", "__version__", "comfy_entrypoint", "dub"]
 
 WEB_DIRECTORY = "./web"  # ComfyUI serves the help pages from here
 
@@ -19,3 +24,18 @@ async def comfy_entrypoint() -> ReTalk:
     from .nodes import ReTalk
 
     return ReTalk()
+
+
+def dub(
+    clip: str | Path,
+    voice: str | Path | SoundArray,
+    output: str | Path,
+    **options: Any,  # noqa: ANN401, as the fields have them
+) -> Report:
+    """Give a clip's speaker a new voice, from a program; see `retalk_core.dub.program.dub_file`.
+
+    Raises RetalkError for what the caller can put right; nothing is left at `output` then.
+    """
+    from .retalk_core.dub.program import dub_file
+
+    return dub_file(clip, voice, output, **options)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream, read_mono
 from retalk_nodes.retalk_core.media.writer import VideoWriter

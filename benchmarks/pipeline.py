@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE
 from retalk_nodes.retalk_core.compute.provider import BUNDLED, LocalNetworks
-from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
 from retalk_nodes.retalk_core.media.reader import open_clip

@@ -51,6 +51,12 @@ def title(name: str) -> str:
     return RECOGNISED[name].title if name in RECOGNISED else name
 
 
+def made_by(network: object) -> Network | None:
+    """The row of a network that was built; None for a stranger."""
+    name = type(network).__name__
+    return next((row for row in NETWORKS.values() if row.build.make == name), None)
+
+
 def lips() -> tuple[str, ...]:
     """The places of the networks that draw lips, the paper's first."""
     return tuple(dict.fromkeys(row.place_key for row in NETWORKS.values() if row.stage == "lips"))

@@ -1,28 +1,30 @@
-"""Read files of weights without running anything in them, and fill networks with them strictly."""
+"""Fill networks strictly with the tensors in files, and say in words what doesn't fit."""
 
 from __future__ import annotations
 
 import re
-import tarfile
-import zipfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .catalog import title
+from .catalog import NETWORKS, title
+from .containers import find_tensors
 from .errors import CheckpointError
 from .interception import Function, Interception
-from .network import Layout, Place
+from .naming import find_name, rename
+from .network import Layout, Network, Place
+from .reading import AGAIN, check_sums, read_tensors
 from .telltales import recognise
 
-AGAIN = "Download it again, or choose another file."
 SHOWN = 3  # differences in a message
+TRIED = 12  # missing tensors whose names are looked for
+LARGEST = 1e12  # no weight comes near it; a flipped bit goes far beyond
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -31,15 +33,10 @@ def load(network: N, path: Path, layout: Layout, name: str) -> N:
 
     name:    the network's key in the catalogue, or what to call it in a message
     returns: the same network
+    raises:  CheckpointError where a tensor is missing, left over, of another shape, or holds no numbers
     """
-    contents = read_tensors(path)
-    tensors = unpack(contents, path, layout, name)
-    names = rename(tensors, layout)
-    if found := differences(network, tensors, names):
-        raise CheckpointError(
-            f"{path} can't be used as {title(name)}: {'; '.join(found)}. {_advice(recognise(contents), name)}"
-        )
-    network.load_state_dict({names[key]: tensor for key, tensor in tensors.items()}, strict=True)
+    fitted = fit(network, read_tensors(path), path, layout, name)
+    network.load_state_dict(fitted.tensors, strict=True)
     return network.eval().requires_grad_(False)
 
 
@@ -60,10 +57,41 @@ def load_network(place: Place, path: Path) -> nn.Module:
             seems = f"seems to be {title(found)}" if found else "is none of the networks known here"
             raise CheckpointError(f"{path} {seems}. Choose a file of {wanted}.")
         row = rows[found]
-    layout = row.build.find_layout()
+    return load(_empty(row), path, row.build.find_layout(), row.key)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A file that can be loaded."""
+
+    network: str  # its key in the catalogue
+    doubts: str  # sentences about what is odd in it, or ""
+
+
+def examine(path: Path) -> Examined:
+    """Find out which network a file is for, and whether it was damaged and would load.
+
+    raises: CheckpointError, which knows the network that the file seems to be
+
+    It takes as long as reading the file twice, and leaves the numbers of a zip on the disk.
+    """
+    check_sums(path)
+    contents = read_tensors(path, names_only=True)
+    found = recognise(contents)
+    if found is None or found not in NETWORKS:
+        seems = f"seems to be {title(found)}" if found else "is none of the networks known here"
+        raise CheckpointError(f"{path} {seems}, which is not needed. Choose another file.")
+    row = NETWORKS[found]
+    try:
+        network = _empty(row)
+    except ImportError:  # a package that this network is built with isn't there; that is told when it is used
+        return Examined(found, "")
+    return Examined(found, fit(network, contents, path, row.build.find_layout(), found).doubts)
+
+
+def _empty(row: Network) -> nn.Module:
     with Blank():
-        network = row.build.create()
-    return load(network, path, layout, row.key)
+        return row.build.create()
 
 
 class Blank(Interception):
@@ -75,103 +103,16 @@ class Blank(Interception):
         return function(*args, **given)
 
 
-# From a file to tensors
-
-
-def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
-    """Read a safetensors file, or a pickle that holds tensors and plain values and nothing else.
-
-    Nothing in the file is executed. Whatever else it is raises a CheckpointError that says so.
-    names_only: leave the numbers on the disk until they are used, which is slower if all are
-    """
-    kind = _kind(path)
-    try:
-        if kind == "safetensors":
-            return dict(load_file(path))
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=names_only and kind == "zip")
-    except UnpicklingError as error:
-        raise CheckpointError(_refusal(path, error)) from None
-    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError):
-        raise CheckpointError(
-            f"{path} is cut short or damaged: it can't be read as a file of weights. Download it again."
-        ) from None
-    except Exception as error:  # a pickle can make its reader stumble in any way
-        raise CheckpointError(
-            f"{path} is no file of weights ({type(error).__name__} while reading it). {AGAIN}"
-        ) from None
-    if not isinstance(found, Mapping):
-        raise CheckpointError(
-            f"{path} holds a {type(found).__name__}, not named tensors. Choose a file of weights."
-        )
-    return {str(key): value for key, value in found.items()}
-
-
-def _kind(path: Path) -> str:
-    """What a file is by its first bytes: safetensors, zip or pickle. Anything else is refused."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(512)
-            size = path.stat().st_size
-    except OSError as error:
-        raise CheckpointError(
-            f"{path} can't be read ({error.strerror}). Check the path, or download it."
-        ) from None
-    if not head:
-        raise CheckpointError(f"{path} is empty. Download it again.")
-    if re.match(rb"\s*(<!doctype|<html|<\?xml|<head)", head, re.IGNORECASE):
-        raise CheckpointError(f"{path} is a web page, not weights. Download the file itself.")
-    if head.startswith(b"version https://git-lfs"):
-        raise CheckpointError(f"{path} only points to the weights (Git LFS). Download the file itself.")
-    if len(head) > 8 and head[8:9] == b"{":
-        if 8 + int.from_bytes(head[:8], "little") <= size:
-            return "safetensors"
-        raise CheckpointError(f"{path} is cut short or damaged: its header is longer. Download it again.")
-    if head.startswith(b"PK"):
-        return _plain_zip(path)
-    # In a tar archive older releases of torch unpickle without any restriction.
-    if head.startswith(b"\x80") and not tarfile.is_tarfile(path):
-        return "pickle"
-    raise CheckpointError(
-        f"{path} is neither a safetensors file nor PyTorch weights. Choose a file of weights, "
-        "or download it again."
-    )
-
-
-def _plain_zip(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.rpartition("/")[2] for name in archive.namelist()]
-    except (zipfile.BadZipFile, OSError, ValueError):
-        raise CheckpointError(f"{path} is cut short or damaged. Download it again.") from None
-    if "constants.pkl" in names:
-        raise CheckpointError(f"{path} is a TorchScript program, not weights. Choose a file of weights.")
-    if "data.pkl" not in names:
-        raise CheckpointError(f"{path} is an archive, not weights. Unpack it and choose a file inside.")
-    return "zip"
-
-
-def _refusal(path: Path, error: UnpicklingError) -> str:
-    """Say in words what torch's reader would not touch."""
-    wanted = re.search(r"(?:GLOBAL|Unsupported class) ([\w.]+)", str(error))
-    if wanted is None:
-        return f"{path} holds more than tensors and plain values; nothing in it was run. {AGAIN}"
-    return (
-        f"{path} asks to run code when it is opened ({wanted[1]}). It was refused and nothing in it was run. "
-        "Download it from a source that you trust."
-    )
-
-
 # From tensors in a file to tensors of a network
 
 
 def unpack(contents: Mapping[str, Any], path: Path, layout: Layout, name: str) -> dict[str, Tensor]:
     """Take a network's own tensors out of a file's contents, folded, still under the file's names."""
-    container = next((key for key in layout.containers if isinstance(contents.get(key), Mapping)), None)
-    held: Mapping[Any, Any] = contents if container is None else contents[container]
+    held = find_tensors(contents, layout.containers)
     foreign = [re.compile(pattern) for pattern in (*layout.ignored, *layout.dead)]
     tensors: dict[str, Tensor] = {}
     for given, value in held.items():
-        key = str(given).replace(layout.strip, "") if layout.strip else str(given)
+        key = given.replace(layout.strip, "") if layout.strip else given
         if not isinstance(value, Tensor) or any(pattern.search(key) for pattern in foreign):
             continue
         if key in tensors:
@@ -215,37 +156,116 @@ def fold_spectral_norm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return folded
 
 
-def rename(tensors: Mapping[str, Tensor], layout: Layout) -> dict[str, str]:
-    """Our name for each of the file's names, in the file's order."""
-    renames = [(re.compile(pattern), ours) for pattern, ours in layout.renames]
-    names = {}
-    for theirs in tensors:
-        key = theirs
-        for pattern, ours in renames:
-            key = pattern.sub(ours, key)
-        names[theirs] = key
-    return names
-
-
 # From tensors to a network
 
 
-def differences(network: nn.Module, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> list[str]:
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A network's tensors, under the network's own names."""
+
+    tensors: dict[str, Tensor]
+    doubts: str  # sentences about what is odd in them, or ""
+
+
+def fit(network: nn.Module, contents: Mapping[str, Any], path: Path, layout: Layout, name: str) -> Fitted:
+    """Take a network's tensors out of a file's contents, if it can be filled with them exactly.
+
+    raises: CheckpointError, in the names that the file uses
+    """
+    tensors = unpack(contents, path, layout, name)
+    names = rename(tensors, layout)
+    if found := differences(network, tensors, names, layout, name):
+        seems = recognise(contents)
+        words = f"{path} can't be used as {title(name)}: {'; '.join(found)}. {_advice(seems, name)}"
+        raise CheckpointError(words, seems or "")
+    wanted = network.state_dict()
+    flawed, constant = _judge(tensors, {key: wanted[names[key]].is_floating_point() for key in tensors})
+    if flawed:
+        words = f"{path} can't be used as {title(name)}: {'; '.join(flawed)}. {AGAIN}"
+        raise CheckpointError(words, name)
+    doubts = f"{path} may be damaged: the same number stands everywhere in " if constant else ""
+    if constant:
+        doubts += f"{_some('', constant)}. Download it again if the result looks wrong."
+    return Fitted({names[key]: tensor for key, tensor in tensors.items()}, doubts)
+
+
+def differences(
+    network: nn.Module, tensors: Mapping[str, Tensor], names: Mapping[str, str], layout: Layout, name: str
+) -> list[str]:
     """Why tensors would not fit a network exactly, in words; nothing where they do.
 
     names: our name for each of the file's names, from `rename`
+    name:  the network's key in the catalogue, or what to call it
     """
     wanted = network.state_dict()
     theirs = {names[key]: key for key in tensors}
     missing = [key for key in wanted if key not in theirs]
     extra = [key for key in tensors if names[key] not in wanted or theirs[names[key]] != key]
+    if len(missing) == len(wanted):
+        return ["it has none of its tensors", *filter(None, [_some("it holds", extra)])]
     misshapen = [
         f"{theirs[key]} is {_shape(tensors[theirs[key]])} instead of {_shape(tensor)}"
         for key, tensor in wanted.items()
         if key in theirs and tensors[theirs[key]].shape != tensor.shape
     ]
-    found = (_some("it lacks", missing), _some("it has no place for", extra), _some("", misshapen))
+    split = {key: stem for key in extra if (stem := re.sub(r"weight_(orig|u|v)$", "weight", key)) != key}
+    halved = dict.fromkeys(split.values())
+    extra = [key for key in extra if key not in split]
+    missing = [key for key in missing if key not in rename(halved, layout).values()]
+    found = (
+        *(_parts_of(stem, tensors) for stem in list(halved)[:SHOWN]),
+        _lacks(missing, names, layout, name),
+        _some("it has no place for", extra),
+        _some("", misshapen),
+    )
     return [words for words in found if words]
+
+
+def _parts_of(stem: str, tensors: Mapping[str, Tensor]) -> str:
+    """What is wrong with a spectrally normalised weight that could not be folded."""
+    absent = [part for part in (f"{stem}_orig", f"{stem}_u", f"{stem}_v") if part not in tensors]
+    return _some("it lacks", absent) or f"{stem}_u and {stem}_v don't belong to {stem}_orig"
+
+
+def _lacks(missing: list[str], names: Mapping[str, str], layout: Layout, name: str) -> str:
+    """Tensors that a file lacks, as far as it can be told what they would be called there."""
+    if not missing:
+        return ""
+    official = NETWORKS[name].telltales if name in NETWORKS else ()
+    known = {**rename(official, layout), **names}
+    called = (find_name(key, known, layout) for key in missing[:TRIED])
+    shown = list(islice((each for each in called if each is not None), SHOWN))
+    rest = len(missing) - len(shown)
+    if not shown:
+        return f"it lacks {rest} of its tensors"
+    return f"it lacks {', '.join(shown)}{f' and {rest} more' if rest else ''}"
+
+
+def _judge(tensors: Mapping[str, Tensor], floats: Mapping[str, bool]) -> tuple[list[str], list[str]]:
+    """What is wrong with numbers, in words; and weights that are the same number everywhere.
+
+    floats: whether the network has floating-point numbers there
+    """
+    whole, broken, constant, weights = [], [], [], 0
+    for key, tensor in tensors.items():
+        if not floats[key] or not tensor.numel():
+            continue
+        if not tensor.is_floating_point():
+            whole.append(key)
+            continue
+        low, high = (float(value) for value in torch.aminmax(tensor))  # not a number where one is none
+        if not (-LARGEST < low <= high < LARGEST):
+            broken.append(key)
+        if tensor.dim() > 1 and tensor.numel() > 1:
+            weights += 1
+            constant += [key] if low == high else []
+    if 2 * len(constant) > weights:
+        return [f"{len(constant)} of its {weights} weights hold one number everywhere"], []
+    found = (
+        _some("there are whole numbers instead of fractions in", whole),
+        _some("there are values that are no numbers, or far too large, in", broken),
+    )
+    return [words for words in found if words], constant
 
 
 def _some(words: str, items: Iterable[str]) -> str:

@@ -9,3 +9,8 @@ class RetalkError(Exception):
 
 class CheckpointError(RetalkError):
     """A file of weights that is missing, damaged, hostile or meant for another network."""
+
+    def __init__(self, words: str, network: str = "") -> None:
+        """network: the key of the one that the file seems to hold, if any"""
+        super().__init__(words)
+        self.network = network

@@ -8,18 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from .catalog import RECOGNISED
+from .containers import all_parts, strip_prefixes
 
 ENOUGH = 0.5  # of a network's telltales; the file may be incomplete
 
 
 def recognise(contents: Mapping[str, Any]) -> str | None:
-    """Name the network whose tensors these are, wrapped in a container or not; None for a stranger."""
-    wrapped = [part for part in contents.values() if isinstance(part, Mapping)]
+    """Name the network whose tensors these are, however they are wrapped; None for a stranger."""
     best, found = 0.0, None
-    for part in (contents, *wrapped):
+    for part in all_parts(contents):
         shapes = {
-            str(key).replace("module.", ""): tuple(value.shape)
-            for key, value in part.items()
+            key.replace("module.", ""): tuple(value.shape)
+            for key, value in strip_prefixes(part).items()
             if isinstance(value, Tensor)
         }
         for name, row in RECOGNISED.items():

@@ -102,15 +102,15 @@ def _stored(template: str, file: str) -> Tensor | None:
     """A template (64,) out of expression.mat; the neutral one is None where the file isn't there."""
     from ..retalk_core.errors import OptionError
     from ..retalk_core.stages.expression import read_templates
-    from ..retalk_core.weights.files import missing_words
 
-    found = weights.model_files().find("expression")
+    files = weights.model_files()
+    found = files.find("expression")
     path = weights.weight_path(file) if file != AUTO else found[0] if found else None
     if path is not None:
         return read_templates(path)[template]
-    if template == "neutral":
+    if template == "neutral" and not files.refused("expression"):
         return None
-    raise OptionError(missing_words("expression", weights.weight_folders()))
+    raise OptionError(files.missing_words("expression"))
 
 
 class NeutraliseExpression(io.ComfyNode):

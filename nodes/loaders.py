@@ -40,11 +40,9 @@ def file_problem(file: str | None, *keys: str) -> bool | str:
     """True if a chosen file is there, else what to do; None is a value that isn't known yet."""
     if file is None or file == AUTO or weights.weight_path(file) is not None:
         return True
-    from ..retalk_core.weights.files import missing_words
-
-    folders = weights.weight_folders()
     said = "" if file == NONE else f"{file} is in none of ReTalk's folders. "
-    return said + " ".join(missing_words(key, folders) for key in keys[:1])
+    files = weights.model_files()
+    return said + " ".join(files.missing_words(key) for key in keys[:1])
 
 
 def _existing(file: str, *keys: str) -> Path:
@@ -134,6 +132,8 @@ class LoadModels(io.ComfyNode):
     @host.in_words
     def execute(cls, **files: str) -> io.NodeOutput:
         chosen = {key: _existing(file, key) for key, file in files.items() if file != AUTO}
+        for key, path in chosen.items():  # now, not when a dub comes to it
+            networks.look_at_file(path, key)
         return io.NodeOutput(networks.HostNetworks(chosen))
 
 

@@ -43,12 +43,8 @@ def host_network(path: Path, *keys: str) -> HostedNetwork:
     """
     from ..models.catalog import catalog
     from ..models.checkpoint import load_network
-    from ..models.errors import CheckpointError
 
-    found = model_files().look_at(path)
-    if found.problem or found.key not in keys:
-        wanted = " or ".join(catalog[key].title for key in keys)
-        raise CheckpointError(found.problem or f"{path} is {catalog[found.key].title}, not {wanted}.")
+    found = look_at_file(path, *keys)
     if found.warning:
         log.warning(f"ReTalk: {found.warning}")
     # Not the dynamic patcher: these networks are plain torch, small, and moved whole.
@@ -58,6 +54,18 @@ def host_network(path: Path, *keys: str) -> HostedNetwork:
         offload_device=manager.unet_offload_device(),
     )
     return HostedNetwork(found.key, patcher, path, found)
+
+
+def look_at_file(path: Path, *keys: str) -> Found:
+    """What a file is, if it can be used for one of some places in the catalogue. Raises CheckpointError."""
+    from ..models.catalog import catalog
+    from ..models.errors import CheckpointError
+
+    found = model_files().look_at(path)
+    if found.problem or found.key not in keys:
+        wanted = " or ".join(catalog[key].title for key in keys)
+        raise CheckpointError(found.problem or f"{path} is {catalog[found.key].title}, not {wanted}.")
+    return found
 
 
 @contextmanager
@@ -103,11 +111,11 @@ def precision_on(device: torch.device, wanted: str) -> str:
 
 
 def batch_size(hosted: HostedNetwork, wanted: int) -> int:
-    """Pictures at a time: as wanted, or for 0 what fits into the memory that ComfyUI leaves."""
-    from ..retalk_core.compute.memory import batch_size_for
+    """Pictures at a time: as wanted, or for 0 as many as suit the device, whatever else is on it."""
+    from ..retalk_core.compute.memory import batch_size_for, total_memory
 
     device = hosted.patcher.load_device
-    return wanted or batch_size_for(hosted.key, int(manager.get_free_memory(device)), device)
+    return wanted or batch_size_for(hosted.key, total_memory(device), device)
 
 
 class HostNetworks:
@@ -154,6 +162,10 @@ class HostNetworks:
         """The needs that no file here meets; of several keys in one need any will do."""
         return [need for need in needs if not any(self.file(key) for key in need)]
 
+    def refused(self, key: str) -> list[str]:
+        """Why files that should be for a place in the catalogue can't be used."""
+        return [] if key in self._files else model_files().refused(key)
+
     def file(self, key: str) -> Path | None:
         """The file for a place in the catalogue, or None."""
         found = model_files().find(key)
@@ -173,13 +185,14 @@ class HostNetworks:
 
     def describe(self) -> dict[str, Any]:
         """What computed how, for a report: device, precision, and of every file used so far name and hash."""
+        from ..retalk_core.compute.provider import described_file
+
         device = manager.get_torch_device()
         return {
             "device": manager.get_torch_device_name(device),
             "precision": precision_on(device, self._precision),
             "networks": {
-                key: {"file": hosted.path.name, "sha256": hosted.found.sha256}
-                for key, hosted in self._hosted.items()
+                key: described_file(hosted.path, hosted.found) for key, hosted in self._hosted.items()
             },
         }
 

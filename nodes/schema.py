@@ -80,4 +80,4 @@ def parse_numbers(text: str) -> dict[int, float]:
     return numbers
 
 
-BATCH_TIP = "Pictures at a time. 0: as memory allows. It is halved by itself where memory runs out."
+BATCH_TIP = "Pictures at a time. 0: as many as suit the device. It is halved by itself where memory runs out."

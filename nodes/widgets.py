@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
-from ..retalk_core.fields import Kind, Option, options_of
+from ..retalk_core.fields import Option, OptionKind, options_of
 from ..retalk_core.stages.options import Stages
 from ..retalk_core.times import parse_ranges
 from . import media
@@ -17,7 +17,9 @@ from .schema import ADVANCED, meant, parse_numbers
 
 AS_PRESET = "as preset"
 GIGABYTE = 10**9
-MEANINGS: dict[Kind, Callable[[Any], Any]] = {  # of what a widget holds, where it isn't the option's value
+MEANINGS: dict[
+    OptionKind, Callable[[Any], Any]
+] = {  # of what a widget holds, where it isn't the option's value
     "seconds": media.exact_seconds,
     "rate": media.exact_rate,
     "ranges": parse_ranges,

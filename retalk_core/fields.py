@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from .errors import OptionError
 
-Kind = Literal[
+OptionKind = Literal[
     "",  # as the default is: a switch, a whole number, a number or a text; with choices, one of them
     "switch",  # bool
     "choice",  # one of `choices`
@@ -40,7 +40,7 @@ class Option:
 
     name: str = ""  # the field's
     default: Any = None  # the field's
-    kind: Kind = ""
+    kind: OptionKind = ""
     tip: str = ""  # what it does, in sentences
     unset: str = ""  # what holds where it is None or empty
     low: float | None = None  # the least that is taken
@@ -119,10 +119,10 @@ def _option_of(holding: Field[Any]) -> Option:
     return replace(known, name=holding.name, default=default, kind=kind, flag=flag, widget=widget)
 
 
-def _kind_of(default: object, known: Option) -> Kind:
+def _kind_of(default: object, known: Option) -> OptionKind:
     if known.choices or known.widget_choices:
         return "choice"
-    kinds: dict[type, Kind] = {bool: "switch", int: "whole", float: "number", str: "text"}
+    kinds: dict[type, OptionKind] = {bool: "switch", int: "whole", float: "number", str: "text"}
     if type(default) not in kinds:
         raise ValueError(f"an option whose default is {default!r} must say of what kind it is")
     return kinds[type(default)]
@@ -162,9 +162,8 @@ def changed(options: object, plain: object) -> list[Option]:
 
     plain: the same kind of options, with nothing chosen
     """
-    return [
-        each for each in options_of(type(options)) if getattr(options, each.name) != getattr(plain, each.name)
-    ]
+    held: type = type(options)
+    return [each for each in options_of(held) if getattr(options, each.name) != getattr(plain, each.name)]
 
 
 def key_of(options: object) -> object:

@@ -103,6 +103,14 @@ class MelWindows:
     times: tuple[Fraction, ...]  # seconds
 
 
+class Samples(Protocol):
+    """A voice, mono at 16 kHz in [-1, 1]: an array (samples,), or what is sliced like one, read in blocks."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> np.ndarray: ...
+
+
 class Progress(Protocol):
     """Told how far a long piece of work is; a host may raise from it to stop the work."""
 

@@ -120,7 +120,7 @@ def _wires(form: dict[str, Any], reroutes: dict[int, Any]) -> list[list[tuple[fl
 
 def main() -> None:
     load_pack()
-    from retalk_nodes.retalk_core.dub.demo import portrait
+    from retalk_nodes.retalk_core.cli.demo import portrait
 
     face = Image.fromarray(portrait()).crop((80, 0, 400, 320))
     for path in sorted((ROOT / "workflows").glob("*.json")):

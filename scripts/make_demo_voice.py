@@ -1,4 +1,4 @@
-"""Speak the demo's voice with espeak-ng and store it as retalk_core/demo_voice.flac, 16 kHz mono.
+"""Speak the demo's voice with espeak-ng and store it as retalk_core/cli/demo_voice.flac, 16 kHz mono.
 
 The voice ships with the project so that the demo speaks on a machine without espeak-ng, too.
 Needs espeak-ng and the package soundfile, which librosa brings.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import librosa
 import soundfile
-from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, SPEAK, TEXT
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, SPEAK, TEXT
 
 SAMPLE_RATE = 16_000  # Hz
 

@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.blend import laplacian_blend
 from retalk_nodes.retalk_core.crops.cut import crop_faces, reframe
 from retalk_nodes.retalk_core.crops.framing import SIDES, frame_faces
 from retalk_nodes.retalk_core.crops.masks import face_masks, seam_mask
 from retalk_nodes.retalk_core.crops.paste import paste_back
-from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
 from retalk_nodes.retalk_core.faces.detect import load_face_networks

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
-from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
 from retalk_nodes.retalk_core.files import write_picture

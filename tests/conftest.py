@@ -40,6 +40,32 @@ _load_pack()
 sys.path += [str(ROOT / "tests" / "helpers")]  # `scenes`, `recipe` and the like
 
 
+# Modules and rooms in which networks compute: those of the paper, or those that find faces in whole dubs.
+# `make fast` leaves them out.
+NETWORKS_COMPUTE = (
+    *("models/expression", "models/lips", "models/restorers", "models/faces", "engines", "workflows"),
+    *(
+        "dub/test_bad_input",
+        "dub/test_pipeline",
+        "dub/test_program",
+        "dub/test_retalk_dub",
+        "dub/test_stream",
+    ),
+    *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
+    *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
+    *("reports/test_track", "stages/test_coefficients", "stages/test_expression", "test_documents"),
+    *("dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those modules."""
+    for item in items:
+        where = item.path.relative_to(ROOT / "tests").with_suffix("").as_posix()
+        if any(where == each or where.startswith(f"{each}/") for each in NETWORKS_COMPUTE):
+            item.add_marker(pytest.mark.networks)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The pack's own folder."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import runpy
 import shutil
+import sys
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 import pytest
-import retalk_nodes
+from retalk_nodes.retalk_core.cli import words
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute import provider
 from retalk_nodes.retalk_core.dub.options import DubOptions
@@ -146,10 +148,11 @@ def test_the_page_on_nodes_has_every_node_and_every_workflow() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == workflows
 
 
-def test_the_page_on_weights_has_every_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    main(["models", "list", "--folder", str(tmp_path)])
-    files = set(re.findall(r"[\w.-]+\.(?:pth|pt|mat)\b", capsys.readouterr().out))
-    assert files and files <= set(re.findall(r"[\w.-]+\.(?:pth|pt|mat)\b", read("docs/weights.md")))
+def test_the_tables_of_options_are_as_the_fields_have_them() -> None:
+    sys.path.append(str(ROOT / "scripts"))
+    tables = importlib.import_module("build_option_tables")
+    page = read("docs/command.md")
+    assert tables.with_tables(page, words) == page, "run scripts/build_option_tables.py"
 
 
 def test_options_that_the_page_on_python_names_exist() -> None:
@@ -186,7 +189,6 @@ def run_example(folder: Path, *code: str) -> None:
     runpy.run_path(str(path))
 
 
-@pytest.mark.skipif(not hasattr(retalk_nodes, "dub"), reason="the pack has no entry for programs")
 def test_the_one_call_runs_as_the_readme_shows_it(
     beside_the_example: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

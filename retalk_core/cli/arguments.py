@@ -82,8 +82,8 @@ def _learn_dub(dub: argparse.ArgumentParser) -> None:
     dub.add_argument("voice", type=Path, help="a sound file, or a clip with sound")
     dub.add_argument("-o", "--output", type=Path, required=True, help="the file to write: .mp4, .mov, .mkv")
     made = add_options(dub)["made"]
-    made.add_argument("--sheet", type=Path, metavar="PNG", help="write mouths before and after")
-    made.add_argument("--chart", type=Path, metavar="PNG", help="write loudness and mouth opening over time")
+    made.add_argument("--sheet", type=Path, metavar="PICTURE", help="write mouths before and after")
+    made.add_argument("--chart", type=Path, metavar="PICTURE", help="write loudness and mouth over time")
     made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
     _add_talk(dub)
 
@@ -147,7 +147,13 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
     converting.add_argument("--half", action="store_true", help="in 16 bits: half the size, less exact")
 
     for action in (listing, getting, checking):
-        action.add_argument("--folder", type=Path, help="look, or put files, here and nowhere else")
+        action.add_argument(
+            "--folder",
+            "--models",  # as `retalk dub` calls it
+            type=Path,
+            metavar="FOLDER",
+            help="look, or put files, here and nowhere else",
+        )
     for action in (listing, getting, checking, converting):
         _add_verbose(action)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import OptionError
+from ..errors import InputError, OptionError
 from .bars import Bars
 
 if TYPE_CHECKING:
     import argparse
     from datetime import timedelta
-    from pathlib import Path
 
     from ..compute.provider import LocalNetworks
     from ..dub.pipeline import Dubbed
@@ -26,32 +27,48 @@ MOST_DAYS = 1_000_000
 
 
 def run_dub(args: argparse.Namespace) -> None:
-    from ..dub.pipeline import dub
+    from ..dub.pipeline import dub, finished
     from ..media.reader import open_clip
+    from ..places import check_place
     from .options import read_dub_options
 
-    _check_results(
-        given=(args.clip, args.voice, args.soundtrack, args.mask),
+    _keep_apart(
+        given=(args.clip, args.voice, args.soundtrack, args.mask, _picture_of(args.expression)),
         made=(args.output, args.sheet, args.chart, args.report),
     )
+    _check_pictures(args.sheet, args.chart)
+    if args.report:
+        check_place(args.report, "the report", may_stream=True)
     options = read_dub_options(args)
     clip = open_clip(args.clip)
     with Bars(args.quiet) as bars:
         dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
-    _hand_over(dubbed, args)
+    with finished(args.output, "but not all that was wished beside it"):
+        _hand_over(dubbed, args)
 
 
 def _networks(args: argparse.Namespace) -> LocalNetworks:
     from ..compute.provider import LocalNetworks
-    from ..weights.files import ModelFiles
     from .options import read_computing
 
-    how = read_computing(args)
-    files = ModelFiles([how.models]) if how.models else None
-    return LocalNetworks(files, device=how.device, precision=how.precision, resident=how.resident)
+    return LocalNetworks.of(read_computing(args))
 
 
-def _check_results(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
+def _picture_of(expression: str | None) -> Path | None:
+    """The picture that an expression is taken from, where it is one."""
+    return None if expression in (None, "", "neutral", "smile") else Path(expression)
+
+
+def _check_pictures(*pictures: Path | None) -> None:
+    """Refuse, before the work, places that no picture can be written to."""
+    from ..files import PICTURE_SUFFIXES
+    from ..places import check_place
+
+    for path in filter(None, pictures):
+        check_place(path, "a picture", PICTURE_SUFFIXES)
+
+
+def _keep_apart(given: Sequence[Path | None], made: Sequence[Path | None]) -> None:
     """Refuse results that would replace what was given or one another, or that have no folder to go to."""
     from ..files import existing_folder
 
@@ -67,18 +84,29 @@ def _same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is yet to be made, or out of reach; that is told where it is opened
-        return os.path.abspath(one) == os.path.abspath(other)  # noqa: PTH100 - it doesn't look at the disk
+        return os.path.realpath(one) == os.path.realpath(other)  # behind all links
 
 
 def _hand_over(dubbed: Dubbed, args: argparse.Namespace) -> None:
     from ..files import write_file, write_picture
 
-    for path, picture in ((args.sheet, dubbed.sheet), (args.chart, dubbed.chart)):
-        if path:
-            write_picture(path, picture)
-    if args.report:
-        write_file(args.report, f"{dubbed.report.to_json()}\n".encode())
+    wished: tuple[tuple[Path | None, Callable[[Path], None]], ...] = (
+        (args.sheet, lambda path: write_picture(path, dubbed.sheet)),
+        (args.chart, lambda path: write_picture(path, dubbed.chart)),
+        (args.report, lambda path: write_file(path, f"{dubbed.report.to_json()}\n".encode())),
+    )
+    failed: list[InputError] = []  # one that can't be written doesn't take the others along
+    for path, write in wished:
+        try:
+            if path:
+                write(path)
+        except InputError as error:
+            failed.append(error)
     print(dubbed.report.to_json() if args.json else dubbed.report.to_text())
+    if args.json and dubbed.report.last_word:
+        print(dubbed.report.last_word, file=sys.stderr)
+    if failed:
+        raise InputError(f"{' '.join(map(str, failed))} The video {args.output} is finished.")
 
 
 def run_inspect(args: argparse.Namespace) -> None:
@@ -86,12 +114,18 @@ def run_inspect(args: argparse.Namespace) -> None:
 
     from ..faces.detect import load_face_networks
     from ..faces.follow import track_faces
-    from ..files import write_picture
+    from ..files import PICTURE_SUFFIXES, write_picture
     from ..media.reader import open_clip, prefetch
+    from ..media.writer import check_video_place
     from ..reports.track import describe_track, overlay_sheet, track_lines, write_overlay
     from .options import read_face
 
-    _check_results(given=(args.clip, args.mask), made=(args.output,))
+    _keep_apart(given=(args.clip, args.mask), made=(args.output,))
+    is_picture = args.output is not None and args.output.suffix.lower() in PICTURE_SUFFIXES
+    if is_picture:
+        _check_pictures(args.output)
+    elif args.output:
+        check_video_place(args.output)
     clip = open_clip(args.clip)
     frames = range(len(clip.times))
     with Bars(args.quiet) as bars:
@@ -102,7 +136,7 @@ def run_inspect(args: argparse.Namespace) -> None:
             frame_count=len(frames),
             progress=bars("track"),
         )
-        if args.output and args.output.suffix.lower() == ".png":
+        if is_picture:
             write_picture(args.output, overlay_sheet(clip, tracked, frames))
         elif args.output:
             write_overlay(clip, tracked, args.output, frames, bars("drawing"))
@@ -115,7 +149,7 @@ def run_inspect(args: argparse.Namespace) -> None:
 
 
 def run_demo(args: argparse.Namespace) -> None:
-    from ..dub.demo import run_demo
+    from .demo import run_demo
 
     with Bars(args.quiet) as bars:
         dubbed, sheet = run_demo(args.output, bars)

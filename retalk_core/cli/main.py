@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
+STOPS = ("SIGTERM", "SIGHUP")  # beside Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,8 +43,8 @@ def _run(args: argparse.Namespace) -> int:
     except RetalkError as error:
         complain(f"{error}")
         return FAILED
-    except KeyboardInterrupt:
-        complain("stopped; nothing was written.")
+    except KeyboardInterrupt as stop:
+        complain(f"stopped; {str(stop) or 'nothing was written'}.")
         return INTERRUPTED
     except OSError as error:  # the system's word: a name, a right, a disk
         complain(system_words(error))
@@ -71,19 +72,30 @@ def _check_where() -> None:
 
 @contextmanager
 def _stopping_cleanly() -> Iterator[None]:
-    """Being terminated cleans up as Ctrl-C does. Only the main thread may ask for that."""
+    """Being terminated, or losing the terminal, cleans up as Ctrl-C does.
+
+    Only the main thread may ask for that. A signal that is ignored, as under nohup, stays so.
+    """
     import signal
     import threading
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, _stop)
+    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
+    previous = {number: signal.getsignal(number) for number in numbers}
+    heard = [number for number in numbers if previous[number] is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number in heard:
+            signal.signal(number, previous[number])
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    import signal
+
+    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
     raise KeyboardInterrupt

@@ -14,7 +14,7 @@ from ..compute.options import Computing
 from ..dub.options import DubOptions
 from ..errors import InputError, OptionError
 from ..faces.choice import FaceChoice
-from ..fields import Kind, Option, options_of
+from ..fields import Option, OptionKind, options_of
 from ..stages.options import Preset, Stages
 from ..times import parse_ranges, parse_rate, parse_time
 
@@ -134,7 +134,7 @@ def _read_mask(path: Path, asked: Option) -> np.ndarray:
     return frame.pixels.max(axis=2).astype("float32") / frame.pixels.max().clip(1)
 
 
-READERS: dict[Kind, Callable[[Any, Option], Any]] = {
+READERS: dict[OptionKind, Callable[[Any, Option], Any]] = {
     "choice": _read_choice,
     "choice or picture": _read_choice_or_picture,
     "choice or amounts": _read_choice_or_amounts,

@@ -12,7 +12,7 @@ from typing import Any
 ESCAPED = "retalk-escaped"  # how letters are written that an encoding lacks; a name that Python knows then
 
 
-class Voice:
+class Heard:
     """A stream whose failures are kept instead of raised: words that don't arrive must not end the work."""
 
     failure: OSError | None = None  # the first
@@ -48,7 +48,7 @@ class Voice:
 
 
 @contextmanager
-def speaking() -> Iterator[Voice]:
+def speaking() -> Iterator[Heard]:
     """Let every word be printed to stdout and stderr, whatever they are; gives stdout's voice.
 
     Letters that an encoding lacks are written as JSON escapes them, so that what --json prints stays JSON.
@@ -58,11 +58,11 @@ def speaking() -> Iterator[Voice]:
     for stream in filter(None, before):
         if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=ESCAPED)
-    out, complaints = map(Voice, before)
+    out, complaints = map(Heard, before)
     if sys.stdout is not None:
-        sys.stdout = out  # type: ignore[assignment]
+        sys.stdout = out
     if sys.stderr is not None:
-        sys.stderr = complaints  # type: ignore[assignment]
+        sys.stderr = complaints
     try:
         yield out
     finally:
@@ -81,7 +81,7 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)), error.end
 
 
-def was_heard(out: Voice) -> bool:
+def was_heard(out: Heard) -> bool:
     """Whether what was printed so far has arrived, or its reader had seen enough and left; else complain."""
     if sys.stdout is None:
         return True

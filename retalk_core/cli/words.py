@@ -10,7 +10,7 @@ from typing import Any
 from ..compute.options import Computing
 from ..dub.options import DubOptions
 from ..faces.choice import FaceChoice
-from ..fields import Kind, Option, options_of
+from ..fields import Option, OptionKind, options_of
 from ..stages.options import Stages
 
 MAIN = "main"
@@ -24,7 +24,7 @@ GROUPS = {  # and their titles, in the order of the help
 }
 HOLDERS = {Computing: "computing", FaceChoice: "face", DubOptions: "made", Stages: "stages"}
 READ_BY_ARGPARSE = {"number": float, "gigabytes": float, "whole": int, "path": Path, "mask": Path}
-METAVARS: dict[Kind, str] = {
+METAVARS: dict[OptionKind, str] = {
     "whole": "N",
     "number": "X",
     "text": "NAME",

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
 
+from ...models.catalog import made_by
+from ...models.errors import CheckpointError
 from ..types import Progress, silent
+
+_told: ContextVar[Callable[[int], None] | None] = ContextVar("told of smaller batches", default=None)
+
+
+@contextmanager
+def telling_of_smaller_batches(tell: Callable[[int], None]) -> Iterator[None]:
+    """Tell of each batch inside the block that had to be made smaller, to how many pictures.
+
+    In reduced precision pixels depend on the batch by a few levels, so that is worth knowing.
+    """
+    before = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(before)
 
 
 def in_batches(
@@ -32,6 +51,9 @@ def in_batches(
         part = _unless_memory_lacks(run, slice(done, stop))
         if part is None:
             batch_size = max((stop - done) // 2, 1)
+            tell = _told.get()
+            if tell is not None:
+                tell(batch_size)
             continue
         parts.append(part)
         done = stop
@@ -51,6 +73,23 @@ def _unless_memory_lacks(run: Callable[[slice], Tensor], pictures: slice) -> Ten
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return None
+
+
+def only_numbers(drawn: Tensor, network: nn.Module) -> Tensor:
+    """What a network made, of any shape, as it is. Raises CheckpointError where some of it is no number.
+
+    To be asked before anything is clamped or compared: an infinite brightness would become white, and a mask
+    of values that are no numbers empty.
+    """
+    if torch.isfinite(drawn).all():
+        return drawn
+    row = made_by(network)
+    title = row.title if row else f"The network {type(network).__name__}"
+    files = " or ".join(file.name for file in row.files) if row else "its file"
+    raise CheckpointError(
+        f"{title} gave values that are no numbers, so nothing can be drawn with it. Its file may be damaged: "
+        f"download {files} again. Or its numbers were too large: choose another precision, such as fp32."
+    )
 
 
 def lacks_memory(error: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""How much memory is free, and how many pictures at a time fit into it."""
+"""How much memory there is and is free, and how many pictures at a time to compute."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from ...models.catalog import catalog
 from ...models.network import Cost
 
 MB = 1_000_000
-UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what is free: less than nearly every one has
-SHARE = 0.5  # of what is free may go into one batch: frames, encoders and other programs need theirs
+UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what it has: less than nearly every one has
+SHARE = 0.5  # of what is free may go into computing: frames, encoders and other programs need theirs
+BATCH_SHARE = 0.25  # of all there is may go into one batch: weights, frames and other programs need theirs
 ROOT = Path("/")
 
 
@@ -36,6 +37,21 @@ def free_memory(device: torch.device) -> int:
     return _free_on_cpu() // 2 if device.type == "mps" else UNKNOWN
 
 
+def total_memory(device: torch.device) -> int:
+    """Bytes that a device has, whatever is in use of them: the same in every run on one machine.
+
+    CPU:    the system's memory, less where a control group (a container) allows less
+    CUDA:   the card's memory
+    MPS:    half of the CPU's, with which it shares its memory
+    others: UNKNOWN, since they don't say
+    """
+    if device.type == "cpu":
+        return _all_on_cpu()
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return _all_on_cpu() // 2 if device.type == "mps" else UNKNOWN
+
+
 def return_freed() -> None:
     """Return to the system what was freed, where the C library (glibc) would keep it for later."""
     with suppress(OSError, AttributeError, TypeError):  # no such library, or function, or naming
@@ -46,7 +62,21 @@ def return_freed() -> None:
 
 
 def _free_on_cpu(root: Path = ROOT) -> int:
-    return max(min([_free_in_system(root), *_free_in_groups(root)]), 0)
+    return max(min([_free_in_system(root), *(group.left for group in _limited_groups(root))]), 0)
+
+
+def _all_on_cpu(root: Path = ROOT) -> int:
+    return min([_all_in_system(root), *(group.limit for group in _limited_groups(root))])
+
+
+def _all_in_system(root: Path) -> int:
+    with suppress(AttributeError, ValueError, OSError):  # Windows has no such name
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(ImportError):
+        import psutil
+
+        return int(psutil.virtual_memory().total)
+    return UNKNOWN
 
 
 def _free_in_system(root: Path) -> int:
@@ -80,25 +110,33 @@ _FIRST = _Groups(
 _SECOND = _Groups("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file")
 
 
-def _free_in_groups(root: Path) -> Iterator[int]:
-    """What each limited control group around this process has left; none where there is no limit."""
+@dataclass(frozen=True)
+class _Group:
+    """One limited control group."""
+
+    limit: int  # bytes
+    left: int  # bytes that it doesn't use
+
+
+def _limited_groups(root: Path) -> Iterator[_Group]:
+    """The control groups around this process that have a limit."""
     with suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if "memory" in controllers.split(","):
-                yield from _free_upwards(root, _FIRST, path)
+                yield from _upwards(root, _FIRST, path)
             elif not controllers:
-                yield from _free_upwards(root, _SECOND, path)
+                yield from _upwards(root, _SECOND, path)
 
 
-def _free_upwards(root: Path, files: _Groups, path: str) -> Iterator[int]:
-    """The room in a group and in those around it; inside a container only some of them can be seen."""
+def _upwards(root: Path, files: _Groups, path: str) -> Iterator[_Group]:
+    """A group and those around it; inside a container only some of them can be seen."""
     top = root / files.folder
     group = top / path.lstrip("/")
     for folder in (group, *group.parents):
         with suppress(OSError, ValueError):  # no such file, or the limit reads "max"
             limit, used = (int((folder / name).read_text()) for name in (files.limit, files.used))
-            yield limit - used + _cached(folder / "memory.stat", files.cache)
+            yield _Group(limit, limit - used + _cached(folder / "memory.stat", files.cache))
         if folder == top:
             return
 
@@ -125,11 +163,12 @@ def working_memory(key: str, pictures: int = 1) -> int:
     return (cost.once + cost.picture * pictures) * MB
 
 
-def batch_size_for(key: str, free: int, device: torch.device | None = None) -> int:
+def batch_size_for(key: str, memory: int, device: torch.device | None = None) -> int:
     """How many pictures at a time to give a network.
 
     key:     a place in the catalogue; ValueError where its cost isn't known
-    free:    bytes, from `free_memory`, with the network's weights in place
+    memory:  bytes, from `total_memory`. Not what is free at the moment: in reduced precision pixels depend on
+             the batch by a few levels, and the same work must give the same pixels
     device:  where it computes; None: the CPU. In half precision a batch takes less than is reckoned here
     returns: at least 1; at most what was measured to be faster than less
     """
@@ -137,5 +176,5 @@ def batch_size_for(key: str, free: int, device: torch.device | None = None) -> i
         raise ValueError(f"what {key} costs is not known; known are {', '.join(COSTS)}")
     cost = COSTS[key]
     most = cost.most if device is None or device.type == "cpu" else cost.most * ON_ACCELERATORS
-    room = int(free * SHARE) // MB - cost.once
+    room = int(memory * BATCH_SHARE) // MB - cost.once
     return min(max(room // cost.picture, 1), most)

@@ -31,6 +31,11 @@ BUNDLED: dict[str, Callable[[], nn.Module]] = {
 FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
 
 
+def described_file(path: Path, found: Found) -> dict[str, str]:
+    """A file that was used, for a report: its name, its hash, and what to look into."""
+    return {"file": path.name, "sha256": found.sha256, "warning": found.warning}
+
+
 class NetworkProvider(Protocol):
     """Lends networks by their catalogue key; a host decides where they live and for how long."""
 
@@ -49,6 +54,10 @@ class NetworkProvider(Protocol):
 
     def lacking(self, needs: Iterable[Need]) -> list[Need]:
         """The needs that nothing here meets; of several keys in one need any will do."""
+        ...
+
+    def refused(self, key: str) -> list[str]:
+        """Why files that should be for a place in the catalogue can't be used."""
         ...
 
     def file(self, key: str) -> Path | None:
@@ -104,6 +113,16 @@ class LocalNetworks:
         self._needed: set[str] = set()
         self._used: dict[str, tuple[Path, Found]] = {}
 
+    @classmethod
+    def of(cls, computing: Computing) -> LocalNetworks:
+        """Networks that compute as a user wants them to. Raises OptionError."""
+        return cls(
+            None if computing.models is None else ModelFiles([computing.models]),
+            device=computing.device,
+            precision=computing.precision,
+            resident=computing.resident,
+        )
+
     @contextmanager
     def borrow(self, key: str) -> Iterator[nn.Module]:
         """Lend a network on its device, inside autocast where the precision is reduced.
@@ -143,6 +162,10 @@ class LocalNetworks:
         """The needs that no file here meets; of several keys in one need any will do."""
         return [need for need in needs if not any(self._is_there(key) for key in need)]
 
+    def refused(self, key: str) -> list[str]:
+        """Why files that should be for a place in the catalogue can't be used."""
+        return [] if key in self._lent else self._model_files.refused(key)
+
     def file(self, key: str) -> Path | None:
         """The file for a place in the catalogue, or None."""
         found = self._model_files.find(key)
@@ -172,9 +195,7 @@ class LocalNetworks:
         return {
             "device": device_name(self.device),
             "precision": self.precision,
-            "networks": {
-                key: {"file": path.name, "sha256": found.sha256} for key, (path, found) in self._used.items()
-            },
+            "networks": {key: described_file(path, found) for key, (path, found) in self._used.items()},
         }
 
     # Computing

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
 from ..engines.embedded.engine import MouthPlan
@@ -21,9 +19,9 @@ from ..faces.s3fd import FaceBoxes, find_boxes
 from ..faces.track import SMALLEST_FACE, TrackedFace
 from ..media.clip import Clip
 from ..media.reader import prefetch
-from ..media.sound import read_mono
+from ..media.voice import Voice
 from ..stages.lips.syncers import SYNCERS
-from ..stages.speech import SAMPLE_RATE
+from ..stages.speech import SAMPLE_RATE, Spectrogram
 from ..types import FaceTrack, Frame
 from .options import DubOptions
 from .remember import remembered_boxes, remembered_likeness, remembered_track
@@ -44,8 +42,8 @@ class Analysis:
     plan: MouthPlan
     loudness: np.ndarray  # (T,) 0..1 in each output frame
     reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
-    # (bands, columns) of what is said, as the network that draws the lips hears it, where there is one
-    spectrogram: Tensor | None
+    notes: tuple[str, ...]  # what a person should know of the voice
+    spectrogram: Spectrogram | None  # of what is said, where a network that draws the lips hears it
     boxes: FaceBoxes | None  # where the engine frames faces by a detector
     likeness: Likeness | None  # where the engine neutralises expressions
 
@@ -62,9 +60,8 @@ class Analysis:
 def analyse(session: Session) -> Analysis:
     """Make the first pass. Raises InputError, OptionError, NoFaceError, CheckpointError."""
     with session.timed("listen"):
-        samples = read_mono(session.voice, SAMPLE_RATE)
-        timeline = _plan(session.clip, Fraction(len(samples), SAMPLE_RATE), session.options)
-        drive, spectrogram = _listen(session, samples, timeline)
+        timeline = _plan(session.clip, Fraction(len(session.heard), SAMPLE_RATE), session.options)
+        drive, spectrogram = _listen(session, session.heard, timeline)
     shown = range(min(timeline.source), max(timeline.source) + 1)
     with session.timed("track"):
         tracked = remembered_track(session.store, lambda: _follow(session, shown))
@@ -88,6 +85,7 @@ def analyse(session: Session) -> Analysis:
         plan=plan,
         loudness=loudness,
         reasons=reasons,
+        notes=tuple(session.heard.notes),
         spectrogram=spectrogram,
         boxes=boxes,
         likeness=likeness,
@@ -109,15 +107,15 @@ def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
     )
 
 
-def _listen(session: Session, samples: np.ndarray, timeline: Timeline) -> tuple[MouthDrive, Tensor | None]:
-    """What the voice (samples,) does over the timeline, and its spectrogram for the engine that hears it."""
+def _listen(session: Session, voice: Voice, timeline: Timeline) -> tuple[MouthDrive, Spectrogram | None]:
+    """What the voice does over the timeline, and its spectrogram for the engine that hears it."""
     begin = round(session.options.start * SAMPLE_RATE)
-    spoken = samples[begin : begin + max(round(timeline.voice_end * SAMPLE_RATE), 1)]
+    spoken = voice.part(begin, max(round(timeline.voice_end * SAMPLE_RATE), 1))
     stages, tell = session.choice.stages, session.progress("listen")
     if stages is None:
         return mouth_drive(spoken, phones=session.options.phones, progress=tell), None
     drive = mouth_drive(spoken, phones=False, progress=tell)
-    return drive, SYNCERS[stages.lips].spectrogram(torch.from_numpy(spoken))
+    return drive, SYNCERS[stages.lips].spectrogram(spoken)
 
 
 def _follow(session: Session, shown: range) -> TrackedFace:
@@ -162,13 +160,14 @@ def _learn(session: Session, shown: range, track: FaceTrack) -> Likeness:
     """What D-Net must be told of the clip."""
     assert session.choice.stages is not None
     templates = session.networks.file("expression")
-    lender = Lender(session.networks, batch=session.options.batch)
+    problems = session.networks.refused("expression") if templates is None else []
+    lender = Lender(session.networks, batch=session.options.batch, batches=session.batches)
     with lender.using("face3d", "fit") as (regressor, batch):
         return learn_likeness(
             _frames(session, shown),
             track,
             regressor,
-            wanted_expression(session.choice.stages, templates, regressor, session.faces),
+            wanted_expression(session.choice.stages, templates, regressor, session.faces, problems),
             batch_size=batch,
             progress=session.progress("fit"),
         )

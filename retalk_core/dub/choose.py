@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ...models.catalog import Need, catalog
@@ -25,6 +25,8 @@ class EngineChoice:
     stages: Stages | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)  # by place: the network's key in the catalogue
     lacking: tuple[str, ...] = ()  # files that would have made a better engine possible
+    # By what is lacking: what is wrong with the files that are there for it
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def borrowed(self) -> tuple[str, ...]:
@@ -43,25 +45,31 @@ def choose_engine(options: DubOptions, networks: NetworkProvider) -> EngineChoic
     lacking = networks.lacking(stages.needs.values())
     if not lacking:
         return _retalk(options.preset, stages, networks)
+    refused = _refused(lacking, networks)
     if options.engine == "retalk":
-        raise CheckpointError(missing_files(options.preset, lacking))
+        raise CheckpointError(missing_files(options.preset, lacking, refused))
     titles = tuple(_titles(need) for need in lacking)
     plain = Stages.of("fast")
+    chosen = EngineChoice("embedded", EmbeddedEngine.note)
     if options.stages is None and not networks.lacking(plain.needs.values()):
-        return _retalk("fast", plain, networks, titles)
-    return EngineChoice("embedded", EmbeddedEngine.note, lacking=titles)
+        chosen = _retalk("fast", plain, networks)
+    return replace(chosen, lacking=titles, refused=refused)
 
 
-def _retalk(
-    preset: Preset, stages: Stages, networks: NetworkProvider, lacking: tuple[str, ...] = ()
-) -> EngineChoice:
+def _refused(lacking: list[Need], networks: NetworkProvider) -> dict[str, str]:
+    """By what is lacking: why the files that are there for it can't be used."""
+    problems = {_titles(need): [each for key in need for each in networks.refused(key)] for need in lacking}
+    return {title: " ".join(found) for title, found in problems.items() if found}
+
+
+def _retalk(preset: Preset, stages: Stages, networks: NetworkProvider) -> EngineChoice:
     chosen = {
         place: next(key for key in need if not networks.lacking([(key,)]))
         for place, need in stages.needs.items()
     }
     networks.expect(*chosen.values())
     note = f"VideoReTalking's networks, preset {preset}: {', '.join(_stage_words(stages, chosen))}"
-    return EngineChoice("retalk", note, preset, stages, chosen, lacking)
+    return EngineChoice("retalk", note, preset, stages, chosen)
 
 
 def _stage_words(stages: Stages, chosen: Mapping[str, str]) -> Iterator[str]:
@@ -83,11 +91,15 @@ def _stage_words(stages: Stages, chosen: Mapping[str, str]) -> Iterator[str]:
             yield f"smooth its mask over {stages.mask_smoothing:g} s"
 
 
-def missing_files(preset: str, lacking: list[Need]) -> str:
-    """How to get what a preset lacks."""
+def missing_files(preset: str, lacking: list[Need], refused: Mapping[str, str]) -> str:
+    """What is wrong with the files that a preset needs, and how to get what it lacks."""
+    absent = [title for title in map(_titles, lacking) if title not in refused]
+    wanted = [f"files that were not found: {', '.join(absent)}"] if absent else []
+    wanted += [f"files that can't be used: {', '.join(refused)}"] if refused else []
+    problems = "".join(f" {words}" for words in refused.values())
     return (
-        f"The engine retalk with the preset {preset} needs files that were not found: "
-        f"{', '.join(map(_titles, lacking))}. Run `{command('models', 'list')}` to see where they "
+        f"The engine retalk with the preset {preset} needs {', and '.join(wanted)}.{problems} "
+        f"Run `{command('models', 'list')}` to see where they "
         f"are looked for, or `{command('models', 'download', '--preset', preset)}` to fetch them, or choose "
         "the engine embedded, which needs none."
     )

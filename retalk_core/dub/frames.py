@@ -14,6 +14,7 @@ from ..compute.provider import NetworkProvider
 from ..crops.patch import Patch
 from ..media.clip import clip_of_pictures, watched
 from ..media.sound import SoundSource
+from ..reports.doubts import DoubtWatch
 from ..reports.report import Report
 from .analysis import analyse
 from .options import DubOptions
@@ -61,15 +62,19 @@ def dub_pictures(
         analysis = analyse(session)
         timeline, tell = analysis.timeline, progress("dub")
         engine = make_engine(session, analysis, tell)
+        track, rows = analysis.tracked.track, analysis.plan.rows
+        doubts = DoubtWatch(track, rows, timeline.times, timeline.end, session.faces)
         images = torch.empty(len(timeline), *pictures.shape[1:])
         support = torch.zeros(len(timeline), *pictures.shape[1:3])
         with session.timed("dub"):
             for shown in finished_frames(session, analysis, engine, progress=tell):
+                doubts.see(shown.index, shown.before, shown.after, shown.patch)
                 images[shown.index] = pictures[shown.frame.index]
                 if shown.patch is not None:
                     _place(images[shown.index], support[shown.index], shown.patch)
                     edited += 1
     report = make_report(session, analysis, "frames", edited, resumed=engine.resumed)
+    report.tell_doubts(doubts.judged())
     return DubbedPictures(images, support, timeline.end, report)
 
 

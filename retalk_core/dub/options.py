@@ -151,6 +151,12 @@ class DubOptions:
         step=0.001,
         place=3,
     )
+    deinterlace: bool = option(
+        False,
+        tip="One moment in each frame of an interlaced clip, which shows two.",
+        group="made",
+        widget="",
+    )
     soundtrack: SoundSource | None = option(
         None,
         kind="path",
@@ -211,7 +217,7 @@ class DubOptions:
         low=1,
         engine="retalk",
         tip="Pictures that a network sees at a time.",
-        unset="as memory allows",
+        unset="as many as suit the device",
         group="computing",
         widget="batch_size",
         widget_range=(0, 256),

@@ -5,20 +5,23 @@ Both passes stream. What is kept is small: the face's track, what the engine mus
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..compute.provider import NetworkProvider
-from ..media.clip import Clip
+from ..media.clip import Clip, written_as
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter
 from ..reports.charts import draw_sheet
-from ..reports.check import Checked, ResultWatch, check_result
+from ..reports.check import FAULTS, Checked, ResultWatch, check_result
+from ..reports.doubts import DoubtWatch, Judged
 from ..reports.report import Report
 from ..times import exact_tick
+from ..types import Progress
 from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
@@ -41,6 +44,8 @@ class Synthesis:
     """What the second pass leaves beside the file."""
 
     watch: ResultWatch  # what to check in the file
+    sound: SoundStream  # what was written beside the pictures
+    judged: Judged  # what looks doubtful
     edited: int  # frames
     resumed: int  # frames that were there from an earlier run
 
@@ -62,17 +67,17 @@ def dub(
     networks: lends what finds faces, and the paper's networks where they are used
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
     show:     is handed each finished frame (H, W, 3), to look at only
-    raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
+    raises:   InputError, OptionError, NoFaceError, CheckpointError; what was at `output` is untouched then
+
+    Once the file is finished it stays, whatever happens: a look at it that fails is told in the report, and
+    a KeyboardInterrupt from then on says in words that the file is there.
     """
     _refuse_early(clip, output, options)
     with begin_session(clip, voice, options, networks, progress) as session:
         analysis = analyse(session)
         made = synthesise(session, analysis, output, show)
-        checked = _check(session, analysis, made, output) if options.check else None
-    report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
-    report.measured = checked.measured if checked else None
-    sheet = draw_sheet(made.watch.mouths, made.watch.worst)
-    return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
+        with finished(output, "only the look at it was stopped"):
+            return _sum_up(session, analysis, made, output)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
@@ -87,25 +92,29 @@ def synthesise(
 ) -> Synthesis:
     """Second pass: edit and write frame by frame."""
     timeline, progress = analysis.timeline, session.progress("dub")
-    watch = ResultWatch(analysis.tracked.track, analysis.plan.rows, timeline.times)
+    track, rows = analysis.tracked.track, analysis.plan.rows
+    watch = ResultWatch(track, rows, timeline.times)
+    doubts = DoubtWatch(track, rows, timeline.times, timeline.end, session.faces)
     engine = make_engine(session, analysis, progress)
-    edited = 0
-    with session.timed("dub"), _writer(session, analysis, output) as writer:
+    edited, options = 0, session.options
+    heard = session.voice if options.soundtrack is None else options.soundtrack
+    sound = SoundStream(heard, options.start, timeline.end)
+    with session.timed("dub"), _writer(session, analysis, sound, output) as writer:
         for shown in finished_frames(session, analysis, engine, progress=progress):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
+            doubts.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
             edited += shown.patch is not None
             if show is not None:
                 show(shown.after)
-    return Synthesis(watch, edited, engine.resumed)
+    return Synthesis(watch, sound, doubts.judged(), edited, engine.resumed)
 
 
-def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
+def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Path) -> VideoWriter:
     clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
     edited = int((analysis.plan.show > 0).sum())
     report = make_report(session, analysis, output.name, edited, finished=False)
-    heard = session.voice if options.soundtrack is None else options.soundtrack
     return VideoWriter(
         output,
         clip.size,
@@ -115,8 +124,10 @@ def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
         quality=options.quality,
         bit_depth=clip.bit_depth,
         color=clip.color,
-        sound=SoundStream(heard, options.start, timeline.end),
+        sound=sound,
         pixel_aspect=clip.pixel_aspect,
+        interlacing=written_as(clip),
+        light=clip.light,
         metadata={
             "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
             f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",
@@ -125,12 +136,50 @@ def _writer(session: Session, analysis: Analysis, output: Path) -> VideoWriter:
     )
 
 
-def _check(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Checked:
-    """Look at the finished file again."""
+@contextmanager
+def finished(output: Path, missing: str) -> Iterator[None]:
+    """What comes when the file is there: being stopped is told with its name, and with what is missing."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(f"{output} is finished, {missing}") from stop
+
+
+def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:
+    """Look at the finished file again, where that is wished, and tell what there is to say."""
+    checked, fault = _check(session, analysis, made, output) if session.options.check else (None, "")
+    report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
+    if fault:
+        report.warnings.insert(0, fault)
+    report.measured = checked.measured if checked else None
+    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
+    report.tell_doubts(made.judged)
+    sheet = draw_sheet(made.watch.mouths, made.watch.worst)
+    return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
+
+
+def _check(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> tuple[Checked | None, str]:
+    """What a look at the finished file shows, or why it failed, in words."""
+    progress = _Listening(session.progress("check"))
     try:
         with session.timed("check"):
-            progress = session.progress("check")
-            return check_result(output, made.watch, session.faces.mesh, analysis.loudness, progress)
-    except BaseException:  # stopped: as at any other time, nothing is left
-        output.unlink(missing_ok=True)
-        raise
+            return check_result(output, made.watch, session.faces.mesh, analysis.loudness, progress), ""
+    except FAULTS as error:
+        if progress.stopped:
+            raise
+        return None, f"the finished file could not be looked at again, so play it before you use it: {error}"
+
+
+class _Listening:
+    """Hands progress on, and remembers whether the listener stopped the work."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell = tell
+        self.stopped = False
+
+    def __call__(self, done: int, total: int | None) -> None:
+        try:
+            self._tell(done, total)
+        except BaseException:
+            self.stopped = True
+            raise

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from ...models.catalog import catalog
 from ..fields import changed, options_of
+from ..media.clip import written_as
+from ..media.color import LightLevels
+from ..media.fields import KEPT
 from ..reports.charts import Scene, draw_chart
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
@@ -43,15 +48,21 @@ def make_report(
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
         mouth_source=analysis.drive.source if choice.engine == "embedded" else "the voice's mel spectrogram",
         preset=choice.preset or "",
-        networks=session.networks.describe() if finished and choice.engine == "retalk" else {},
+        networks=_computed(session) if finished and choice.engine == "retalk" else {},
         lacking=list(choice.lacking),
+        refused=dict(choice.refused),
         frames_resumed=resumed,
     )
 
 
+def _computed(session: Session) -> dict[str, Any]:
+    """What computed how: device, precision, files, and how many pictures at a time."""
+    return {**session.networks.describe(), "batches": dict(session.batches.chosen)}
+
+
 def _warnings(session: Session, analysis: Analysis) -> list[str]:
     clip, tracked = analysis.clip, analysis.tracked
-    found = []
+    found = list(clip.notes)
     if clip.damaged:
         found.append(
             f"{len(clip.damaged)} frames of the clip could not be decoded; each shows the frame before it"
@@ -59,6 +70,12 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     height, width = clip.size
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
+    found += _interlaced(session, analysis)
+    if clip.light != LightLevels() and session.options.codec != "h264":
+        found.append(
+            f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
+            "them when it is exported, or choose h264"
+        )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
     if analysis.boxes is not None and analysis.boxes.inferred.any():
@@ -67,9 +84,40 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     found += _unheeded(session)
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
+    found += analysis.notes
+    for key, fewer in session.batches.fewest.items():
+        found.append(
+            f"memory ran out: {catalog[key].title} saw {fewer} pictures at a time at the least instead of "
+            f"{session.batches.chosen[key]}, and in reduced precision pixels may differ by a few levels from "
+            f"those of a run with room"
+        )
+    stages = session.choice.stages
+    if stages and stages.neutralise and session.networks.file("expression") is None:
+        found += session.networks.refused("expression")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
+
+
+def _interlaced(session: Session, analysis: Analysis) -> list[str]:
+    """What to say of a clip whose frames show two moments each."""
+    clip, source = analysis.clip, np.array(analysis.timeline.source)
+    if clip.interlacing == "undone":
+        return ["deinterlaced: the lines of each frame showed two moments, and now show one"]
+    if clip.interlacing not in KEPT:
+        if session.options.deinterlace:
+            return ["the clip was to be deinterlaced, but is a still picture or pictures in memory"]
+        return []
+    kept = f"both are kept, {clip.interlacing} field first"
+    if written_as(clip) == "none":
+        kept = "the clip is turned on its side, so the file can't say so and is called progressive"
+    told = [
+        f"interlaced: the lines of each frame show two moments; {kept}; the mouth is made for one of them: "
+        "if it frays where the head moves, deinterlace the clip"
+    ]
+    if (np.diff(source) < 0).any():
+        told.append("interlaced: where the clip is played backwards, the two moments of a frame still go on")
+    return told
 
 
 def _unheeded(session: Session) -> Iterator[str]:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..compute.provider import FACE_NETWORKS, NetworkProvider
+from ..engines.lender import Batches
 from ..faces.detect import FaceNetworks
 from ..media.clip import Clip
 from ..media.sound import SoundSource
+from ..media.voice import Voice
 from ..resume.store import Store
+from ..stages.speech import SAMPLE_RATE
 from ..types import Progress, silent
 from .choose import EngineChoice, choose_engine
 from .options import DubOptions
@@ -36,9 +39,11 @@ class Session:
     choice: EngineChoice
     networks: NetworkProvider
     faces: FaceNetworks
+    heard: Voice  # the voice, as the engines hear it
     progress: StageProgress = quiet
     store: Store | None = None  # remembers finished parts, and gives back those of an earlier run
     spent: dict[str, float] = field(default_factory=dict)  # seconds in each stage so far
+    batches: Batches = field(default_factory=Batches)  # that the networks saw so far
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -63,8 +68,14 @@ def begin_session(
     raises: CheckpointError where the engine that was asked for lacks a file
     """
     choice = choose_engine(options, networks)
-    with _borrow_faces(networks) as faces, open_store(clip, voice, options, choice, networks) as store:
-        yield Session(clip, voice, options, choice, networks, faces, progress, store)
+    if options.deinterlace:
+        clip = clip.deinterlaced()
+    with (
+        _borrow_faces(networks) as faces,
+        open_store(clip, voice, options, choice, networks) as store,
+        Voice(voice, SAMPLE_RATE) as heard,
+    ):
+        yield Session(clip, voice, options, choice, networks, faces, heard, progress, store)
 
 
 @contextmanager

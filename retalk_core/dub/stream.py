@@ -93,7 +93,7 @@ def make_engine(session: Session, analysis: Analysis, progress: Progress = silen
         plan,
         choice.stages,
         choice.chosen,
-        Lender(session.networks, batch=session.options.batch, timed=session.timed),
+        Lender(session.networks, batch=session.options.batch, timed=session.timed, batches=session.batches),
         Cutter(
             track,
             face_boxes=None if analysis.boxes is None else analysis.boxes.boxes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -68,11 +68,16 @@ def fit_track(
 
 
 def wanted_expression(
-    stages: Stages, templates: Path | None, regressor: nn.Module, faces: FaceNetworks
+    stages: Stages,
+    templates: Path | None,
+    regressor: nn.Module,
+    faces: FaceNetworks,
+    problems: Sequence[str] = (),
 ) -> Expression:
     """The expression that the stages ask for.
 
     templates: PIRenderer's expression.mat; without it the calm expression is the clip's own
+    problems:  why such files as there are can't be used
     raises:    OptionError for a smile without that file, NoFaceError for a picture without a face
     """
     template = None
@@ -81,8 +86,9 @@ def wanted_expression(
     elif templates is not None:
         template = read_templates(templates)[stages.expression]
     elif stages.expression != "neutral":
+        why = f"can't be used: {' '.join(problems)}" if problems else "was not found."
         raise OptionError(
-            f"The expression {stages.expression} is in expression.mat, which was not found. Run "
+            f"The expression {stages.expression} is in expression.mat, which {why} Run "
             f"`{command('models', 'download', 'expression')}`, or give a picture of the expression instead."
         )
     return Expression(template, stages.expression_strength, stages.expression_edits)

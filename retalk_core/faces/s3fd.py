@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.faces.s3fd import Level
-from ..compute.batches import device_of, lacks_memory
+from ..compute.batches import device_of, lacks_memory, only_numbers
 from ..errors import OptionError
 from ..images import eight_bit
 from ..types import FaceTrack, Frame, Progress, silent
@@ -95,7 +95,11 @@ def _look(network: nn.Module, pixels: np.ndarray) -> Faces:
     picture = torch.from_numpy(eight_bit(pixels)).to(device_of(network)).permute(2, 0, 1)[None].float()
     try:
         with torch.no_grad():
-            return faces_in(network(picture))[0]
+            levels = network(picture)
+            for level in levels:
+                only_numbers(level.scores, network)
+                only_numbers(level.boxes, network)
+            return faces_in(levels)[0]
     except Exception as error:
         if not lacks_memory(error):
             raise

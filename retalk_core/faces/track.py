@@ -25,6 +25,7 @@ GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
 FILLED_SCORE = 0.25  # confidence in a filled frame
 SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
 SMOOTHING_ORDER = 2
+POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
@@ -95,7 +96,9 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            mesh[stretch] = smooth(mesh[stretch])
+            for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
+                some = mesh[stretch, first : first + POINTS_AT_ONCE]
+                some[:] = smooth(some)
     weight = _weights(mesh, present, shot, seconds, stretches)
     reasons = tuple(
         "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
@@ -116,7 +119,7 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
 
 
 def smooth(mesh: np.ndarray) -> np.ndarray:
-    """Smooth meshes (T, 468, 3) over time; fewer than five stay as they are."""
+    """Smooth meshes (T, n, 3) over time; fewer than five stay as they are."""
     if len(mesh) < SMOOTHED_FRAMES:
         return mesh
     return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)

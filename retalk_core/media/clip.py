@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from torch import Tensor
 from ..errors import InputError, OptionError
 from ..times import timecode
 from ..types import Frame
-from .color import ColorTags
+from .color import ColorTags, LightLevels
+from .fields import Interlacing
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +34,12 @@ class Clip(ABC):
     color: ColorTags
     rotation: int  # degrees clockwise that the stored pixels are turned by; already done
     pixel_aspect: Fraction  # width of a pixel divided by its height
+    interlacing: Interlacing
+    light: LightLevels
     has_sound: bool
     is_still: bool
     damaged: set[int]  # frames found so far that can't be decoded and show the one before instead
+    notes: tuple[str, ...] = field(default=(), kw_only=True)  # what is odd about the file, for the report
 
     def __len__(self) -> int:
         return len(self.times)
@@ -48,6 +52,10 @@ class Clip(ABC):
         uint8, or uint16 over its whole range for clips above 8 bit. A repeated frame may be the same array:
         don't write into it. Memory doesn't grow with the clip.
         """
+
+    def deinterlaced(self) -> Clip:
+        """The same clip with one moment in each frame; pictures in memory stay as they are."""
+        return self
 
 
 def clip_of_pictures(pictures: Tensor, rate: Fraction, bit_depth: int = 8) -> Clip:
@@ -77,6 +85,8 @@ def clip_of_pictures(pictures: Tensor, rate: Fraction, bit_depth: int = 8) -> Cl
         color=ColorTags(),
         rotation=0,
         pixel_aspect=Fraction(1),
+        interlacing="none",
+        light=LightLevels(),
         has_sound=False,
         is_still=count == 1,
         damaged=set(),
@@ -102,6 +112,11 @@ def part_of(clip: Clip, start: Fraction, duration: Fraction | None = None) -> Cl
     changes = {"first": clip.first + first, "times": times, "end": until - zero}
     # `damaged` counts the whole clip's frames, as the report does
     return _DerivedClip(**{**_facts(clip), **changes}, _base=clip, _skipped=first)
+
+
+def written_as(clip: Clip) -> Interlacing:
+    """How a file of a clip's frames is interlaced: as the clip, unless that is turned on its side."""
+    return clip.interlacing if clip.rotation in (0, 180) else "none"
 
 
 def watched(clip: Clip, look: Callable[[], None]) -> Clip:
@@ -130,6 +145,10 @@ class _DerivedClip(Clip):
     _base: Clip = field(repr=False)
     _skipped: int = 0  # of the base's frames
     _look: Callable[[], None] | None = field(default=None, repr=False)
+
+    def deinterlaced(self) -> Clip:
+        base = self._base.deinterlaced()
+        return replace(self, _base=base, interlacing=base.interlacing)
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         asked = range(len(self)) if indices is None else indices

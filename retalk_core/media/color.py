@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .fields import FIELD_MODE, KEPT, Interlacing
+
 if TYPE_CHECKING:
     import av
 
@@ -62,8 +64,15 @@ def bit_depth_of(frame: av.VideoFrame) -> int:
 class RgbConverter:
     """Turns decoded frames into RGB (H, W, 3) as they are stored: uint8, or uint16 above 8 bit."""
 
-    def __init__(self, size: tuple[int, int], color: ColorTags, bit_depth: int) -> None:
-        """size: height, width; a frame of another size is scaled to it."""
+    def __init__(
+        self, size: tuple[int, int], color: ColorTags, bit_depth: int, *, interlaced: bool = False
+    ) -> None:
+        """Get ready.
+
+        size:       height, width; a frame of another size is scaled to it
+        interlaced: the two fields of a frame share no chroma
+        """
+        self._chroma = _chroma(interlaced)
         self._size = size
         self._deep = bit_depth > 8
         self._matrix = color.matrix_for(size)
@@ -75,7 +84,7 @@ class RgbConverter:
 
     def _describe(self, frame: av.VideoFrame) -> list[tuple[str, str]]:
         height, width = self._size
-        scale = f"w={width}:h={height}:flags={SCALER_FLAGS}"
+        scale = f"w={width}:h={height}:flags={SCALER_FLAGS}{self._chroma}"
         if frame.format.is_rgb or frame.format.name.startswith(("pal8", "gray", "ya", "mono")):
             return [("scale", f"{scale}:out_range=pc"), ("format", "rgb48le" if self._deep else "rgb24")]
         matrix = MATRICES[self._matrix][0]
@@ -103,20 +112,29 @@ class RgbConverter:
 class YuvConverter:
     """Turns RGB (H, W, 3) into frames of a YUV format, the exact inverse of reading them."""
 
-    def __init__(self, size: tuple[int, int], color: ColorTags, bit_depth: int, pixel_format: str) -> None:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        color: ColorTags,
+        bit_depth: int,
+        pixel_format: str,
+        interlacing: Interlacing = "none",
+    ) -> None:
+        """interlacing: where it is "top" or "bottom", frames say so, and their fields share no chroma."""
         self._depth = bit_depth
         self._matrix = color.matrix_for(size)
         self._full_range = bool(color.full_range)
         stored = "pc" if self._full_range else "tv"
         name = MATRICES[self._matrix][0]
+        tags = f"color_primaries={color.primaries}:color_trc={color.transfer}{_mode(interlacing)}"
         steps = [
             (
                 "scale",
-                f"flags={SCALER_FLAGS}:in_range={stored}:out_range={stored}"
+                f"flags={SCALER_FLAGS}{_chroma(interlacing in KEPT)}:in_range={stored}:out_range={stored}"
                 f":in_color_matrix={name}:out_color_matrix={name}",
             ),
             ("format", pixel_format),
-            ("setparams", f"color_primaries={color.primaries}:color_trc={color.transfer}"),
+            ("setparams", tags),
         ]
         self._filter = _Filter(lambda _: steps)
 
@@ -137,6 +155,24 @@ class YuvConverter:
             _plane(plane, dtype)[:] = values
         frame.colorspace, frame.color_range = self._matrix, 2 if self._full_range else 1
         return self._filter(frame)
+
+
+def flagged(
+    to_frame: Callable[[np.ndarray], av.VideoFrame], interlacing: Interlacing
+) -> Callable[[np.ndarray], av.VideoFrame]:
+    """The same conversion; its frames say which field comes first, where there are two."""
+    if interlacing not in KEPT:
+        return to_frame
+    flag = _Filter(lambda _: [("setparams", _mode(interlacing)[1:])])
+    return lambda pixels: flag(to_frame(pixels))
+
+
+def _mode(interlacing: Interlacing) -> str:
+    return f":field_mode={FIELD_MODE[interlacing]}" if interlacing in KEPT else ""
+
+
+def _chroma(interlaced: bool) -> str:
+    return ":interl=1" if interlaced else ""
 
 
 def rgb8_frame(pixels: np.ndarray) -> av.VideoFrame:
@@ -210,3 +246,60 @@ class _Filter:
             last = following
         graph.configure()
         return graph
+
+
+# How bright a film was graded: HDR10's mastering display and its light levels.
+
+_RED, _GREEN, _BLUE, _WHITE = 0, 2, 4, 6  # places of x in a mastering display's ratios; y follows
+_DARKEST, _BRIGHTEST = 8, 9
+_PER_CHROMATICITY, _PER_CANDELA = 50_000, 10_000  # the units of HDR10
+
+
+@dataclass(frozen=True)
+class LightLevels:
+    """What a clip says about the light it was made for; nothing by default."""
+
+    # Red, green, blue and white as x, y in 1/50000, then the darkest and the brightest in 1/10000 cd/m2.
+    display: tuple[int, ...] = ()
+    content: tuple[int, ...] = ()  # MaxCLL, MaxFALL in cd/m2
+
+    def for_x264(self) -> str:
+        """As x264's parameters; empty where there is nothing to say."""
+        said = []
+        if self.display:
+            points = {"G": _GREEN, "B": _BLUE, "R": _RED, "WP": _WHITE}
+            told = "".join(
+                f"{name}({self.display[at]},{self.display[at + 1]})" for name, at in points.items()
+            )
+            said.append(f"mastering-display={told}L({self.display[_BRIGHTEST]},{self.display[_DARKEST]})")
+        if self.content:
+            said.append("cll={},{}".format(*self.content))
+        return ":".join(said)
+
+
+def light_levels_of(frame: av.VideoFrame) -> LightLevels:
+    """What a decoded frame says about the light it was made for."""
+    return LightLevels(_display(frame), _content(frame))
+
+
+def _display(frame: av.VideoFrame) -> tuple[int, ...]:
+    said = _numbers(frame, "MASTERING_DISPLAY_METADATA")
+    if len(said) != 22 or not said[20] or not said[21]:  # ten ratios, and whether they are set
+        return ()
+    ratios = said[:20].reshape(10, 2)
+    if (ratios[:, 1] <= 0).any():
+        return ()
+    units = np.array([_PER_CHROMATICITY] * 8 + [_PER_CANDELA] * 2)
+    return tuple(np.rint(ratios[:, 0] * units / ratios[:, 1]).astype(int).tolist())
+
+
+def _content(frame: av.VideoFrame) -> tuple[int, ...]:
+    said = _numbers(frame, "CONTENT_LIGHT_LEVEL")
+    return tuple(said[:2].tolist()) if len(said) >= 2 and said[:2].any() else ()
+
+
+def _numbers(frame: av.VideoFrame, name: str) -> np.ndarray:
+    data: Any = frame.side_data.get(name)
+    return (
+        np.zeros(0, np.int64) if data is None else np.frombuffer(memoryview(data), np.int32).astype(np.int64)
+    )

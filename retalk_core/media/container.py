@@ -26,6 +26,9 @@ LISTS = re.compile(  # how files begin that name others
     re.IGNORECASE | re.DOTALL,
 )
 
+MOST_SIDE, MOST_PIXELS = 16_384, 100_000_000  # of a picture
+MOST_ASPECT = 1000  # its longer side divided by the shorter
+
 
 class Kind(NamedTuple):
     """What a file is read for, in the words of a refusal."""
@@ -70,7 +73,7 @@ def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
                 f"{kind.wanted} itself."
             )
         options = {"protocol_whitelist": NO_PROTOCOL}
-        return av.open(file, container_options=options, buffer_size=BUFFER, **lenient)  # type: ignore[call-overload]
+        return av.open(file, container_options=options, buffer_size=BUFFER, **lenient)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
             f"{path} can't be read as {kind.shape} ({reason_of(error)}): it may be incomplete or of another "
@@ -124,6 +127,17 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
                 return stream
     held = "only sound" if container.streams.audio else "no pictures"
     raise InputError(f"{path} holds {held}: a video or a picture is needed here.")
+
+
+def check_size(width: int, height: int, path: Path) -> None:
+    """Raise InputError for pictures that would take minutes each; to be asked before one is decoded."""
+    longest, shortest = max(width, height), min(width, height)
+    if longest > MOST_SIDE or width * height > MOST_PIXELS or longest > MOST_ASPECT * max(shortest, 1):
+        raise InputError(
+            f"{path} holds pictures of {width}x{height} pixels, but at most {MOST_SIDE} a side, "
+            f"{MOST_PIXELS // 10**6} million in all and a side {MOST_ASPECT} times the other can be worked "
+            "on: scale or cut it first."
+        )
 
 
 def is_cover(stream: VideoStream) -> bool:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .codecs import Recipe
-from .color import MATRICES, UNSPECIFIED, ColorTags, YuvConverter, rgb8_frame, rgb16_frame
+from .color import (
+    MATRICES,
+    UNSPECIFIED,
+    ColorTags,
+    LightLevels,
+    YuvConverter,
+    flagged,
+    rgb8_frame,
+    rgb16_frame,
+)
+from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
 
 if TYPE_CHECKING:
     import av
@@ -19,6 +29,8 @@ if TYPE_CHECKING:
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 # As small a file and as near to the source as slower presets make, in half their time.
 PRESET = "faster"
+# Of x264, the same on every machine: its pictures depend on their number, which it would take from the cores.
+THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -33,12 +45,16 @@ class VideoSpec:
     bit_depth: int  # of the source
     color: ColorTags
     pixel_aspect: Fraction
+    interlacing: Interlacing
+    light: LightLevels
     metadata: Mapping[str, str]
 
     @property
     def padded_size(self) -> tuple[int, int]:
         """Height and width in the file."""
         (height, width), (rows, columns) = self.size, self.recipe.even
+        if self.interlacing in KEPT and self.recipe.encoder != "ffv1":
+            rows *= 2  # each field is padded
         return -(-height // rows) * rows, -(-width // columns) * columns
 
 
@@ -54,21 +70,32 @@ class Encoding(NamedTuple):
 def choose_encoding(spec: VideoSpec) -> Encoding:
     """What the encoder of a recipe is given."""
     color, size, deep = spec.color, spec.padded_size, spec.bit_depth > 8
-    encoder = spec.recipe.encoder
+    encoder, fields = spec.recipe.encoder, _field_options(spec)
     if encoder == "ffv1":
-        options = {"level": "3", "slices": "4", "slicecrc": "1"}
+        options = {"level": "3", "slices": "4", "slicecrc": "1", **fields}
         color = ColorTags(color.primaries, color.transfer, 0, True)
         if deep:
-            return Encoding(options, "gbrp16le", color, rgb16_frame)
-        return Encoding(options, "bgr0", color, rgb8_frame)
+            return Encoding(options, "gbrp16le", color, flagged(rgb16_frame, spec.interlacing))
+        return Encoding(options, "bgr0", color, flagged(rgb8_frame, spec.interlacing))
     if color.matrix not in (*MATRICES, UNSPECIFIED):  # the source is RGB
         color = ColorTags(color.primaries, color.transfer, color.matrix_for(size), False)
     if encoder == "prores_ks":
         options = {"profile": "3", "vendor": "apl0"}  # 422 HQ, by number as older versions need it
         pixel_format, depth = "yuv422p10le", 10
     else:
-        options = {"crf": str(spec.quality), "preset": PRESET}
+        options = {"crf": str(spec.quality), "preset": PRESET, "threads": str(THREADS)}
+        if light := spec.light.for_x264():
+            options["x264-params"] = light
         if spec.rate is None:
             options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
         pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)
-    return Encoding(options, pixel_format, color, YuvConverter(size, color, depth, pixel_format))
+    converter = YuvConverter(size, color, depth, pixel_format, spec.interlacing)
+    return Encoding({**options, **fields}, pixel_format, color, converter)
+
+
+def _field_options(spec: VideoSpec) -> dict[str, str]:
+    """What tells an encoder that a frame's lines show two moments."""
+    if spec.interlacing not in KEPT:
+        return {}
+    flags = ENCODER_FLAGS.get(spec.recipe.encoder)
+    return {"field_order": FIELD_ORDER[spec.interlacing], **({"flags": flags} if flags else {})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from statistics import median_low
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 USUAL_RATE = Fraction(25)  # frames per second of a clip that doesn't say
+# A gap between two frames that is longer than both is a broken time stamp.
+BROKEN_SECONDS, BROKEN_TIMES = 60, 100
+LEAST_RATE, MOST_RATE = Fraction(1, 3600), 1000  # frames per second; a file doesn't mean others
 
 
 @dataclass(frozen=True)
@@ -67,26 +70,56 @@ def read_table(container: InputContainer, stream: VideoStream, path: Path) -> Fr
     )
 
 
-def clock(
-    table: FrameTable, tick: Fraction, declared: list[Fraction]
-) -> tuple[tuple[Fraction, ...], Fraction, Fraction | None]:
-    """Work out when each frame is shown, when the last one ends, and the rate if it is constant."""
+@dataclass(frozen=True)
+class Clock:
+    """When frames are shown, in seconds since the first."""
+
+    times: tuple[Fraction, ...]
+    end: Fraction  # when the last one stops showing
+    rate: Fraction | None  # frames per second; None: they are not shown equally long
+    closed: Fraction = Fraction(0)  # seconds that broken time stamps would have added
+
+
+def clock(table: FrameTable, tick: Fraction, declared: list[Fraction]) -> Clock:
+    """Work out when each frame is shown.
+
+    A frame that would be shown for more than a minute and a hundred times the usual gap has a broken time
+    stamp behind it: it is shown for the usual gap, and all that follow come so much earlier.
+    """
     count = len(table.durations)
-    if table.index.stamps is None or count == 1:
-        rate = next((rate for rate in declared if 0 < rate <= 1000), USUAL_RATE)
-        seconds = table.durations[-1] * tick
-        if count == 1 and declared and seconds > 0 and abs(seconds - 1 / rate) > tick:
-            rate = 1 / seconds
-        return tuple(i / rate for i in range(count)), count / rate, rate
-    stamps = table.index.stamps
-    ticks = [stamp - stamps[0] for stamp in stamps]
-    gap = median_low(after - before for before, after in pairwise(ticks))
+    usual = next((rate for rate in declared if LEAST_RATE <= rate <= MOST_RATE), USUAL_RATE)
+    if count == 1:
+        return _clock_of_one(table.durations[0] * tick, tick, usual if declared else None)
+    if table.index.stamps is None:
+        return Clock(tuple(i / usual for i in range(count)), count / usual, usual)
+    gaps = [after - before for before, after in pairwise(table.index.stamps)]
+    gap = median_low(gaps)
+    if gap * tick * LEAST_RATE > 1:  # no clip is shown like that: all time stamps are broken
+        closed = max(sum(gaps) * tick - (count - 1) / usual, Fraction(0))
+        return Clock(tuple(i / usual for i in range(count)), count / usual, usual, closed)
     # Less than half a gap is what is left of a frame when a container cuts it to the length of the sound.
     last = table.durations[-1] if table.durations[-1] * 2 >= gap else gap
+    whole = [gap if _is_broken(each, gap, tick) else each for each in (*gaps, last)]
+    closed, last = (sum(gaps) + last - sum(whole)) * tick, whole[-1]
+    ticks = [0, *accumulate(whole[:-1])]
     found = _constant_rate(ticks, tick, declared)
     if found is not None and last * tick * found < Fraction(3, 2):
-        return tuple(i / found for i in range(count)), count / found, found
-    return tuple(t * tick for t in ticks), (ticks[-1] + last) * tick, None
+        return Clock(tuple(i / found for i in range(count)), count / found, found, closed)
+    return Clock(tuple(t * tick for t in ticks), (ticks[-1] + last) * tick, None, closed)
+
+
+def _clock_of_one(seconds: Fraction, tick: Fraction, usual: Fraction | None) -> Clock:
+    """The only frame lasts as long as the file says; usual: the declared rate, None for a still picture."""
+    rate, closed = usual or USUAL_RATE, Fraction(0)
+    if usual is not None and seconds * LEAST_RATE > 1:
+        closed = seconds - 1 / rate
+    elif usual is not None and seconds > 0 and abs(seconds - 1 / rate) > tick:
+        rate = 1 / seconds
+    return Clock((Fraction(0),), 1 / rate, rate, closed)
+
+
+def _is_broken(gap: int, usual: int, tick: Fraction) -> bool:
+    return gap * tick > BROKEN_SECONDS and gap > BROKEN_TIMES * usual
 
 
 class _Entry(NamedTuple):

@@ -8,7 +8,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -17,11 +17,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..errors import InputError
+from ..times import timecode
 from ..types import Frame
 from .clip import Clip
-from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of
-from .container import check_file, decode, is_picture_file, open_container, packets, video_stream
-from .frame_index import FrameIndex, clock, read_table
+from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of, light_levels_of
+from .container import (
+    check_file,
+    check_size,
+    decode,
+    is_picture_file,
+    open_container,
+    packets,
+    video_stream,
+)
+from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
+from .frame_index import Clock, FrameIndex, clock, read_table
 
 if TYPE_CHECKING:
     import av
@@ -42,6 +52,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     check_file(path)
     with open_container(path) as container:
         stream = video_stream(container, path)
+        check_size(stream.codec_context.width, stream.codec_context.height, path)
         table = read_table(container, stream, path)
         said = (stream.guessed_rate, stream.average_rate, stream.base_rate)
         declared = [Fraction(rate) for rate in said if rate]  # newer versions of av have a class of their own
@@ -49,22 +60,28 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
         is_still = is_picture_file(container, stream) and len(table.durations) == 1
         tick = Fraction(stream.time_base or Fraction(1, 1000))
     first, color, aspect = _first_frame(path, table.index)
-    turn = _upright(first)
-    times, end, rate = clock(table, tick, [] if is_still else declared)
+    check_size(first.width, first.height, path)  # a header can be wrong
+    turn, interlacing = _upright(first), interlacing_of(first)
+    if turn.mirror_y and not turn.transpose:
+        interlacing = upside_down(interlacing, first.height)
+    clocked = clock(table, tick, [] if is_still else declared)
     return _FileClip(
         path=path,
         first=0,
         size=turn.stored((first.height, first.width)),
-        times=times,
-        end=end,
-        rate=rate,
+        times=clocked.times,
+        end=clocked.end,
+        rate=clocked.rate,
         bit_depth=bit_depth_of(first),
         color=color,
         rotation=turn.degrees,
         pixel_aspect=1 / aspect if turn.transpose else aspect,
+        interlacing=interlacing,
+        light=light_levels_of(first),
         has_sound=has_sound,
         is_still=is_still,
         damaged=set(),
+        notes=_notes(clocked),
         _turn=turn,
         _index=table.index,
     )
@@ -142,11 +159,27 @@ class _FileClip(Clip):
 
     _turn: _Turn = field(repr=False)
     _index: FrameIndex = field(repr=False)
+    _was: Interlacing = "none"  # before it was deinterlaced
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
-        with _Reader(self, self._turn, self._index) as reader:
+        with _Reader(self, self._turn, self._index, self._was) as reader:
             for index in range(len(self)) if indices is None else indices:
                 yield Frame(index, self.times[index], reader.pixels(index))
+
+    def deinterlaced(self) -> Clip:
+        """The same clip with one moment in each frame, whether its file calls itself interlaced or not."""
+        if self.is_still or self.interlacing == "undone":
+            return self
+        return replace(self, interlacing="undone", _was=self.interlacing)
+
+
+def _notes(clocked: Clock) -> tuple[str, ...]:
+    if not clocked.closed:
+        return ()
+    return (
+        f"time stamps of the clip are broken: they jump by {timecode(clocked.closed)} in all, which was left "
+        "out; each frame there is shown as long as the others",
+    )
 
 
 def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:
@@ -175,13 +208,21 @@ def _upright(frame: av.VideoFrame) -> _Turn:
 class _Reader:
     """Decodes the frames of one clip in any order, keeping no more than a short run of them."""
 
-    def __init__(self, clip: Clip, turn: _Turn, index: FrameIndex) -> None:
-        """turn: makes the clip's stored pixels upright; index: where its file keeps the frames"""
-        self._clip, self._turn, self._index = clip, turn, index
+    def __init__(self, clip: Clip, turn: _Turn, index: FrameIndex, was: Interlacing) -> None:
+        """Get ready.
+
+        turn:  makes the clip's stored pixels upright
+        index: where its file keeps the frames
+        was:   how they were interlaced, where the clip is deinterlaced
+        """
+        self._clip, self._turn, self._index, self._was = clip, turn, index, was
+        self._undo = clip.interlacing == "undone"
         height, width = clip.size
         frame_bytes = height * width * (3 if clip.bit_depth <= 8 else 6)
         self._run = max(1, min(MOST_FRAMES_KEPT, MOST_BYTES // frame_bytes))
-        self._to_rgb = RgbConverter(turn.stored(clip.size), clip.color, clip.bit_depth)
+        self._to_rgb = RgbConverter(
+            turn.stored(clip.size), clip.color, clip.bit_depth, interlaced=clip.interlacing in KEPT
+        )
         self._kept: dict[int, np.ndarray] = {}
         self._last = -2  # the frame asked for before this one; -2: none
         self._shown: tuple[int, np.ndarray] | None = None  # the last frame converted
@@ -255,13 +296,13 @@ class _Reader:
 
         stamps = self._index.stamps
         moments = {number: stamp for stamp, number in self._index.numbers.items()}
-        key = self._key_before(index)
+        key = self._key_before(max(index - 1, 0) if self._undo else index)
         while key > 0 and (stamps is not None or key in moments):
             try:
                 self._container.seek(stamps[key] if stamps else moments[key], stream=self._stream)
             except (av.FFmpegError, OSError, ValueError):
                 break
-            self._begin()
+            self._begin(from_start=False)
             self._ahead = next(self._decoder, None)
             if self._ahead is not None and self._ahead[0] <= index:
                 return
@@ -275,9 +316,12 @@ class _Reader:
         self._stream.codec_context.thread_type = "AUTO"
         self._begin()
 
-    def _begin(self) -> None:
+    def _begin(self, *, from_start: bool = True) -> None:
         self._held = self._ahead = None
         self._decoder = self._numbered()
+        if self._undo:
+            every = self._was == "none"
+            self._decoder = deinterlaced(self._decoder, every=every, from_start=from_start)
 
     def _numbered(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decoded frames with their place in the clip."""

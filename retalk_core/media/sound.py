@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import numpy as np
 from ..errors import InputError, OptionError
 from ..times import Seconds
 from .container import SOUND, check_file, is_cover, open_container, packets
+from .mix import CUSTOMARY, Listener, folded, peak_of, two_from
 
 if TYPE_CHECKING:
     import av
@@ -34,7 +36,7 @@ LONGEST_SILENCE = 600  # seconds that may be missing; more of them are a broken 
 class SoundArray:
     """A sound in memory."""
 
-    samples: np.ndarray  # (channels, n) float, in [-1, 1]
+    samples: np.ndarray  # (channels, n) float, in [-1, 1]; six or eight channels are 5.1 or 7.1
     rate: int  # Hz
 
 
@@ -53,20 +55,18 @@ def read_mono(
     start, duration: the part to read, in seconds; time 0 is a video file's first frame
     returns:         (samples,) float32 in [-1, 1]; no longer than the sound is
 
-    Samples that are not numbers become silence. Raises InputError without sound, OptionError where it ends
-    before `start`.
+    All of it is in memory then; `voice.Voice` reads in blocks. Samples that are not numbers become silence.
+    Raises InputError without sound, OptionError where it ends before `start`.
     """
     begin, most = _part(start, duration)
-    with _Decoder(source) as sound:
-        mixed = (chunk.mean(axis=0, keepdims=True) for chunk in sound)
-        resampled = _resampled(mixed, sound.rate, sample_rate, channels=1)
-        chunks = list(_cut(resampled, sample_rate, begin, most))
+    with Decoder(source) as sound:
+        chunks = list(_cut(sound.heard(sample_rate), sample_rate, begin, most))
         heard = sound.seconds
     if not chunks:
         raise OptionError(
             f"The start is at {float(begin):g} s, but the sound is {heard:g} s long. Choose an earlier start."
         )
-    return np.clip(np.concatenate(chunks, axis=1)[0], -1, 1)
+    return np.concatenate(chunks, axis=1)[0]
 
 
 class SoundStream:
@@ -76,46 +76,80 @@ class SoundStream:
     start:    seconds left out at the beginning; time 0 is a video file's first frame
     duration: seconds, to the nearest sample; where the sound is shorter, silence follows
 
-    `rate` is the source's own where files commonly have it, else 48 kHz; `channels` is 1 or 2. Each iteration
-    reads the source anew, and keeps no more of it than a chunk. Raises InputError without sound.
+    `rate` is the source's own where files commonly have it, else 48 kHz; `channels` is 1 or 2. More channels
+    become two as ITU-R BS.775 has it, as much quieter as it takes that nothing clips. Each iteration reads
+    the source anew, and keeps no more of it than a chunk. Raises InputError without sound.
     """
 
     def __init__(self, source: SoundSource, start: Seconds, duration: Seconds) -> None:
         self._source = source
         self._start, most = _part(start, duration)
-        with _Decoder(source) as sound:
-            self._source_rate = sound.rate
-            self.channels = min(sound.channels, 2)
-        self.rate = self._source_rate if self._source_rate in FILE_RATES else 48_000
+        with Decoder(source) as sound:
+            source_rate, self._given, self._known = sound.rate, sound.channels, sound.has_known_places
+        self.channels = min(self._given, 2)
+        self.rate = source_rate if source_rate in FILE_RATES else 48_000
         self.samples = max(1, round((most or 0) * self.rate))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         left = self.samples  # to be handed on
-        with _Decoder(self._source) as sound:
-            few = (_at_most_two(chunk) for chunk in sound)
-            resampled = _resampled(few, sound.rate, self.rate, self.channels)
-            for chunk in _cut(resampled, self.rate, self._start, Fraction(self.samples, self.rate)):
-                yield np.clip(chunk, -1, 1)
-                left -= chunk.shape[1]
+        gain = self._gain
+        for chunk in self._mixed():
+            yield np.clip(chunk if gain == 1 else chunk * np.float32(gain), -1, 1)
+            left -= chunk.shape[1]
         while left:
             yield np.zeros((self.channels, min(left, SAMPLES_AT_ONCE)), np.float32)
             left -= min(left, SAMPLES_AT_ONCE)
 
+    @property
+    def notes(self) -> list[str]:
+        """What a listener should know of the mix."""
+        found = []
+        if not self._known:
+            found.append(unknown_places(self._given))
+        if self._gain < 1:
+            found.append(
+                f"the sound's {self._given} channels, mixed to two, became "
+                f"{-20 * math.log10(self._gain):.1f} dB quieter, so that nothing clips"
+            )
+        return found
 
-class _Decoder:
+    @cached_property
+    def _gain(self) -> float:
+        """What keeps a mix of more than two channels below full scale; it takes a look at all of it."""
+        return 1.0 if self._given <= 2 else min(1.0, 1 / max(peak_of(self._mixed()), 1e-9))
+
+    def _mixed(self) -> Iterator[np.ndarray]:
+        """The part that is asked for, as far as the source goes; louder than full scale here and there."""
+        with Decoder(self._source) as sound:
+            resampled = _resampled(sound.as_two(), sound.rate, self.rate, self.channels)
+            yield from _cut(resampled, self.rate, self._start, Fraction(self.samples, self.rate))
+
+
+def unknown_places(channels: int) -> str:
+    """What to say of channels of which nobody knows where they belong."""
+    return (
+        f"the sound's {channels} channels don't say which loudspeakers they are for: their mean is used; "
+        "export it as stereo, 5.1 or 7.1 to have them mixed rightly"
+    )
+
+
+class Decoder:
     """Decodes a sound from time 0 on in chunks (channels, n) float32 at its own rate."""
 
     def __init__(self, source: SoundSource) -> None:
         self._container: InputContainer | None = None
         self._samples = 0  # decoded so far
+        places: Sequence[str] = ()
         if isinstance(source, SoundArray):
             self.rate, self._chunks = source.rate, _array_chunks(source)
+            places = CUSTOMARY.get(len(np.atleast_2d(source.samples)), ())
         else:
             self._container, stream, zero = _open(Path(source))
             until = _known_end(stream)
             frames = _decoded(self._container, stream)
             head = next(frames, None)  # what the container says about the rate is not always true
             self.rate = head.sample_rate if head is not None else stream.rate
+            places = [channel.name for channel in head.layout.channels] if head is not None else ()
             self._chunks = _aligned(chain([head] if head else [], frames), self.rate, zero, until)
         self._head = next(self._chunks, None)
         if self._head is None:
@@ -123,8 +157,10 @@ class _Decoder:
             name = "The sound" if isinstance(source, SoundArray) else str(source)
             raise InputError(f"{name} holds no sample of sound: choose a recording that isn't empty.")
         self.channels = self._head.shape[0]
+        self._weights = two_from(places) if len(places) == self.channels else None
+        self._listener = Listener(self.rate)
 
-    def __enter__(self) -> _Decoder:
+    def __enter__(self) -> Decoder:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -138,9 +174,29 @@ class _Decoder:
             chunk = next(self._chunks, None)
 
     @property
+    def has_known_places(self) -> bool:
+        """Whether it is known how the channels become two."""
+        return self.channels <= 2 or self._weights is not None
+
+    @property
     def seconds(self) -> float:
         """Length of what was decoded so far."""
         return self._samples / self.rate
+
+    @property
+    def seconds_cancelled(self) -> float:
+        """How much of what was heard so far cancels itself in the mean of its channels."""
+        return self._listener.cancelled / self.rate
+
+    def as_two(self) -> Iterator[np.ndarray]:
+        """The sound with at most two channels, (channels, n); more of them are mixed."""
+        return folded(self, self._weights)
+
+    def heard(self, rate: int) -> Iterator[np.ndarray]:
+        """The sound as a listener hears it, (1, n) in [-1, 1] at a rate in Hz."""
+        several = self.as_two() if self.has_known_places else self
+        for chunk in _resampled(self._listener(several), self.rate, rate, channels=1):
+            yield np.clip(chunk, -1, 1)
 
     def close(self) -> None:
         self._chunks.close()
@@ -220,7 +276,12 @@ def _array_chunks(sound: SoundArray) -> Generator[np.ndarray, None, None]:
 
 def _as_float(frame: av.AudioFrame) -> np.ndarray:
     """Samples (channels, n), integers scaled to [-1, 1]."""
-    samples = frame.to_ndarray()
+    if frame.format.name in ("s64", "s64p"):  # which av can't make an array of
+        rows = [np.frombuffer(memoryview(plane), np.int64) for plane in frame.planes]
+        count = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
+        samples = np.stack([row[:count] for row in rows])
+    else:
+        samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     if samples.dtype == np.uint8:
@@ -239,14 +300,6 @@ def _clean(samples: np.ndarray) -> np.ndarray:
 
 def _spread(chunk: np.ndarray, channels: int) -> np.ndarray:
     return np.repeat(chunk.mean(axis=0, keepdims=True), channels, axis=0)
-
-
-def _at_most_two(chunk: np.ndarray) -> np.ndarray:
-    """Fold the channels behind the first two into both, quietly enough not to clip."""
-    others = chunk.shape[0] - 2
-    if others <= 0:
-        return chunk
-    return (chunk[:2] + 0.5 * chunk[2:].sum(axis=0)) / (1 + 0.5 * others)
 
 
 def _cut(

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
-import secrets
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from stat import S_ISDIR
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import InputError, OptionError
-from ..files import existing_folder
+from ..files import free_name, settle
+from ..places import check_place, find_target
+from ..unfinished import unfinished_name
 from .codecs import QUALITY, Codec, recipe_of
-from .color import ColorTags
+from .color import ColorTags, LightLevels
 from .container import reason_of
 from .encoding import CONTAINERS, VideoSpec, choose_encoding
+from .fields import Interlacing
 
 if TYPE_CHECKING:
     import av
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from .sound import SoundStream
+
+PATIENCE = 0.1  # seconds, between two looks at whether the encoder still takes pictures
+
+
+def check_video_place(path: Path, codec: Codec = "h264") -> None:
+    """Raise InputError where no video of a codec can be written; to be asked before the work."""
+    check_place(path, f"{codec} video", recipe_of(codec).suffixes)
 
 
 class VideoWriter:
@@ -47,9 +54,13 @@ class VideoWriter:
     color:      tags of the file, and how RGB becomes YUV; without a matrix as in `ColorTags.matrix_for`
     sound:      interleaved with the picture as it is written
     metadata:   title, comment and keys of your own
+    interlacing: which field of a frame comes first; "none" and "undone" are progressive
+    light:      HDR10's levels, which only h264 keeps
 
-    Use it as a context manager: leaving it by an exception leaves nothing behind. Raises InputError if the
-    file can't be written, OptionError for a choice that doesn't exist.
+    Use it as a context manager: leaving it by an exception leaves nothing behind, and an older file as it
+    was. Where the older file can't be replaced, such as one that is being played on Windows, the new one
+    stays beside it, and the error names it. Raises InputError if the file can't be written, OptionError for a
+    choice that doesn't exist.
     """
 
     def __init__(
@@ -66,11 +77,13 @@ class VideoWriter:
         sound: SoundStream | None = None,
         metadata: Mapping[str, str] | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        interlacing: Interlacing = "none",
+        light: LightLevels | None = None,
     ) -> None:
         self.path = Path(path)
         self.size = size
         recipe = recipe_of(codec)
-        self._check_target(codec, recipe.suffixes)
+        check_video_place(self.path, codec)
         exact = rate is not None and rate.numerator <= 1_000_000
         tick = tick or Fraction(1, rate.numerator if rate and exact else 90_000)
         if tick.numerator != 1:
@@ -86,6 +99,8 @@ class VideoWriter:
             bit_depth=bit_depth,
             color=color or ColorTags(),
             pixel_aspect=pixel_aspect,
+            interlacing=interlacing,
+            light=light or LightLevels(),
             metadata=dict(metadata or {}),
         )
         self._sound = sound
@@ -100,8 +115,8 @@ class VideoWriter:
         return self._spec.padded_size
 
     def __enter__(self) -> VideoWriter:
-        suffix = self.path.suffix.lower()
-        self._temporary = self.path.with_name(f".retalk-{secrets.token_hex(6)}{suffix}")
+        self._target = find_target(self.path)
+        self._temporary = unfinished_name(self._target, self.path.suffix.lower())
         self._thread = threading.Thread(target=self._encode_all, name="retalk-encode", daemon=True)
         try:
             self._temporary.touch(exist_ok=False)  # before any work, so that a missing right shows at once
@@ -120,9 +135,7 @@ class VideoWriter:
         """
         if pixels.shape != (*self.size, 3) or pixels.dtype not in (np.uint8, np.uint16):
             raise ValueError(f"expected RGB of size {self.size}, got {pixels.shape} {pixels.dtype}")
-        if self._error is not None:
-            raise self._explain(self._error)
-        self._waiting.put((pixels, time, duration))
+        self._hand_over((pixels, time, duration))
         self._written += 1
 
     def __exit__(
@@ -131,18 +144,42 @@ class VideoWriter:
         try:
             if kind is not None:
                 return
-            self._waiting.put(None)
+            self._hand_over(None)
             self._thread.join()
             if self._error is not None:
                 raise self._explain(self._error)
             if not self._written:
                 raise ValueError("no frame was written")
-            try:
-                self._temporary.replace(self.path)
-            except OSError as reason:
-                raise self._unwritable(reason) from reason
+            self._appear()
         finally:
             self._abandon()
+
+    def _hand_over(self, item: tuple[np.ndarray, Fraction, Fraction] | None) -> None:
+        """Give the encoder a picture, or the end. Raises what stopped it, since it takes no more then."""
+        while True:
+            if self._error is not None:
+                raise self._explain(self._error)
+            with suppress(queue.Full):
+                self._waiting.put(item, timeout=PATIENCE)
+                return
+
+    def _appear(self) -> None:
+        """Give the finished file its name, or another where that fails: finished work is not thrown away."""
+        try:
+            settle(self._temporary)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            self._temporary.replace(self._target)
+        except OSError as error:
+            kept = free_name(self._target)
+            try:
+                self._temporary.replace(kept)
+            except OSError:
+                raise self._unwritable(error) from error
+            raise InputError(
+                f"{self.path} can't be replaced ({reason_of(error)}): the new video is finished as {kept}."
+            ) from error
 
     def _abandon(self) -> None:
         """Stop encoding and remove what there is; nothing is left to do after a success."""
@@ -164,25 +201,6 @@ class VideoWriter:
                     muxer.finish()
         except BaseException as error:  # raised again where the caller can see it
             self._error = error
-            while not self._abandoned and self._waiting.get() is not None:
-                pass  # so that the caller never waits for a full queue
-
-    def _check_target(self, codec: str, suffixes: Sequence[str]) -> None:
-        suffix = self.path.suffix.lower()
-        if suffix not in suffixes:
-            wanted = " or ".join(suffixes)
-            name = self.path.name or self.path
-            raise InputError(f"{name} can't hold {codec} video: end its name in {wanted}.")
-        folder = existing_folder(self.path.parent)
-        try:
-            if S_ISDIR(self.path.stat().st_mode):
-                raise InputError(f"{self.path} is a folder: choose another name for the video.")
-        except FileNotFoundError:
-            pass  # as it should be
-        except OSError as error:  # the name is too long, or the folder is closed
-            raise self._unwritable(error) from error
-        if not os.access(folder, os.W_OK):
-            raise self._unwritable(PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
     def _explain(self, error: BaseException) -> BaseException:
         import av

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...models.faces.facemesh import FaceMesh
 from ..crops.patch import Box, Patch
+from ..errors import RetalkError
 from ..faces.canonical import EYE_CORNERS
 from ..faces.mesh import find_mesh, region_of_points
 from ..images import eight_bit
@@ -27,6 +28,11 @@ SAMPLED_FRAMES = 4  # whose pixels outside the edit are compared
 SHEET_MOUTHS = 16  # evenly spread in time
 SHEET_WORST = 8  # and those that lost most of their sharpness
 SHEET_SIDE = 144  # pixels
+# What is raised where a look fails; what a listener raises to stop the work is not among it as a rule.
+FAULTS = (
+    *(RetalkError, OSError, MemoryError, ArithmeticError, LookupError),
+    *(ValueError, TypeError, AttributeError, AssertionError, RuntimeError, cv2.error),
+)
 SURE = 0.5  # lowest score of a face that counts
 
 

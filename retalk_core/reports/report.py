@@ -14,6 +14,7 @@ import numpy as np
 from ..metrics.registry import metrics
 from ..times import timecode
 from ..weights.files import command
+from .doubts import Doubt, Judged
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,47 @@ class Report:
     preset: str = ""  # of the engine retalk
     networks: dict[str, Any] = field(default_factory=dict)  # device, precision, files and their hashes
     lacking: list[str] = field(default_factory=list)  # files without which a better engine wasn't possible
+    # By what is lacking: what is wrong with the files that are there for it
+    refused: dict[str, str] = field(default_factory=dict)
     frames_resumed: int = 0  # taken over from an earlier run
+    doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
+    frames_doubtful: int = 0  # that any doubt is about
+
+    def tell_doubts(self, judged: Judged) -> None:
+        """Take up what was judged while the frames were made."""
+        self.doubts, self.frames_doubtful = list(judged.doubts), judged.frames
+
+    @property
+    def last_word(self) -> str:
+        """That the dub is done, with doubts; "" without any."""
+        if not self.doubts:
+            return ""
+        edited = f"{self.frames_doubtful} of {self.frames_edited} edited frames"
+        return f"done, with doubts: {edited} should be looked at before the result is used"
+
+    def _mostly_doubtful_lines(self) -> list[str]:
+        """What comes first where most of the result is doubtful."""
+        if not self.doubts or self.frames_doubtful <= self.frames_edited / 2:
+            return []
+        edited = f"{self.frames_doubtful} of {self.frames_edited} edited frames"
+        return [f"DOUBTFUL: most of this dub looks wrong ({edited}), above all: {self.doubts[0].words}"]
 
     def _computing_lines(self) -> list[str]:
         """Which files computed where, and what was missing."""
         lines = []
-        if self.lacking:
+        absent = [title for title in self.lacking if title not in self.refused]
+        if absent:
             where = command("models", "list")
-            lines.append(f"not found: {', '.join(self.lacking)}; `{where}` says where they belong")
+            lines.append(f"not found: {', '.join(absent)}; `{where}` says where they belong")
+        lines += [f"can't be used: {title}: {problem}" for title, problem in self.refused.items()]
         if self.networks:
             files = self.networks.get("networks", {}).values()
             named = ", ".join(f"{each['file']} (sha256 {each['sha256'][:12]})" for each in files)
             lines.append(f"computed in {self.networks['precision']} on {self.networks['device']}; {named}")
+            if batches := self.networks.get("batches"):
+                sizes = ", ".join(f"{key} {size}" for key, size in batches.items())
+                lines.append(f"pictures at a time: {sizes}")
+            lines += [f"note: {each['warning']}" for each in files if each.get("warning")]
         if self.frames_resumed:
             lines.append(f"resumed: {self.frames_resumed} frames were there from an earlier run")
         return lines
@@ -92,6 +122,7 @@ class Report:
         """A few lines for a person."""
         name = Path(self.output).name
         lines = [
+            *self._mostly_doubtful_lines(),
             f"{name}: {self.frames_out} frames, {timecode(self.seconds_out)}; "
             f"{self.frames_edited} edited, {self.frames_out - self.frames_edited} left as they were",
             f"engine: {self.engine} ({self.engine_note}); mouth from {self.mouth_source}",
@@ -103,8 +134,10 @@ class Report:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")
         if self.measured:
             lines.append(f"measured: {_measured_text(self.measured)}")
+        lines += [f"doubt, {doubt}" for doubt in self.doubts or ()]
         lines += [f"note: {warning}" for warning in self.warnings]
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
+        lines += filter(None, [self.last_word])
         return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..faces.mesh import FACE_OVAL, head_pose
 from ..faces.track import TrackedFace
 from ..images import eight_bit
-from ..media.clip import Clip
+from ..media.clip import Clip, written_as
 from ..media.reader import prefetch
 from ..media.writer import VideoWriter
 from ..times import exact_tick, timecode
@@ -55,7 +55,12 @@ def write_overlay(
     end = _end_of(clip, frames) - clip.times[frames[0]]
     tick = exact_tick(times, end)
     with VideoWriter(
-        output, clip.size, tick=tick, color=clip.color, pixel_aspect=clip.pixel_aspect
+        output,
+        clip.size,
+        tick=tick,
+        color=clip.color,
+        pixel_aspect=clip.pixel_aspect,
+        interlacing=written_as(clip),
     ) as writer:
         for row, frame in enumerate(prefetch(clip.frames(frames))):
             stop = times[row + 1] if row + 1 < len(times) else end
@@ -99,6 +104,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
             for name, angle in (("yaw", yaw), ("pitch", pitch), ("roll", roll))
         },
         "cuts": [float(times[cut]) for cut in tracked.cuts],
+        "notes": list(clip.notes),
         "untouched": [
             vars(stretch) for stretch in stretches(times, end, tracked.reasons, track.shot.numpy())
         ],
@@ -115,7 +121,7 @@ def track_lines(found: dict[str, Any]) -> list[str]:
     ]
     for stretch in found["untouched"]:
         lines.append(f"no edit from {stretch['start']:.2f} to {stretch['end']:.2f} s: {stretch['reason']}")
-    return lines
+    return [*lines, *(f"note: {note}" for note in found["notes"])]
 
 
 def oval_masks(track: FaceTrack, *, together: bool = False) -> Tensor:

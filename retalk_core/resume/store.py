@@ -21,7 +21,8 @@ import numpy as np
 
 from ..crops.patch import Patch
 from ..errors import InputError, OptionError
-from ..files import UNFINISHED, write_file, written_whole
+from ..files import write_file, written_whole
+from ..unfinished import UNFINISHED
 from .files import read_arrays, read_patches, write_arrays, write_patches
 
 if sys.platform == "win32":

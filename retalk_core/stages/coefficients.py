@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..compute.batches import device_of, in_batches
+from ..compute.batches import device_of, in_batches, only_numbers
 from ..errors import InputError
 from ..faces.shots import nearest_present, shot_bounds
 from ..images import resize, to_network
@@ -154,7 +154,7 @@ def fit_coefficients(
         points = landmarks[part].cpu().numpy()
         aligned = [align_face(*pair) for pair in zip(pictures, points, strict=True)]
         batch = torch.from_numpy(np.stack([face.picture for face in aligned])).float() / 255
-        read = network(to_network(batch).to(device)).float().cpu()  # (n, 257)
+        read = only_numbers(network(to_network(batch).to(device)).float().cpu(), network)  # (n, 257)
         alignment = torch.from_numpy(np.stack([face.alignment for face in aligned])) * unit
         return torch.cat([read, alignment], dim=1)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...models.errors import CheckpointError
 from ...models.expression.ganimation import ACTION_UNITS
-from ..compute.batches import device_of, in_batches
+from ..compute.batches import device_of, in_batches, only_numbers
 from ..crops.cut import crop_faces
 from ..crops.framing import frame_faces
 from ..errors import InputError, NoFaceError, OptionError
@@ -165,7 +165,7 @@ def neutralise_expression(
         windows = coefficient_windows(coefficients, shot, chosen[part])
         windows[:, :SIZE] = expression[chosen[part], :, None]
         windows[:, SCALE_ROW] *= scale
-        drawn = network(pictures.to(device), windows.to(device)).picture
+        drawn = only_numbers(network(pictures.to(device), windows.to(device)).picture, network)
         return to_images(drawn.float().cpu().clamp(-1, 1) + 1) / 2
 
     return in_batches(redraw, len(faces), batch_size, progress)
@@ -211,7 +211,8 @@ def edit_upper_face(
     def edit(part: slice) -> Tensor:
         small = to_network(resize(faces[part], GANIMATION_SIDE, average=True)) * 2 - 1
         drawn = network(small.to(device), units.to(device).expand(len(small), -1))
-        change = (1 - drawn.mask.float().cpu()) * (drawn.colour.float().cpu() - small) / 2
+        mask, colour = (only_numbers(part.float().cpu(), network) for part in (drawn.mask, drawn.colour))
+        change = (1 - mask) * (colour - small) / 2
         change = resize(to_images(change), size) * where
         return torch.where(where > 0, (faces[part] + change).clamp(0, 1), faces[part])
 

@@ -171,7 +171,7 @@ class Stages:
         place=25,
         advanced=True,
     )
-    lips: str = option("lnet", choices=lips(), tip="The network that draws the lips.")
+    lips: str = option("lnet", choices=lips(), tip="The network that draws the lips.", widget="")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.faces.parsing import FaceParser
-from ..compute.batches import device_of, in_batches
+from ..compute.batches import device_of, in_batches, only_numbers
 from ..errors import OptionError
 from ..images import resize, to_images, to_network
 from ..types import Progress, silent
@@ -40,7 +40,7 @@ def restore_faces(
     def restore(rows: slice) -> Tensor:
         given = resize(faces[rows], SIDE)
         drawn = network(to_network(given).to(device) * 2 - 1)
-        restored = to_images(drawn.float().cpu()).add(1).div(2).clamp(0, 1)
+        restored = to_images(only_numbers(drawn.float().cpu(), network)).add(1).div(2).clamp(0, 1)
         return torch.lerp(given, restored, strength)
 
     return in_batches(restore, len(faces), batch_size, progress)
@@ -72,7 +72,7 @@ def parse_regions(
 
     def parse(rows: slice) -> Tensor:
         given = to_network(resize(faces[rows], look_side, average=True))
-        logits = network(given.to(device) * 2 - 1)
+        logits = only_numbers(network(given.to(device) * 2 - 1), network)
         shares = logits.float().softmax(dim=1)[:, chosen].sum(dim=1, keepdim=True)
         # Likelihoods are enlarged, not classes: an edge between two pixels stays between them.
         large = F.interpolate(shares.cpu(), faces.shape[1:3], mode="bilinear", align_corners=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..types import MelWindows
+from ..types import MelWindows, Samples
 
 SAMPLE_RATE = 16_000  # Hz
 COLUMNS_PER_SECOND = SAMPLE_RATE // 200  # a hop is 200 samples
@@ -23,6 +24,7 @@ _BANDS = 80
 _LOWEST, _HIGHEST = 55.0, 7600.0  # Hz
 _SILENCE = -4.0  # what exact silence becomes
 _CHUNK = 6_000  # columns transformed at a time: 75 s, some 40 MB of spectrum
+_KEPT = 2  # such parts of a `Spectrogram`, 2 MB each
 
 # Slaney's scale: linear below 1 kHz, where a mel is 200 / 3 Hz, and logarithmic above.
 _KNEE = 1000.0  # Hz
@@ -37,22 +39,51 @@ def log_mel(waveform: Tensor) -> Tensor:
               numbers count as silence.
 
     Column i is centred on second i / 80. Memory is bounded whatever the length, apart from the
-    result: 320 bytes a column, 92 MB an hour.
+    result: 320 bytes a column, 92 MB an hour. `Spectrogram` keeps a part of it only.
     """
     if waveform.ndim != 1 or not len(waveform):
         raise ValueError(f"A waveform is one row of at least one sample, not {tuple(waveform.shape)}.")
     columns = 1 + len(waveform) // _HOP
-    basis = _mel_basis().to(waveform.device)  # (80, 401)
-    window = torch.hann_window(_FFT, device=waveform.device)
-    parts = []
-    for first in range(0, columns, _CHUNK):
-        last = min(first + _CHUNK, columns)
-        samples = _emphasised(waveform, first * _HOP - _FFT // 2, (last - 1) * _HOP + _FFT // 2)
-        spectrum = torch.stft(
-            samples, _FFT, _HOP, window=window, center=False, return_complex=True
-        ).abs()  # (401, columns of this part)
-        parts.append(_levels(basis @ spectrum))
-    return torch.cat(parts, dim=1)
+    return torch.cat([_part(waveform, first, columns) for first in range(0, columns, _CHUNK)], dim=1)
+
+
+class Spectrogram:
+    """The log-mel spectrogram of a voice of any length, made where it is looked at.
+
+    `columns(first, stop)` is what `log_mel` has there, bit for bit. Looking in rising order costs no more
+    than `log_mel` does.
+    """
+
+    def __init__(self, samples: Samples | Tensor) -> None:
+        """samples: at least one, mono at 16 kHz, in [-1, 1]; what is no number counts as silence"""
+        if not len(samples):
+            raise ValueError("A voice needs at least one sample.")
+        self._samples = samples
+        self._parts: OrderedDict[int, Tensor] = OrderedDict()  # (80, _CHUNK) each, by number
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Bands, and columns of the whole voice."""
+        return _BANDS, 1 + len(self._samples) // _HOP
+
+    def columns(self, first: int, stop: int) -> Tensor:
+        """Columns (80, n) from `first` to `stop`, or to the end."""
+        stop = min(stop, self.shape[1])
+        if first >= stop:
+            return torch.empty(_BANDS, 0)
+        numbers = range(first // _CHUNK, (stop - 1) // _CHUNK + 1)
+        parts = [
+            self._made(number)[:, max(first - number * _CHUNK, 0) : stop - number * _CHUNK]
+            for number in numbers
+        ]
+        return torch.cat(parts, dim=1)
+
+    def _made(self, number: int) -> Tensor:
+        if number not in self._parts:
+            self._parts[number] = _part(self._samples, number * _CHUNK, self.shape[1])
+            if len(self._parts) > _KEPT:
+                self._parts.popitem(last=False)
+        return self._parts[number]
 
 
 def mel_windows(waveform: Tensor, times: Sequence[Fraction]) -> MelWindows:
@@ -67,7 +98,7 @@ def mel_windows(waveform: Tensor, times: Sequence[Fraction]) -> MelWindows:
     return MelWindows(cut_windows(log_mel(waveform), times), tuple(times))
 
 
-def cut_windows(mel: Tensor, times: Sequence[Fraction]) -> Tensor:
+def cut_windows(mel: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
     """Cut windows (T, 1, 80, 16) out of a log-mel spectrogram (80, columns), one for each of T times.
 
     All windows of a long clip would take many times the spectrogram's memory: cut them when they are needed.
@@ -76,16 +107,29 @@ def cut_windows(mel: Tensor, times: Sequence[Fraction]) -> Tensor:
     if min(starts, default=0) < 0:
         raise ValueError(f"A frame can't come before the sound begins: {min(times)} s.")
     first = min(starts, default=0)
-    part = mel[:, first : max(starts, default=0) + WINDOW]
-    part = _pad_silence(part, columns=max(starts, default=0) + WINDOW - first)
+    stop = max(starts, default=0) + WINDOW
+    part = mel.columns(first, stop) if isinstance(mel, Spectrogram) else mel[:, first:stop]
+    part = _pad_silence(part, columns=stop - first)
     windows = part.unfold(1, WINDOW, 1)[:, [start - first for start in starts]]  # (80, T, 16)
     return windows.movedim(1, 0).unsqueeze(1).contiguous()
 
 
-def _emphasised(waveform: Tensor, start: int, stop: int) -> Tensor:
+def _part(waveform: Tensor | Samples, first: int, columns: int) -> Tensor:
+    """The part (80, n) of a spectrogram that begins at a column, of `columns` in all."""
+    last = min(first + _CHUNK, columns)
+    samples = _emphasised(waveform, first * _HOP - _FFT // 2, (last - 1) * _HOP + _FFT // 2)
+    window = torch.hann_window(_FFT, device=samples.device)
+    spectrum = torch.stft(
+        samples, _FFT, _HOP, window=window, center=False, return_complex=True
+    ).abs()  # (401, n)
+    return _levels(_mel_basis().to(samples.device) @ spectrum)
+
+
+def _emphasised(waveform: Tensor | Samples, start: int, stop: int) -> Tensor:
     """The samples [start, stop) with their treble raised; silence where there are none."""
     left, right = max(start - 1, 0), min(stop, len(waveform))
-    samples = torch.nan_to_num(waveform[left:right].float(), nan=0.0, posinf=1.0, neginf=-1.0)
+    given = torch.as_tensor(waveform[left:right]).float()
+    samples = torch.nan_to_num(given, nan=0.0, posinf=1.0, neginf=-1.0)
     before = F.pad(samples, (1, 0))[:-1]  # nothing precedes the first sample
     raised = (samples - 0.97 * before)[max(start, 0) - left :]
     return F.pad(raised, (max(-start, 0), max(stop - len(waveform), 0)))

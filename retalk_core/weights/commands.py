@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
@@ -16,10 +16,14 @@ from ...models.errors import CheckpointError
 from ...models.network import File, Place
 from ..errors import InputError, OptionError
 from ..files import sha256_of, written_whole
+from ..places import check_place
 from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
 from .files import Found, ModelFiles, called, check_templates, command
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # List
 
@@ -66,7 +70,8 @@ def survey_lines(files: ModelFiles) -> Iterator[str]:
     """The survey for people."""
     for row in survey(files):
         needed = f" (for {', '.join(row['presets'])})" if row["presets"] else ""
-        state = "found" if row["path"] else "MISSING" if row["presets"] else "not there"
+        absent = "UNUSABLE" if row["problems"] else "MISSING" if row["presets"] else "not there"
+        state = "found" if row["path"] else absent
         yield f"{row['key']:<11} {state:<9} {row['title']}: {row['role']}{needed}"
         if row["path"]:
             yield f"{'':<11} {row['path']} ({_trust(row)})"
@@ -102,8 +107,12 @@ def _preset_line(files: ModelFiles, preset: str) -> str:
     missing = files.missing(preset)
     if not missing:
         return f"Preset {preset}: complete"
-    needs = ", ".join(" or ".join(need) for need in missing)
-    return f"Preset {preset}: missing {needs}; fetch with {command('models', 'download', '--preset', preset)}"
+    bad = [need for need in missing if any(files.refused(key) for key in need)]
+    absent = ", ".join(" or ".join(need) for need in missing if need not in bad)
+    unusable = ", ".join(" or ".join(need) for need in bad)
+    wrong = f"can't be used: {unusable}, see above" if bad else ""
+    needs = "; ".join(filter(None, (absent and f"missing {absent}", wrong)))
+    return f"Preset {preset}: {needs}; fetch with {command('models', 'download', '--preset', preset)}"
 
 
 # Download
@@ -154,9 +163,7 @@ def _checker(key: str) -> Callable[[Path], None]:
 
     def check(path: Path) -> None:
         if catalog[key].networks:
-            from ...models.checkpoint import load_network
-
-            load_network(catalog[key], path)
+            _load_checked(key, path)
         else:
             check_templates(path)
 
@@ -186,8 +193,6 @@ def verify(files: ModelFiles, words: Sequence[str] = (), run: bool = False) -> I
 
 
 def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -> Iterator[str]:
-    from ...models.checkpoint import load_network
-
     size = path.stat().st_size
     sha256 = sha256_of(path)  # anew, whatever is on record
     official = {file.sha256 for file in catalog[key].files if file.sha256}
@@ -201,7 +206,7 @@ def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -
         if not catalog[key].networks:
             check_templates(path)
             return
-        network = load_network(catalog[key], path)
+        network = _load_checked(key, path)
     except CheckpointError as error:
         bad.append(str(error))
         yield f"{key}: {error}"
@@ -214,6 +219,15 @@ def _verify_one(key: str, path: Path, found: Found, run: bool, bad: list[str]) -
         yield from trial.lines()
         if not trial.sound:
             bad.append(f"{path} gives values that are no picture")
+
+
+def _load_checked(key: str, path: Path) -> nn.Module:
+    """Read a file anew as the network that it should be, and compare it with the sums that it carries."""
+    from ...models.checkpoint import load_network
+    from ...models.reading import check_sums
+
+    check_sums(path)
+    return load_network(catalog[key], path)
 
 
 def _machine() -> Iterator[str]:
@@ -234,7 +248,8 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     """
     from safetensors.torch import save_file
 
-    from ...models.checkpoint import load_network, read_tensors, unpack
+    from ...models.checkpoint import unpack
+    from ...models.reading import read_tensors
     from ...models.telltales import recognise
 
     if not os.path.isfile(path):  # noqa: PTH113 - it never raises
@@ -242,12 +257,13 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     output = output or path.with_suffix(".safetensors")
     if os.path.lexists(output):
         raise InputError(f"{output} is there already. Choose another name with -o, or move it away.")
+    check_place(output, "the weights")
     contents = read_tensors(path)
     name = recognise(contents)
     if name is None or name not in NETWORKS:
         raise CheckpointError(f"{path} is none of the networks that are known here; it was not converted.")
     row = NETWORKS[name]
-    load_network(catalog[row.place_key], path)
+    _load_checked(row.place_key, path)
     tensors = unpack(contents, path, row.build.find_layout(), name)
     stored = {
         key: (tensor.half() if half and tensor.is_floating_point() else tensor).clone().contiguous()
@@ -264,6 +280,6 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
     with written_whole(output) as temporary:
         try:
             save_file(stored, temporary, about)
-        except SafetensorError as error:  # its name for what the disk refuses
+        except SafetensorError as error:  # how it tells of a full disk
             raise OSError(errno.EIO, str(error)) from error
     return output

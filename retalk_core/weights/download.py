@@ -195,6 +195,8 @@ def _verify(path: Path, file: File, check: Callable[[Path], None], remove: bool 
 
 def _problem(path: Path, file: File, check: Callable[[Path], None]) -> str:
     """What is wrong with a file; "" if nothing is."""
+    if not path.is_file():
+        return "it is no file"
     size = path.stat().st_size
     if file.size and size != file.size:
         return f"it has {size} bytes instead of {file.size}"

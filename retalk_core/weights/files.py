@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...models.catalog import NETWORKS, PRESETS, Need, catalog, title
+from ...models.catalog import NETWORKS, PRESETS, Need, catalog
 from ...models.errors import CheckpointError
 from ...models.network import Entry, File, Network
 from ..errors import InputError, OptionError
@@ -25,6 +26,7 @@ PACK = Path(__file__).absolute().parents[2]  # not resolved: ComfyUI may hold a 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
+CHECKS = 2  # of what a file is asked; what an earlier edition recorded is looked at again
 
 
 def model_folders(
@@ -64,6 +66,7 @@ class Found:
     network: str = ""
     published: bool = False  # its hash is that of an official file
     problem: str = ""  # why it can't be used
+    seems: str = ""  # the key of the place that a file with a problem was for
     warning: str = ""  # what to look into although it can
 
 
@@ -86,17 +89,28 @@ class ModelFiles:
                 yield path, found
 
     def refused(self, key: str) -> list[str]:
-        """Why files that are called like this one can't be used."""
+        """Why files can't be used that are called like this one, or seem to be it."""
         names = {name for file in catalog[key].files for name in file.names}
-        looked = [self.look_at(path) for path in self._candidates(key) if path.name in names]
-        return [found.problem for found in looked if found.problem]
+        problems = []
+        for path in self._candidates(key):
+            found = self.look_at(path)
+            if found.problem and (path.name in names or found.seems == key):
+                problems.append(found.problem)
+            elif path.name in names and not found.problem and found.key != key:
+                problems.append(f"{path} is {catalog[found.key].title}, not {catalog[key].title}.")
+        return problems
 
     def require(self, key: str) -> tuple[Path, Found]:
         """The best file for a place in the catalogue. Raises CheckpointError, which says how to get one."""
         found = self.find(key)
         if found is None:
-            raise CheckpointError(" ".join([*self.refused(key), missing_words(key, self.folders)]))
+            raise CheckpointError(self.missing_words(key))
         return found
+
+    def missing_words(self, key: str) -> str:
+        """What is wrong with the files for a place in the catalogue, and how to get another."""
+        problems = self.refused(key)
+        return " ".join([*problems, missing_words(key, self.folders, another=bool(problems))])
 
     def load(self, key: str) -> nn.Module:
         """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
@@ -115,22 +129,29 @@ class ModelFiles:
             state = path.stat()
         except OSError as error:
             return Found(problem=f"{path} can't be read ({error.strerror}).")
-        stamp = (state.st_size, state.st_mtime_ns)
+        if not stat.S_ISREG(state.st_mode):  # a pipe would never end
+            kind = "a folder" if stat.S_ISDIR(state.st_mode) else "a pipe or a device"
+            return Found(problem=f"{path} can't be read: it is {kind}, not a file.")
+        stamp = (state.st_size, state.st_mtime_ns, CHECKS)
         known = self._record.get(path, stamp)
         if known is None:
             try:
                 known = _examine(path, state.st_size)
             except CheckpointError as error:
-                known = Found(problem=f"{error}{_official_facts(path, state.st_size)}")
+                words = f"{error}{_official_facts(path, state.st_size)}"
+                seems = NETWORKS[error.network].place_key if error.network in NETWORKS else ""
+                known = Found(problem=words, seems=seems)
             except OSError as error:
                 return Found(problem=f"{path} can't be read ({error.strerror}).")
             self._record.put(path, stamp, known)
-        return replace(known, warning=self._record.change(path, known))
+        warnings = (known.warning, _unofficial(path, known), self._record.change(path, known))
+        return replace(known, warning=" ".join(filter(None, warnings)))
 
     def _candidates(self, key: str) -> list[Path]:
         """Files that may be it: those with a right name first, then all the others in our folders."""
         names = [name for file in catalog[key].files for name in file.names]
-        named = [folder / name for name in names for folder in self.folders if (folder / name).is_file()]
+        paths = [folder / name for name in names for folder in self.folders]
+        named = [path for path in paths if os.path.lexists(path)]  # whatever it is: that is told
         others = [path for folder in self.folders for path in _weights_in(folder) if path not in named]
         return named + (others if catalog[key].networks else [])
 
@@ -140,14 +161,20 @@ def _weights_in(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
 
 
-def missing_words(key: str, folders: Sequence[Path]) -> str:
-    """How to get a file that isn't there."""
+def missing_words(key: str, folders: Sequence[Path], another: bool = False) -> str:
+    """How to get a file that isn't there.
+
+    another: there is one, but it can't be used
+    """
     place = catalog[key]
     files = " or ".join(file.name for file in place.files)
     hand = f"put {files} into {folders[0]}"
+    what = f"{place.title} was not found;"
+    if another:
+        what = f"No other file of {place.title} was found; move this one away and"
     if not any(file.sources for file in place.files):
-        return f"{place.title} was not found; {hand}."
-    return f"{place.title} was not found; run `{command('models', 'download', key)}`, or {hand}."
+        return f"{what} {hand}."
+    return f"{what} run `{command('models', 'download', key)}`, or {hand}."
 
 
 def command(*words: str) -> str:
@@ -177,14 +204,34 @@ def _examine(path: Path, size: int) -> Found:
     if path.suffix == ".mat":
         check_templates(path)
         return Found(sha256, "expression")
-    network = _network_of(path)
+    from ...models.checkpoint import examine
+
+    examined = examine(path)
     sha256 = sha256 or sha256_of(path)
     published = official_with(sha256) is not None  # under another name, and its size was never published
-    return _found(sha256, NETWORKS[network], published)
+    return replace(_found(sha256, NETWORKS[examined.network], published), warning=examined.doubts)
 
 
 def _found(sha256: str, row: Entry, published: bool) -> Found:
     return Found(sha256, row.place_key, row.key if isinstance(row, Network) else "", published)
+
+
+def _unofficial(path: Path, found: Found) -> str:
+    """A warning where a file has the name of an official one, but not its content."""
+    if found.published or found.problem:
+        return ""
+    official = [
+        file.sha256
+        for place in catalog.values()
+        for file in place.files
+        if path.name in (file.name, *file.also) and file.sha256
+    ]
+    if not official:
+        return ""
+    return (
+        f"{path.name} is not the official file: its sha256 begins with {found.sha256[:12]}, the official "
+        f"one's with {official[0][:12]}. Download it again, unless you put it there on purpose."
+    )
 
 
 def _official_facts(path: Path, size: int) -> str:
@@ -197,21 +244,13 @@ def _official_facts(path: Path, size: int) -> str:
     return ""
 
 
-def _network_of(path: Path) -> str:
-    from ...models.checkpoint import read_tensors
-    from ...models.telltales import recognise
-
-    network = recognise(read_tensors(path, names_only=True))
-    if network is None or network not in NETWORKS:
-        seems = f"seems to be {title(network)}" if network else "is none of the networks known here"
-        raise CheckpointError(f"{path} {seems}, which is not needed. Choose another file.")
-    return network
-
-
 def check_templates(path: Path) -> None:
     """Make sure that a .mat file holds expression templates. Raises CheckpointError."""
     from scipy.io import loadmat
 
+    from ...models.reading import require_file
+
+    require_file(path)
     try:
         shapes = {name: value.shape for name, value in loadmat(path).items() if hasattr(value, "shape")}
     except Exception as error:  # damaged files make the reader stumble in any way
@@ -250,7 +289,7 @@ class _Record:
             if isinstance(stored, dict):
                 self._files = {name: dict(known) for name, known in stored.items() if isinstance(known, dict)}
 
-    def get(self, path: Path, stamp: tuple[int, int]) -> Found | None:
+    def get(self, path: Path, stamp: tuple[int, ...]) -> Found | None:
         known = self._files.get(str(path), {})
         if known.get("stamp") != list(stamp):
             return None
@@ -258,7 +297,7 @@ class _Record:
             return Found(**known["found"])  # type: ignore[arg-type]
         return None
 
-    def put(self, path: Path, stamp: tuple[int, int], found: Found) -> None:
+    def put(self, path: Path, stamp: tuple[int, ...], found: Found) -> None:
         first = self._files.get(str(path), {}).get("first") or found.sha256
         self._files[str(path)] = {"stamp": list(stamp), "first": first, "found": asdict(found)}
         if self._path.parent.is_dir():

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.cli import commands
+from retalk_nodes.retalk_core.cli import arguments, commands, demo
 from retalk_nodes.retalk_core.cli.main import FAILED, MISTAKE, main
-from retalk_nodes.retalk_core.dub import demo, pipeline
+from retalk_nodes.retalk_core.dub import pipeline
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.media.clip import Clip
@@ -255,10 +255,20 @@ def test_a_mistake_of_ours_is_one_line_and_exits_with_three(
     assert "Traceback" in capsys.readouterr().err
 
 
+HANGUP = getattr(signal, "SIGHUP", signal.SIGTERM)  # Windows has none
+
+
 @pytest.mark.parametrize(
-    ("stage", "number"), [("track", signal.SIGINT), ("dub", signal.SIGTERM), ("check", signal.SIGINT)]
+    ("stage", "number"),
+    [
+        ("track", signal.SIGINT),
+        ("dub", signal.SIGTERM),
+        ("dub", HANGUP),
+        ("check", signal.SIGINT),
+        ("check", HANGUP),
+    ],
 )
-def test_stopping_leaves_nothing_and_says_so(
+def test_stopping_says_what_is_there(
     small_clip: Path,
     voice_file: Path,
     tmp_path: Path,
@@ -286,19 +296,38 @@ def test_stopping_leaves_nothing_and_says_so(
     ]
     assert main(words) == 130
     said = capsys.readouterr()
-    assert said.err == "retalk: stopped; nothing was written.\n" and said.out == ""
-    assert leftovers(tmp_path) == []
+    output = tmp_path / "out.mp4"
+    there = f"{output} is finished, only the look at it was stopped"
+    words_then = there if stage == "check" else "nothing was written"
+    assert said.err == f"retalk: stopped; {words_then}.\n" and said.out == ""
+    assert leftovers(tmp_path) == (["out.mp4"] if stage == "check" else [])
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("retalk")]
 
 
-def test_the_handler_of_sigterm_is_given_back(small_clip: Path, tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+def test_the_handlers_of_signals_are_given_back(small_clip: Path, tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, HANGUP)]
     assert main(["dub", str(small_clip), "missing.wav", "-o", str(tmp_path / "out.mp4"), "-q"]) == 1
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, HANGUP)] == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGHUP")
+def test_under_nohup_a_closed_terminal_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def survive(args: object) -> None:
+        signal.raise_signal(HANGUP)
+
+    monkeypatch.setattr(arguments, "run_work_list", survive)
+    before = signal.signal(HANGUP, signal.SIG_IGN)
+    try:
+        assert main(["work", "list", "."]) == 0
+    finally:
+        signal.signal(HANGUP, before)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signals between processes")
-def test_a_signal_from_outside_stops_it_cleanly(root: Path, talking_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, HANGUP], ids=str)
+def test_a_signal_from_outside_stops_it_cleanly(
+    root: Path, talking_clip: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     voice = write_voice(tmp_path / "voice.wav", babble(40))
     folder = tmp_path / "made"
     folder.mkdir()
@@ -309,7 +338,7 @@ def test_a_signal_from_outside_stops_it_cleanly(root: Path, talking_clip: Path, 
     patience = time.monotonic() + 60
     while not leftovers(folder) and process.poll() is None and time.monotonic() < patience:
         time.sleep(0.05)  # until the temporary file shows that writing has begun
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert err == "retalk: stopped; nothing was written.\n" and out == ""
@@ -334,6 +363,39 @@ def test_the_demo_makes_a_clip_and_a_sheet_in_a_new_folder(
     said = capsys.readouterr().out
     assert f"video: {output}" in said and f"contact sheet: {output.with_suffix('.png')}" in said
     assert len(stamps_of(output)) == 15
+
+
+def test_the_demo_overwrites_no_picture_but_its_own(
+    small_demo: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"a photo")
+    words = ["demo", "-o", str(tmp_path / "photo.mp4"), "-q"]
+    for _ in range(2):
+        assert main(words) == 0
+        assert "contact sheet: " + str(tmp_path / "photo_mouths.png") in capsys.readouterr().out
+        assert photo.read_bytes() == b"a photo"
+        assert leftovers(tmp_path) == ["photo.mp4", "photo.png", "photo_mouths.png"]
+    photo.unlink()
+    for _ in range(2):
+        assert main(words) == 0
+    assert leftovers(tmp_path) == ["photo.mp4", "photo.png", "photo_mouths.png"]
+
+
+@pytest.mark.parametrize("name", ["", "new/demo.gif", "file/demo.mp4", "file/new/demo.mp4"])
+def test_the_demo_refuses_a_place_in_words_and_makes_no_folder(
+    small_demo: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    assert main(["demo", "-o", name, "-q"]) == FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("retalk: ") and said.endswith(".\n") and "should not" not in said
+    assert leftovers(tmp_path) == ["file"]
 
 
 def test_the_demo_without_its_portrait_says_what_to_install(

@@ -110,7 +110,7 @@ def test_the_managers_list_names_only_what_the_project_needs_and_demands_no_vers
 
 def test_the_shipped_voice_can_be_read_and_is_small(root: Path) -> None:
     soundfile = pytest.importorskip("soundfile")
-    path = root / "retalk_core" / "dub" / "demo_voice.flac"
+    path = root / "retalk_core" / "cli" / "demo_voice.flac"
     info = soundfile.info(str(path))
     assert (info.samplerate, info.channels) == (16_000, 1)
     assert 5 < info.duration < 8

@@ -252,7 +252,7 @@ def test_what_was_used_is_described(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         pass
     described = networks.describe()
     assert described["device"].startswith("CPU (") and described["precision"] == "bf16"
-    assert described["networks"] == {"lnet": {"file": "lnet.pth", "sha256": "hash of lnet"}}
+    assert described["networks"] == {"lnet": {"file": "lnet.pth", "sha256": "hash of lnet", "warning": ""}}
 
 
 def test_a_card_is_described_by_its_name(gpu: SimpleNamespace) -> None:

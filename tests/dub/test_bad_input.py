@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,7 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core import files
 from retalk_nodes.retalk_core.cli.main import main
+from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.media import reader
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import read_mono
 from scenes import (
@@ -20,6 +24,7 @@ from scenes import (
     babble,
     deepened,
     leftovers,
+    null_device,
     pixels_of,
     portrait,
     quiet,
@@ -283,6 +288,121 @@ def test_a_folder_is_no_file_to_write(refused: Refused, tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder_to_write_to(refused: Refused, voice_file: Path) -> None:
     assert "does not exist" in refused(output=voice_file / "out.mp4")
+
+
+@pytest.fixture
+def before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails the test where a clip is opened."""
+    monkeypatch.setattr(reader, "open_clip", lambda *_: pytest.fail("the work has begun"))
+
+
+@pytest.mark.usefixtures("before_the_work")
+@pytest.mark.parametrize("word", ["--sheet", "--chart", "--report"])
+def test_places_that_cant_be_written_are_refused_before_the_work(
+    refused: Refused, tmp_path: Path, word: str
+) -> None:
+    assert "is empty" in refused(word, "")
+    assert "is empty" in refused(word, ".")
+    (tmp_path / "a folder.png").mkdir()
+    assert "is a folder" in refused(word, str(tmp_path / "a folder.png"))
+    assert "can't be written" in refused(word, str(tmp_path / f"{'x' * 300}.png"))
+    assert "does not exist" in refused(word, str(tmp_path / "nowhere" / "x.png"))
+    if Path("/proc/self").exists():
+        assert "can't be written" in refused(word, "/proc/x.png")
+    if word != "--report":
+        for name in ("x.gif", "x", "x.json", "x.png.txt"):
+            assert ".png or .jpg" in refused(word, str(tmp_path / name))
+
+
+@pytest.mark.usefixtures("before_the_work")
+@pytest.mark.parametrize("name", ["track.gif", "folder.mp4", "nowhere/track.mp4", "nowhere/track.png", ""])
+def test_inspecting_refuses_a_place_before_the_work(
+    small_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder.mp4").mkdir()
+    one_message(main(["inspect", str(small_clip), "-o", name, "-q"]), capsys)
+    assert leftovers(tmp_path) == ["folder.mp4"]
+
+
+def test_sheet_and_chart_are_what_their_names_say(works: Run, tmp_path: Path) -> None:
+    works("--sheet", str(tmp_path / "sheet.jpg"), "--chart", str(tmp_path / "chart.PNG"))
+    assert (tmp_path / "sheet.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert (tmp_path / "chart.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such devices")
+def test_a_report_may_go_to_a_device_which_stays_one(works: Run, refused: Refused, tmp_path: Path) -> None:
+    device = null_device(tmp_path)
+    works("--report", str(device))
+    for word in ("--sheet", "--chart"):
+        assert ".png or .jpg" in refused(word, str(device))
+    assert stat.S_ISCHR(device.stat().st_mode)
+
+
+def test_what_cant_be_written_at_last_takes_nothing_along(
+    small_clip: Path,
+    voice_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(path: Path, picture: np.ndarray) -> None:
+        raise InputError(f"{path.name} can't be written (No space left on device). Choose another place.")
+
+    monkeypatch.setattr(files, "write_picture", full)
+    made = ("--sheet", str(tmp_path / "s.png"), "--report", str(tmp_path / "r.json"))
+    output = tmp_path / "out.mp4"
+    assert main(["dub", str(small_clip), str(voice_file), "-o", str(output), *made, *WORK]) == 1
+    said = capsys.readouterr()
+    assert "out.mp4: 15 frames" in said.out and leftovers(tmp_path) == ["out.mp4", "r.json"]
+    assert said.err == (
+        "retalk: s.png can't be written (No space left on device). Choose another place. "
+        f"The video {output} is finished.\n"
+    )
+
+
+def test_an_older_result_stays_when_the_disk_is_full(
+    refused: Refused, talking_clip: Path, tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")  # not on Windows
+    (tmp_path / "out.mkv").write_bytes(b"older")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in (60_000, 500_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+        try:
+            refused("--codec", "ffv1", clip=talking_clip, output="out.mkv")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets few users make links")
+def test_links_to_one_file_are_one_place(refused: Refused, tmp_path: Path) -> None:
+    for name in ("one.png", "other.png"):
+        (tmp_path / name).symlink_to("yet to come.png")
+    words = ("--sheet", str(tmp_path / "one.png"), "--chart", str(tmp_path / "other.png"))
+    assert "overwritten" in refused(*words)
+
+
+def test_the_picture_of_an_expression_is_never_overwritten(refused: Refused, tmp_path: Path) -> None:
+    smile = png(tmp_path / "smile.png", portrait())
+    assert "overwritten" in refused("--expression", str(smile), "--sheet", str(smile))
+
+
+def test_a_broken_time_stamp_is_told_and_makes_no_day(
+    voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stamps = [i + (25 * 86_400 if i >= 3 else 0) for i in range(6)]
+    clip = write_clip(tmp_path / "clip.mkv", talking(6, 96), stamps=stamps)
+    assert main(["dub", str(clip), str(voice_file), "-o", str(tmp_path / "out.mp4"), *WORK]) == 0
+    assert "note: time stamps of the clip are broken" in capsys.readouterr().out
+    assert stamps_of(tmp_path / "out.mp4") == [Fraction(i, 25) for i in range(15)]
+    assert main(["inspect", str(clip), "-q"]) == 0
+    assert "note: time stamps of the clip are broken" in capsys.readouterr().out
 
 
 def test_what_is_given_is_never_overwritten(

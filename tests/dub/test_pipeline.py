@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import wave
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from retalk_nodes.models.errors import RetalkError
 from retalk_nodes.retalk_core.compute.provider import FACE_NETWORKS, LocalNetworks
+from retalk_nodes.retalk_core.dub import pipeline
 from retalk_nodes.retalk_core.dub.analysis import analyse
 from retalk_nodes.retalk_core.dub.options import DubOptions, LongerVoice, ShorterVoice
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
@@ -26,6 +28,7 @@ from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.codecs import Codec
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, read_mono
+from retalk_nodes.retalk_core.media.writer import VideoWriter
 from retalk_nodes.retalk_core.types import Progress, silent
 from scenes import (
     RATE,
@@ -260,6 +263,47 @@ def test_every_container_holds_all_frames_and_the_sound(
     assert np.corrcoef(heard[: len(voice)], voice[: len(heard)])[0, 1] > 0.98
 
 
+# Sound and fields
+
+
+def test_a_voice_in_opposite_phase_is_heard_and_told(make: Dub, small_clip: Path, tmp_path: Path) -> None:
+    voice = babble(0.5)
+    save_stereo(tmp_path / "voice.wav", np.stack([voice, -voice]))
+    save_stereo(tmp_path / "mono.wav", np.stack([voice, voice]))
+    options = replace(QUICK, codec="ffv1")
+    told = make(small_clip, tmp_path / "voice.wav", tmp_path / "out.mkv", options).report.warnings
+    assert any("cancel each other" in warning for warning in told)
+    assert not any("no speech" in warning for warning in told)
+    told = make(small_clip, tmp_path / "mono.wav", tmp_path / "mono.mkv", options).report.warnings
+    assert not any("cancel" in warning for warning in told)
+    for one, other in zip(pixels_of(tmp_path / "out.mkv"), pixels_of(tmp_path / "mono.mkv"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def save_stereo(path: Path, samples: np.ndarray) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.rint(samples.T * 32767).astype("<i2").tobytes())
+
+
+@pytest.mark.parametrize("deinterlace", [False, True])
+def test_an_interlaced_clip_stays_so_or_is_deinterlaced_and_it_is_told(
+    make: Dub, tmp_path: Path, deinterlace: bool
+) -> None:
+    clip, rate = tmp_path / "clip.mp4", Fraction(25)
+    with VideoWriter(clip, (160, 160), rate=rate, quality=10, interlacing="bottom") as writer:
+        for i, frame in enumerate(talking(12)):
+            writer.write(frame, i / rate, 1 / rate)
+    assert open_clip(clip).interlacing == "bottom"
+    dubbed = make(clip, babble(0.48), tmp_path / "out.mp4", replace(QUICK, deinterlace=deinterlace))
+    (told,) = (warning for warning in dubbed.report.warnings if "interlaced" in warning)
+    assert told.startswith("deinterlaced" if deinterlace else "interlaced")
+    result = open_clip(tmp_path / "out.mp4")
+    assert result.interlacing == ("none" if deinterlace else "bottom") and len(result) == 12
+
+
 # Parts
 
 
@@ -438,27 +482,64 @@ def test_every_stage_tells_how_far_it_is(make: Dub, small_clip: Path, tmp_path: 
     assert told["dub"] == told["check"] == [(i, 10) for i in range(1, 11)]
 
 
-@pytest.mark.parametrize("stage", ["track", "dub", "check"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-@pytest.mark.parametrize("older", [False, True])
-def test_stopping_leaves_no_file(
-    make: Dub, small_clip: Path, tmp_path: Path, stage: str, error: type[BaseException], older: bool
-) -> None:
-    if older and stage != "check":
-        (tmp_path / "out.mp4").write_bytes(b"older")
+def stopper(stage: str, error: type[BaseException]) -> StageProgress:
+    """Stops a stage at its third frame."""
 
     def progress(name: str) -> Progress:
         def tell(done: int, total: int | None) -> None:
             if name == stage and done >= 3:
-                raise error("stop")
+                raise error
 
         return tell
 
+    return progress
+
+
+@pytest.mark.parametrize("stage", ["track", "dub"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("older", [False, True])
+def test_stopping_leaves_no_file_and_an_older_one_as_it_was(
+    make: Dub, small_clip: Path, tmp_path: Path, stage: str, error: type[BaseException], older: bool
+) -> None:
+    output = tmp_path / "out.mp4"
+    if older:
+        output.write_bytes(b"older")
     with pytest.raises(error):
-        make(small_clip, babble(0.4), tmp_path / "out.mp4", replace(QUICK, check=True), progress=progress)
-    assert leftovers(tmp_path) == (["out.mp4"] if older and stage != "check" else [])
-    if older and stage != "check":
-        assert (tmp_path / "out.mp4").read_bytes() == b"older"
+        make(small_clip, babble(0.4), output, replace(QUICK, check=True), stopper(stage, error))
+    assert leftovers(tmp_path) == (["out.mp4"] if older else [])
+    assert not older or output.read_bytes() == b"older"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
+@pytest.mark.parametrize("older", [False, True])
+def test_stopping_the_look_at_a_finished_file_leaves_the_file(
+    make: Dub, small_clip: Path, tmp_path: Path, error: type[BaseException], older: bool
+) -> None:
+    output = tmp_path / "out.mp4"
+    if older:
+        output.write_bytes(b"older")
+    with pytest.raises(error) as caught:
+        make(small_clip, babble(0.4), output, replace(QUICK, check=True), stopper("check", error))
+    assert leftovers(tmp_path) == ["out.mp4"] and len(stamps_of(output)) == 10
+    if error is KeyboardInterrupt:
+        assert str(caught.value) == f"{output} is finished, only the look at it was stopped"
+
+
+@pytest.mark.parametrize(
+    "fault", [InputError("it can't be read."), ValueError("3 are not 4"), OSError(5, "I/O")]
+)
+def test_a_look_that_fails_leaves_the_file_and_is_told(
+    make: Dub, small_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(pipeline, "check_result", broken)
+    dubbed = make(small_clip, babble(0.4), tmp_path / "out.mp4", replace(QUICK, check=True))
+    assert len(stamps_of(tmp_path / "out.mp4")) == 10
+    assert dubbed.report.measured is None and dubbed.chart.ndim == 3
+    assert "could not be looked at again" in dubbed.report.warnings[0]
+    assert str(fault) in dubbed.report.to_text()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import wave
 from collections.abc import Sequence
 from fractions import Fraction
@@ -183,6 +185,16 @@ def stamps_of(path: Path) -> list[Fraction]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base]
+
+
+def null_device(folder: Path) -> Path:
+    """A device that swallows everything: one of the test's own, where this user could harm the system's."""
+    path = folder / "null"
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except (AttributeError, PermissionError):  # of Windows; of a user who can't replace a device either
+        return Path(os.devnull)
+    return path
 
 
 def leftovers(folder: Path) -> list[str]:

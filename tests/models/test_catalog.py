@@ -24,14 +24,15 @@ from retalk_nodes.models.catalog import (
     presets_with,
     title,
 )
-from retalk_nodes.models.checkpoint import Blank, load_network, rename
+from retalk_nodes.models.checkpoint import Blank, load_network
 from retalk_nodes.models.errors import CheckpointError
+from retalk_nodes.models.naming import rename
 from retalk_nodes.models.network import STAGES, Builder, Entry, File, Layout, Network, Place, Shape
 from retalk_nodes.retalk_core.compute.memory import COSTS
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.files import sha256_of
 from retalk_nodes.retalk_core.weights import files as model_files
-from retalk_nodes.retalk_core.weights.files import RECORD, ModelFiles, model_folders
+from retalk_nodes.retalk_core.weights.files import CHECKS, RECORD, ModelFiles, model_folders
 from torch import nn
 
 FILES = [(row.key, file) for row in ROWS for file in row.files]
@@ -334,6 +335,6 @@ def test_a_damaged_record_is_forgotten(folder: Path, content: str) -> None:
 @pytest.mark.parametrize("entry", ["{}", '{"stamp": STAMP}', '{"stamp": STAMP, "found": {"odd": 1}}'])
 def test_a_damaged_entry_of_the_record_is_forgotten(folder: Path, entry: str) -> None:
     path = folder / "something.pth"
-    stamp = f"[{path.stat().st_size}, {path.stat().st_mtime_ns}]"
+    stamp = f"[{path.stat().st_size}, {path.stat().st_mtime_ns}, {CHECKS}]"
     (folder / RECORD).write_text(f'{{"{path.as_posix()}": {entry.replace("STAMP", stamp)}}}')
     assert ModelFiles([folder]).find("ganimation") is not None

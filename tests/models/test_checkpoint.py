@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import recipe
 import torch
@@ -22,11 +21,10 @@ from retalk_nodes.models.checkpoint import (
     differences,
     load,
     load_network,
-    read_tensors,
-    rename,
     unpack,
 )
 from retalk_nodes.models.errors import CheckpointError, RetalkError
+from retalk_nodes.models.naming import rename
 from retalk_nodes.models.network import Layout
 from retalk_nodes.models.telltales import recognise
 from safetensors.torch import save_file
@@ -153,7 +151,7 @@ def test_a_removed_key_is_named(saved: Callable[..., Path]) -> None:
     tensors = small_tensors()
     del tensors["enc1.bias"]
     words = refusal(saved(tensors))
-    assert "can't be used as small: it lacks blocks.1.bias." in words
+    assert "can't be used as small: it lacks enc1.bias." in words
     assert "none of the networks that are known" in words
 
 
@@ -170,7 +168,7 @@ def test_a_wrong_shape_is_shown_beside_the_right_one(saved: Callable[..., Path])
 def test_only_the_first_differences_are_shown(saved: Callable[..., Path]) -> None:
     words = refusal(saved({f"strange{i}": torch.zeros(1) for i in range(9)}))
     assert "strange0, strange1, strange2 and 6 more" in words
-    assert "stem.weight, stem.bias, blocks.0.weight and 3 more" in words
+    assert "it has none of its tensors" in words and "stem" not in words
 
 
 @pytest.mark.parametrize("twin", ["module.first.0.weight", "stem.weight"])
@@ -182,7 +180,7 @@ def test_a_tensor_that_is_there_twice_is_refused(saved: Callable[..., Path], twi
 def test_spectral_norm_without_its_vectors_is_refused(saved: Callable[..., Path]) -> None:
     tensors = {"weight_orig": torch.randn(4, 4), "weight_u": torch.randn(4), "bias": torch.zeros(4)}
     words = refusal(saved(tensors), Layout(), nn.Linear(4, 4))
-    assert "it lacks weight; it has no place for weight_orig, weight_u." in words
+    assert "it lacks weight_v." in words
 
 
 @pytest.mark.parametrize(
@@ -230,7 +228,8 @@ def test_truncated_safetensors_are_refused(tmp_path: Path, share: float) -> None
         (b"\n  <html>404</html>", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "only points to the weights"),
         (b"Not found\n", "is neither"),
-        (bytes(4096), "is neither"),
+        (bytes(4096), "begins with nothing but zeros"),
+        (b"PKzip" * 100, "is neither"),
         (pickle.dumps([1, 2, 3]), "holds more than tensors"),
     ],
 )
@@ -287,7 +286,7 @@ def test_a_hostile_tar_runs_nothing(tmp_path: Path) -> None:
             entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     assert path.read_bytes().startswith(b"\x80\x02")
-    assert "neither a safetensors file nor" in refusal(path)
+    assert "is a tar archive" in refusal(path)
     assert not trace.exists()
 
 
@@ -301,11 +300,6 @@ def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)).save(str(path))
     assert "is a TorchScript program" in refusal(path)
-
-
-def test_arrays_of_numpy_are_refused_too(saved: Callable[..., Path]) -> None:
-    with pytest.raises(CheckpointError, match="nothing in it was run"):
-        read_tensors(saved({"values": np.zeros(3)}))
 
 
 # The official files
@@ -343,7 +337,7 @@ def test_every_official_manifest_fits_exactly_and_with_any_change_it_does_not(na
     def fits(changed: dict[str, Tensor]) -> bool:
         held: Any = {f"{prefix}{key}": tensor for key, tensor in changed.items()}
         tensors = unpack({container: held} if container else held, Path("file"), layout, name)
-        return not differences(network, tensors, rename(tensors, layout))
+        return not differences(network, tensors, rename(tensors, layout), layout, name)
 
     assert fits(whole)
     assert not fits({**whole, "one_too_many.weight": torch.zeros(3)})
@@ -412,4 +406,4 @@ def test_the_lip_network_inside_a_file_of_enet_is_ignored(tmp_path: Path) -> Non
     without = load_network(catalog["enet"], path).state_dict()
     assert with_it.keys() == without.keys()
     assert all(torch.equal(with_it[key], without[key]) for key in without)
-    assert official_refusal({"state_dict": some}, path, key="enet").count("it lacks") == 1
+    assert official_refusal({"state_dict": some}, path, key="enet").count("it has none of its tensors") == 1

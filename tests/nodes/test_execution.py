@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.nodes import networks as host_networks
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.reader import open_clip
@@ -378,6 +380,19 @@ def test_loaders_say_what_to_do_without_a_file(nodes: Nodes) -> None:
         run(nodes, "ReTalkLoadModels", lnet="gone.pth")
     (networks,) = run(nodes, "ReTalkLoadModels")
     assert networks.file("lnet") is None
+
+
+def test_loaders_say_what_is_wrong_with_a_refused_file(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = sys.modules["folder_paths"].folder_names_and_paths
+    monkeypatch.setitem(folders, "retalk", ([str(tmp_path)], folders["retalk"][1]))
+    (tmp_path / "LNet.pth").write_bytes(b"<html>")
+    assert "LNet.pth is a web page" in nodes["ReTalkLoadLNet"].validate_inputs(file="(no file found)")
+    with pytest.raises(CheckpointError, match="is a web page"):
+        run(nodes, "ReTalkLoadModels", lnet="LNet.pth")
+    (report,) = run(nodes, "ReTalkCheckModels")
+    assert "UNUSABLE" in report and "is a web page" in report
 
 
 def test_the_list_of_models_says_what_is_missing(nodes: Nodes) -> None:

@@ -161,6 +161,18 @@ def test_a_file_that_is_no_network_is_refused_in_words(folder: Path) -> None:
         host_networks.host_network(folder / "DNet.pt", "dnet")
 
 
+def test_a_refused_file_is_told_instead_of_called_missing(folder: Path) -> None:
+    (folder / "DNet.pt").write_bytes(b"<html>")
+    networks = host_networks.HostNetworks()
+    assert networks.lacking([("dnet",)]) == [("dnet",)]
+    (words,) = networks.refused("dnet")
+    assert "DNet.pt is a web page" in words
+    with pytest.raises(CheckpointError, match=r"is a web page.*No other file of D-Net was found"):
+        networks.identity("dnet")
+    with pytest.raises(CheckpointError, match=r"DNet\.pt is a web page"):
+        host_networks.look_at_file(folder / "DNet.pt", "dnet")
+
+
 def test_networks_without_files_say_what_is_missing(folder: Path) -> None:
     networks = host_networks.HostNetworks()
     assert networks.lacking([("dnet",), ("gfpgan", "gpen")]) == [("dnet",), ("gfpgan", "gpen")]

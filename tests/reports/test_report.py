@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.reports.doubts import Doubt
 from retalk_nodes.retalk_core.reports.report import Measured, Report, Stretch, stretches
 
 
@@ -121,3 +122,34 @@ def test_text_stays_short_when_a_face_comes_and_goes() -> None:
     lines = report(untouched=many).to_text().splitlines()
     assert sum(line.startswith("left as it was") for line in lines) == 13
     assert "left as it was: 28 more stretches" in lines
+
+
+# Doubts
+
+
+def doubt(frames: int) -> Doubt:
+    return Doubt("covered", "serious", frames, ((0.2, 0.6),), 2.0, "no lips are to be seen", "mask it")
+
+
+def test_a_dub_without_doubts_has_no_last_word() -> None:
+    for doubts in (None, []):
+        text = report(doubts=doubts).to_text()
+        assert "doubt" not in text.lower()
+    assert report().last_word == ""
+
+
+def test_doubts_are_told_and_have_the_last_word() -> None:
+    told = report(doubts=[doubt(5)], frames_doubtful=5)
+    lines = told.to_text().splitlines()
+    assert lines[0].startswith("out.mp4: ")
+    assert "doubt, serious: no lips are to be seen in 5 frames (0:00:00.200 to 0:00:00.600); mask it" in lines
+    assert lines[-1].startswith("done, with doubts: 5 of 20 edited frames")
+    stored = json.loads(told.to_json())
+    assert stored["frames_doubtful"] == 5
+    assert stored["doubts"][0]["kind"] == "covered" and stored["doubts"][0]["ranges"] == [[0.2, 0.6]]
+
+
+def test_a_dub_that_is_mostly_doubtful_says_so_first() -> None:
+    lines = report(doubts=[doubt(11)], frames_doubtful=11).to_text().splitlines()
+    assert lines[0].startswith("DOUBTFUL: most of this dub looks wrong (11 of 20 edited frames)")
+    assert not report(doubts=[doubt(10)], frames_doubtful=10).to_text().startswith("DOUBTFUL")

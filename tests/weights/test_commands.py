@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,11 @@ import pytest
 import recipe
 import retalk_nodes.retalk_core.weights.download as downloads
 import torch
-from retalk_nodes.models import checkpoint
 from retalk_nodes.models.catalog import NETWORKS, catalog
-from retalk_nodes.models.checkpoint import load_network, read_tensors
+from retalk_nodes.models.checkpoint import load_network
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.models.network import File
+from retalk_nodes.models.reading import read_tensors
 from retalk_nodes.models.samples import drawn_face
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.errors import InputError, OptionError
@@ -414,14 +415,40 @@ def test_listing_shows_what_is_there_and_what_is_missing(
     assert main(["models", "list", "--folder", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "dnet        found     D-Net" in said and str(tmp_path / "DNet.pt") in said
-    assert "lnet        MISSING   L-Net" in said and "is a web page" in said
+    assert "lnet        UNUSABLE  L-Net" in said and "is a web page" in said
     assert "PIRenderer is CC BY-NC 4.0" in said
     assert f"Looked for in {tmp_path}" in said
-    assert "Preset fast: missing face3d, lnet, enet; fetch with" in said
+    assert "Preset fast: missing face3d, enet; can't be used: lnet, see above; fetch with" in said
     assert main(["models", "list", "--folder", str(tmp_path), "--json"]) == 0
     rows = {row["key"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["dnet"]["path"] and rows["enet"]["path"] is None
     assert rows["face3d"]["files"][0]["size"] == 288_860_037
+
+
+def test_files_are_listed_and_verified_with_the_words_of_a_dub(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "LNet.pth").write_bytes(b"<html>")
+    assert main(["models", "list", "--models", str(tmp_path)]) == 0
+    assert f"Looked for in {tmp_path}" in capsys.readouterr().out
+    assert main(["models", "verify", "--models", str(tmp_path)]) == 1
+    assert "LNet.pth is a web page" in capsys.readouterr().out
+
+
+def test_damaged_bytes_are_found_whatever_is_on_record(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "30_net_gen.pth"
+    torch.save(recipe.recipe_tensors("ganimation", seed=0), path)
+    assert main(["models", "verify", "--folder", str(tmp_path)]) == 0
+    content, state = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert main(["models", "verify", "--folder", str(tmp_path)]) == 1
+    assert "is not what was written there" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="is damaged"):
+        convert(path, tmp_path / "out.safetensors")
 
 
 def test_verifying_runs_every_network_that_is_there(
@@ -539,7 +566,7 @@ def test_converting_folds_spectral_norm(tmp_path: Path, monkeypatch: pytest.Monk
     torch.save(
         {"state_dict": {f"module.{key}": value for key, value in tensors.items()}}, tmp_path / "LNet.pth"
     )
-    monkeypatch.setattr(checkpoint, "load_network", lambda place, path: None)  # only a part of it is there
+    monkeypatch.setattr(model_commands, "_load_checked", lambda key, path: None)  # only a part of it is there
     stored = read_tensors(convert(tmp_path / "LNet.pth"))
     assert "decoder.final.model.0.weight" in stored
     assert not any(key.endswith(("_orig", "_u", "_v")) or key.startswith("module.") for key in stored)

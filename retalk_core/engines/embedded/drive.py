@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ...types import Progress, silent
+from ...types import Progress, Samples, silent
 from .phones import Phone, blend_targets, have_recogniser, recognise
 from .voice import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
 
@@ -43,12 +43,11 @@ class MouthDrive:
         return len(self.opening)
 
 
-def mouth_drive(
-    samples: np.ndarray, *, phones: bool | None = None, progress: Progress = silent
-) -> MouthDrive:
+def mouth_drive(samples: Samples, *, phones: bool | None = None, progress: Progress = silent) -> MouthDrive:
     """Work out how a mouth moves to a voice.
 
-    samples:  (n,) mono at 16 kHz, in [-1, 1]; at least one. What isn't a number counts as silence.
+    samples:  (n,) mono at 16 kHz, in [-1, 1]; at least one. What isn't a number counts as silence. They are
+              read in blocks, in rising order.
     phones:   recognise speech sounds, which needs pocketsphinx and takes 5 % of the voice's length;
               it knows English sounds, which serve other languages too. None: where it is installed.
               Without them the opening follows the level, and the width the balance of the spectrum.
@@ -57,9 +56,9 @@ def mouth_drive(
 
     The same samples always give the same result. Silence, steady noise and hum keep the mouth shut.
     """
-    samples = np.asarray(samples)
-    if samples.ndim != 1 or not len(samples):
-        raise ValueError(f"A voice is one row of at least one sample, not {samples.shape}.")
+    shape = samples.shape if isinstance(samples, np.ndarray) else (len(samples),)
+    if len(shape) != 1 or not shape[0]:
+        raise ValueError(f"A voice is one row of at least one sample, not {shape}.")
     phones = have_recogniser(phones)
     signal = measure_signal(samples)
     loudness = judge_loudness(signal.level)

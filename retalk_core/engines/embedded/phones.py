@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import OptionError
 from ...runs import true_runs
-from ...types import Progress
+from ...types import Progress, Samples
 from .voice import HOP, PAUSE, RATE, finite
 
 _LONGEST_PART = 20 * RATE  # steps recognised in one go, at most
@@ -84,7 +84,7 @@ def have_recogniser(wanted: bool | None) -> bool:
     return installed
 
 
-def recognise(samples: np.ndarray, speaking: np.ndarray, progress: Progress) -> Iterator[Phone]:
+def recognise(samples: Samples, speaking: np.ndarray, progress: Progress) -> Iterator[Phone]:
     """Hear the speech sounds, a part of the speech at a time.
 
     samples:  (n,) mono at 16 kHz, in [-1, 1]

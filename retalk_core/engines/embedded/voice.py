@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ...runs import true_runs
 from ...stages.speech import SAMPLE_RATE
+from ...types import Samples
 
 RATE = 100  # steps per second; step i stands for the hundredth that begins at i / RATE
 HOP = SAMPLE_RATE // RATE  # samples
@@ -38,7 +39,7 @@ class Signal(NamedTuple):
     spread: np.ndarray  # (N,) Hz, centroid about the second formant: low when the lips are rounded
 
 
-def measure_signal(samples: np.ndarray) -> Signal:
+def measure_signal(samples: Samples) -> Signal:
     """Level and spectral balance of each step of a voice (n,), mono at 16 kHz."""
     steps = -(-len(samples) // HOP)
     window = np.hanning(_WINDOW + 1)[:-1]
@@ -95,7 +96,7 @@ def finite(samples: np.ndarray) -> np.ndarray:
     return np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
 
 
-def _windows(samples: np.ndarray, start: int, stop: int) -> np.ndarray:
+def _windows(samples: Samples, start: int, stop: int) -> np.ndarray:
     """The 25 ms (stop - start, 400) about the middle of each step; silence beyond the ends."""
     left = start * HOP + (HOP - _WINDOW) // 2
     right = left + (stop - 1 - start) * HOP + _WINDOW

@@ -8,9 +8,11 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from ...compute.batches import only_numbers
 from ...errors import InputError
 from ...images import bgr, to_images
-from ...types import Progress
+from ...types import Progress, Samples
+from ..speech import Spectrogram
 
 
 class LipSyncer(Protocol):
@@ -20,11 +22,11 @@ class LipSyncer(Protocol):
     framing: str  # of the crops that it wants
     side: int  # pixels of the faces that it draws
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """A voice (samples,), mono at 16 kHz, as the network hears it: (bands, columns)."""
+    def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
+        """A voice, mono at 16 kHz, as the network hears it; it is made where it is looked at."""
         ...
 
-    def windows(self, spectrogram: Tensor, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
         """The speech (T, 1, bands, columns) that goes with frames at T times in seconds."""
         ...
 
@@ -59,6 +61,9 @@ def one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:
     return [given.expand(count, -1, -1, -1) for given in pictures.values()]
 
 
-def drawn_pictures(x: Tensor) -> Tensor:
-    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU."""
-    return to_images(bgr(x.float().cpu()))
+def drawn_pictures(x: Tensor, network: nn.Module) -> Tensor:
+    """What a network drew, (B, 3, H, W) BGR on its device, as RGB images on the CPU.
+
+    raises: CheckpointError where it drew something that is no number
+    """
+    return to_images(bgr(only_numbers(x.float().cpu(), network)))

@@ -36,6 +36,6 @@ def enhance_identity(
     def redraw(rows: slice) -> Tensor:
         mouths = bgr(to_network(resize(synced[rows], MOUTH_SIDE, average=True)))
         looks = bgr(to_network(resize(references[rows], SIDE)))
-        return drawn_pictures(network(mouths.to(device), looks.to(device), noise)).clamp(0, 1)
+        return drawn_pictures(network(mouths.to(device), looks.to(device), noise), network).clamp(0, 1)
 
     return in_batches(redraw, len(synced), batch_size, progress)

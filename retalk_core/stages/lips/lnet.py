@@ -12,8 +12,8 @@ from ....models.lips.enet import SIDE, shrink
 from ....models.lips.lnet import SIDE as DRAWN_SIDE
 from ...compute.batches import device_of, in_batches
 from ...images import bgr, resize, to_network
-from ...types import Progress, silent
-from ..speech import cut_windows, log_mel
+from ...types import Progress, Samples, silent
+from ..speech import Spectrogram, cut_windows
 from .base import drawn_pictures, one_each
 
 
@@ -24,11 +24,11 @@ class LNetSync:
     framing = "face"
     side = DRAWN_SIDE
 
-    def spectrogram(self, waveform: Tensor) -> Tensor:
-        """(80, columns) in [-4, 4], 80 columns a second."""
-        return log_mel(waveform)
+    def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
+        """80 bands in [-4, 4], 80 columns a second."""
+        return Spectrogram(samples)
 
-    def windows(self, spectrogram: Tensor, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
         """(T, 1, 80, 16): 0.2 s from each frame's time on."""
         return cut_windows(spectrogram, times)
 
@@ -69,7 +69,7 @@ def sync_lips(
 
     def draw(rows: slice) -> Tensor:
         pairs = shrink(pair_faces(faces[rows], references[rows]))
-        return drawn_pictures(network(mel[rows].to(device), pairs.to(device)))
+        return drawn_pictures(network(mel[rows].to(device), pairs.to(device)), network)
 
     return in_batches(draw, len(mel), batch_size, progress)
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from itertools import chain, count
 from pathlib import Path
 
 import numpy as np
 
 from ..compute.provider import LocalNetworks
+from ..dub.options import DubOptions
+from ..dub.pipeline import Dubbed, dub, finished
+from ..dub.session import StageProgress, quiet
 from ..errors import InputError
-from ..files import write_picture
+from ..files import is_own_picture, write_picture
+from ..media.codecs import recipe_of
 from ..media.reader import open_clip
-from .options import DubOptions
-from .pipeline import Dubbed, dub
-from .session import StageProgress, quiet
+from ..media.writer import check_video_place
+from ..places import check_name, check_place, unwritable
 
 # Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
 TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
@@ -24,16 +30,43 @@ SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 
 def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Path]:
-    """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG."""
-    output.parent.mkdir(parents=True, exist_ok=True)
+    """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG.
+
+    The PNG has the video's name, unless a picture that isn't ours has it already. Raises InputError.
+    """
+    _make_folder(output)
+    check_video_place(output)
+    sheet = _sheet_beside(output)
+    check_place(sheet, "the contact sheet", (".png",))
     with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
         picture = Path(folder) / "portrait.png"
         write_picture(picture, portrait())
         voice = _voice(Path(folder))
         dubbed = dub(open_clip(picture), voice, output, DubOptions(), LocalNetworks(), progress)
-    sheet = output.with_suffix(".png")
-    write_picture(sheet, dubbed.sheet)
+    with finished(output, "only the contact sheet is missing"):
+        write_picture(sheet, dubbed.sheet)
     return dubbed, sheet
+
+
+def _make_folder(output: Path) -> None:
+    """Make the folder that a video is to lie in, if its name is one that a video can have."""
+    check_name(output, "h264 video", recipe_of("h264").suffixes)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
+def _sheet_beside(output: Path) -> Path:
+    """Where the contact sheet goes: nothing is overwritten but sheets that were drawn here."""
+    names = (output.with_name(f"{output.stem}{more}.png") for more in chain([""], _endings()))
+    return next(name for name in names if not os.path.lexists(name) or is_own_picture(name))
+
+
+def _endings() -> Iterator[str]:
+    """What is added to the name, in this order."""
+    yield "_mouths"
+    yield from (f"_mouths_{number}" for number in count(2))
 
 
 def portrait() -> np.ndarray:
