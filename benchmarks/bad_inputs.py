@@ -349,6 +349,8 @@ def _faults(
         yield "traceback"
     if status == 1 and not late and not said.strip():
         yield "silent"
+    # What a link leads to may be written to, since the link stays.
+    outputs = [*outputs, *(str(was[2]) for was in before.values() if was[0] == stat.S_IFLNK)]
     done = status == 0 or "finished" in said  # and only what comes behind the work failed
     for name, was in before.items():
         now = after.get(name)
