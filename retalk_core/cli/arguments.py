@@ -120,6 +120,7 @@ def _add_verbose(group: argparse._ActionsContainer) -> None:
 
 def _learn_models(models: argparse.ArgumentParser) -> None:
     from ..stages.options import PRESETS
+    from .words import read_path
 
     actions = models.add_subparsers(title="actions", required=True, metavar="ACTION")
 
@@ -150,7 +151,7 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
         action.add_argument(
             "--folder",
             "--models",  # as `retalk dub` calls it
-            type=Path,
+            type=read_path,
             metavar="FOLDER",
             help="look, or put files, here and nowhere else",
         )
@@ -159,6 +160,8 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
 
 
 def _learn_work(work: argparse.ArgumentParser) -> None:
+    from .words import read_path
+
     actions = work.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="what dubs left in a folder, its size and age")
     listing.set_defaults(run=run_work_list)
@@ -166,5 +169,5 @@ def _learn_work(work: argparse.ArgumentParser) -> None:
     clearing.set_defaults(run=run_work_clear)
     clearing.add_argument("--older-than", type=float, metavar="DAYS", help="only what was unused for so long")
     for action in (listing, clearing):
-        action.add_argument("folder", type=Path, help="what was given as --work-dir")
+        action.add_argument("folder", type=read_path, help="what was given as --work-dir")
         _add_verbose(action)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,22 @@ GROUPS = {  # and their titles, in the order of the help
     "made": "what is made",
 }
 HOLDERS = {Computing: "computing", FaceChoice: "face", DubOptions: "made", Stages: "stages"}
-READ_BY_ARGPARSE = {"number": float, "gigabytes": float, "whole": int, "path": Path, "mask": Path}
+
+
+def read_path(word: str) -> Path:
+    """A name as a path; an empty one would silently mean the working directory."""
+    if not word:
+        raise argparse.ArgumentTypeError("its name is empty")
+    return Path(word)
+
+
+READ_BY_ARGPARSE: dict[OptionKind, Callable[[str], Any]] = {
+    "number": float,
+    "gigabytes": float,
+    "whole": int,
+    "path": read_path,
+    "mask": read_path,
+}
 METAVARS: dict[OptionKind, str] = {
     "whole": "N",
     "number": "X",

@@ -95,6 +95,8 @@ class Stages:
     noise_seed: int | None = option(
         None,
         kind="whole",
+        low=-(2**63),  # what torch takes
+        high=2**64 - 1,
         tip="Of the fine noise that E-Net can add to skin.",
         unset="no noise",
         widget_range=(-1, 2**31 - 1),

@@ -138,6 +138,27 @@ def test_two_dashes_are_no_value(word: str, capsys: pytest.CaptureFixture[str]) 
     assert f"error: {word}: -- can't be the value of an option" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ("dub", "c", "v", "-o", "o.mp4", option, "")
+            for option in ("--work-dir", "--models", "--soundtrack")
+        ),
+        *(("models", action, "--folder", "") for action in ("list", "verify", "download")),
+        *(("work", action, "") for action in ("list", "clear")),
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_not_the_working_directory(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith("its name is empty\n")
+
+
 def test_behind_two_dashes_anything_is_a_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", "-q", "--", "--fps=--"]) == FAILED
     assert "--fps=-- does not exist" in capsys.readouterr().err
