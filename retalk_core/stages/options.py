@@ -95,8 +95,6 @@ class Stages:
     noise_seed: int | None = option(
         None,
         kind="whole",
-        low=-(2**63),  # what torch takes
-        high=2**64 - 1,
         tip="Of the fine noise that E-Net can add to skin.",
         unset="no noise",
         widget_range=(-1, 2**31 - 1),
@@ -177,6 +175,10 @@ class Stages:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.noise_seed is not None and not -(2**63) <= self.noise_seed < 2**63:  # what torch takes
+            raise OptionError(
+                f"noise_seed is {self.noise_seed}, but must fit into 64 bits. Choose a shorter one."
+            )
 
     @classmethod
     def of(cls, preset: Preset, **changes: Any) -> Stages:  # noqa: ANN401, as `replace` has it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-CASES, SEED = 120, 6
+CASES, SEED = 250, 6
 CPU_SECONDS = 40.0
 
 

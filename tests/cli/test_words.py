@@ -138,8 +138,8 @@ def test_other_words_reach_the_options(tmp_path: Path) -> None:
         (("--quality", "52"), "quality is 52, but must be from 0 to 51."),
         (("--batch", "0"), "batch is 0, but must be 1 or more."),
         (
-            ("--noise-seed", f"{2**64}"),
-            f"noise_seed is {2**64}, but must be from -9.22337e+18 to 1.84467e+19.",
+            ("--noise-seed", f"{2**63}"),
+            f"noise_seed is {2**63}, but must fit into 64 bits. Choose a shorter one.",
         ),
         (("--mask-smoothing", "2"), "mask_smoothing is 2.0, but must be from 0 to 1."),
     ],
