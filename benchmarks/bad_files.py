@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import this_pack  # noqa: F401 - before what it makes importable
-from retalk_nodes.retalk_core.dub.demo import portrait
+from retalk_nodes.retalk_core.cli.demo import portrait
 from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
 from retalk_nodes.retalk_core.media.writer import VideoWriter
 

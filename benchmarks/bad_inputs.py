@@ -349,16 +349,19 @@ def _faults(
         yield "traceback"
     if status == 1 and not late and not said.strip():
         yield "silent"
+    # What a link leads to may be written to, since the link stays.
+    outputs = [*outputs, *(str(was[2]) for was in before.values() if was[0] == stat.S_IFLNK)]
+    done = status == 0 or "finished" in said  # and only what comes behind the work failed
     for name, was in before.items():
         now = after.get(name)
         if Path(name).name == RECORD:  # it is rewritten whenever a file of weights is looked at
             continue
         if now != was and now is not None and now[0] != was[0]:
             yield f"replaced: {name}"
-        elif now != was and not (status == 0 and _is_asked_for(name, outputs)):
+        elif now != was and not (done and _is_asked_for(name, outputs)):
             yield f"changed: {name}"
     for name in after.keys() - before.keys():
-        if status != 0 or not _is_asked_for(name, outputs):
+        if not done or not _is_asked_for(name, outputs):
             yield f"left behind: {name}"
 
 

@@ -135,7 +135,7 @@ def write_voice(path: Path, minutes: int) -> None:
 
 def write_clip(path: Path, minutes: int) -> None:
     import cv2
-    from retalk_nodes.retalk_core.dub.demo import portrait
+    from retalk_nodes.retalk_core.cli.demo import portrait
     from retalk_nodes.retalk_core.media.writer import VideoWriter
 
     picture = portrait()[:320, 64:384]

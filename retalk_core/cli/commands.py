@@ -43,8 +43,21 @@ def run_dub(args: argparse.Namespace) -> None:
     clip = open_clip(args.clip)
     with Bars(args.quiet) as bars:
         dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
+    dubbed.report.warnings += _computed_in_vain(args, dubbed.report.engine)
     with finished(args.output, "but not all that was wished beside it"):
         _hand_over(dubbed, args)
+
+
+def _computed_in_vain(args: argparse.Namespace, engine: str) -> list[str]:
+    """A note on how networks were to compute where none of them did."""
+    from ..compute.options import Computing
+    from ..dub.results import not_heeded
+    from ..fields import changed
+    from .options import read_computing
+
+    how = read_computing(args)
+    vain = changed(how, Computing(models=how.models))  # files were looked for, whatever came of it
+    return list(not_heeded(engine, vain)) if engine == "embedded" else []
 
 
 def _networks(args: argparse.Namespace) -> LocalNetworks:

@@ -82,13 +82,14 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def was_heard(out: Heard) -> bool:
-    """Whether what was printed so far has arrived, or its reader had seen enough and left; else complain."""
+    """Whether what the work printed has arrived, or its reader had seen enough and left; else complain."""
     if sys.stdout is None:
         return True
     out.flush()
     if out.failure is None or isinstance(out.failure, BrokenPipeError):
         return True
-    complain(f"What is printed here can't be written ({out.failure.strerror}). Choose another place for it.")
+    why = out.failure.strerror
+    complain(f"What is printed can't be written ({why}); all else is finished. Choose another place for it.")
     return False
 
 

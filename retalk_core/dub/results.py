@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...models.catalog import catalog
-from ..fields import changed, options_of
+from ..fields import Option, changed, options_of
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
@@ -128,6 +128,11 @@ def _unheeded(session: Session) -> Iterator[str]:
     vain = [each for each in others if getattr(options, each.name) not in (None, False, each.default)]
     if engine == "embedded":  # it has no stages
         vain += changed(options.chosen_stages, Stages.of(options.preset))
+    yield from not_heeded(engine, vain)
+
+
+def not_heeded(engine: str, vain: Sequence[Option]) -> Iterator[str]:
+    """A note that names options which were chosen in vain; none where there are none."""
     if vain:
         names = ", ".join(each.name.replace("_", " ") for each in vain)
         yield f"not heeded, since the engine {engine} does without: {names}"

@@ -116,7 +116,9 @@ class Report:
         told = asdict(self)
         if self.measured is not None:
             told["measured"] = self.measured.to_dict()
-        return json.dumps(told, indent=2, ensure_ascii=False)
+        words = json.dumps(told, indent=2, ensure_ascii=False)
+        # Names may hold bytes that are no letters; as JSON escapes them they can be written anywhere.
+        return words.encode("utf-8", "backslashreplace").decode()
 
     def to_text(self) -> str:
         """A few lines for a person."""

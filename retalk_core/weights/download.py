@@ -27,6 +27,7 @@ from ..version import __version__
 TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 4  # at one source, each going on where the last was cut off
 BLOCK = 1 << 18
+MOST_WORDS = 160  # letters that a source may say
 SPARE = 32 << 20  # bytes to leave free on the disk
 
 
@@ -44,7 +45,7 @@ class Route:
     ) -> Route:
         """From options, and from the environment where they say nothing. Raises OptionError."""
         given = tuple(mirrors) or tuple(env.get("RETALK_MIRROR", "").split())
-        instead = env.get("HF_ENDPOINT", "").strip().rstrip("/")
+        instead = env.get("HF_ENDPOINT", "").strip()
         for name, url in (
             *(("--mirror" if mirrors else "RETALK_MIRROR", url) for url in given),
             *((("--proxy", proxy),) if proxy else ()),
@@ -54,7 +55,7 @@ class Route:
                 raise OptionError(
                     f"{name} is {url}, which is no address. Give one that starts with http:// or https://."
                 )
-        return cls(given, proxy or "", instead)
+        return cls(given, proxy or "", instead.rstrip("/"))
 
     def sources(self, file: File) -> list[str]:
         """Every address of a file, in the order in which they are tried."""
@@ -139,7 +140,7 @@ def _try_sources(
             _Fetch(url, part, file, route.opener(), progress).run()
             _verify(part, file, check)
         except _SourceError as error:
-            failures.append(f"{_host(url)}: {error}")
+            failures.append(f"{_host(url)}: {_in_a_line(error)}")
         else:
             part.replace(path)
             _note(part).unlink(missing_ok=True)
@@ -172,6 +173,8 @@ def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
 
 def _keep(path: Path, file: File, check: Callable[[Path], None]) -> Path:
     """Accept a file that is there already, or say what is wrong with it."""
+    if not path.is_file():
+        raise InputError(f"{path} is there already and is no file. Move it away and run this again.")
     try:
         _verify(path, file, check, remove=False)
     except _SourceError as error:
@@ -326,6 +329,12 @@ class _Fetch:
     def _write_note(self, tag: str) -> None:
         strong = tag if tag.startswith('"') else ""
         _note(self._part).write_text(f"{self._url}\n{strong}", encoding="utf-8")
+
+
+def _in_a_line(error: _SourceError) -> str:
+    """Its words, which may be a server's own: as many as it pleases, and of any kind."""
+    words = " ".join("".join(letter if letter.isprintable() else " " for letter in str(error)).split())
+    return words if len(words) <= MOST_WORDS else f"{words[:MOST_WORDS]}…"
 
 
 def _reason(error: object) -> str:

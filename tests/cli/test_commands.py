@@ -69,6 +69,17 @@ def test_dub_writes_a_file_and_says_what_it_did(
     assert any(line.startswith("measured: ") for line in lines)
 
 
+def test_choices_that_the_engine_does_without_are_told(
+    small_clip: Path, voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--engine", "embedded", "--upper-face", "sad", "--expression-edit", "3=0.5", "--device", "cpu")
+    output = str(tmp_path / "out.mp4")
+    assert main(["dub", str(small_clip), str(voice_file), "-o", output, *words, *QUICK]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if "not heeded" in line]
+    begins = "note: not heeded, since the engine embedded does without:"
+    assert told == [f"{begins} expression edits, upper face", f"{begins} device"]
+
+
 def test_json_is_printed_alone(
     small_clip: Path, voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

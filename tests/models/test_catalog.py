@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from retalk_nodes.models.naming import rename
 from retalk_nodes.models.network import STAGES, Builder, Entry, File, Layout, Network, Place, Shape
 from retalk_nodes.retalk_core.compute.memory import COSTS
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.files import sha256_of
 from retalk_nodes.retalk_core.weights import files as model_files
 from retalk_nodes.retalk_core.weights.files import CHECKS, RECORD, ModelFiles, model_folders
@@ -221,6 +223,27 @@ def test_elsewhere_it_is_the_platforms_data_folder(
     (folder,) = model_folders(tmp_path / "pack", environment, platform)
     assert folder.as_posix().endswith(tail)
     assert not variable or folder.is_relative_to(tmp_path)
+
+
+def test_an_unknown_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    with pytest.raises(InputError, match="Set HOME, or name a folder for them in RETALK_MODELS"):
+        model_folders(tmp_path, {}, "linux")
+    (folder,) = model_folders(tmp_path, {"XDG_DATA_HOME": str(tmp_path)}, "linux")
+    assert folder.parent.parent == tmp_path
+
+
+@pytest.mark.parametrize("kind", ["deep", "pipe"])
+def test_a_record_that_is_none_is_passed_over(tmp_path: Path, kind: str) -> None:
+    record = tmp_path / "retalk_files.json"
+    if kind == "deep":
+        record.write_bytes(b"[" * 100_000)
+    else:
+        os.mkfifo(record)  # reading it would wait for ever
+    assert ModelFiles([tmp_path]).find("lnet") is None
 
 
 # What is found

@@ -207,13 +207,15 @@ def test_the_guides_example_fits_its_workflow(queue_dub: ModuleType, root: Path)
         (("--set", "7.start=1"), "names no node"),
         (("--workflow", "nothing.json"), "can't be read"),
         (("--workflow", __file__), "is no JSON"),
+        (("--workflow", "DEEP"), "is nested too deep"),
         (("--copy-into", "/nowhere/at/all"), "is no folder"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
-    run: Run, capsys: Capture, words: tuple[str, ...], said: str
+    run: Run, tmp_path: Path, capsys: Capture, words: tuple[str, ...], said: str
 ) -> None:
-    assert run(*words) == 1
+    (tmp_path / "deep.json").write_bytes(b"[" * 100_000)
+    assert run(*(word.replace("DEEP", str(tmp_path / "deep.json")) for word in words)) == 1
     message = capsys.readouterr().err
     assert said in message and "Traceback" not in message
 

@@ -328,6 +328,88 @@ def test_a_wrong_file_that_is_there_is_not_overwritten(site: Site, tmp_path: Pat
 # The way there
 
 
+# Answers and addresses that mean nothing
+
+
+class Answer(BaseHTTPRequestHandler):
+    """The same lines for every caller."""
+
+    lines: tuple[str, ...] = ()
+
+    def do_GET(self) -> None:
+        self.wfile.write("\r\n".join((*self.lines, "", "nothing")).encode("latin-1"))
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("HTTP/1.1 200 OK", "Content-Length: abc"), "it states a length that is none ('abc')"),
+        (("HTTP/1.1 200 OK", "Content-Length: -1"), "it states a length that is none ('-1')"),
+        (("HTTP/1.1 200 OK", "Content-Length: " + "9" * 30), "it states a length that is none"),
+        (("HTTP/1.1 206 Part", "Content-Range: bytes 0-x/9"), "another piece of the file"),
+        (("HTTP/1.1 302 Found", "Location: http://["), "it leads to an address that is none"),
+        (("HTTP/1.1 302 Found", "Location: file:///etc/hosts"), "302"),
+        (("HTTP/1.1 302 Found", "Location: /"), "302"),  # to itself, for ever
+        (("HTTP/1.1 302 Found", "Location: http://a:b/"), "nonnumeric port"),
+        (("hello",), "hello"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, tuple) else "",
+)
+def test_an_answer_that_means_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(Answer, "lines", lines)
+    server = Server(("127.0.0.1", 0), Answer)
+    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}/{PATH.name}"
+        told = refusal(File(PATH.name, (address,), SHA256, len(CONTENT)), tmp_path / "new")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert f"(127.0.0.1: {said}" in told or said in told
+    assert list(tmp_path.iterdir()) == []  # not even the folder
+
+
+@pytest.mark.parametrize("name", ["--mirror", "--proxy", "HF_ENDPOINT", "RETALK_MIRROR"])
+@pytest.mark.parametrize(
+    "address",
+    ["x", "http://", "http://[", "http://a:b", "http://a:99999999", "ftp://x", "http://" + "a" * 70 + ".b"],
+)
+def test_an_address_is_refused_by_the_name_of_who_gave_it(name: str, address: str) -> None:
+    given = {"--mirror": {"mirrors": [address]}, "--proxy": {"proxy": address}}.get(name, {})
+    with pytest.raises(OptionError, match="Give one that starts with http:// or https://") as caught:
+        Route.of(**given, env={name: address})
+    assert str(caught.value).startswith(f"{name} is {address}, which is no address")
+
+
+def test_a_proxy_of_the_environment_that_is_none_is_said(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "")
+    for wrong in ("http://[", "http://a:b", ":::"):
+        monkeypatch.setenv("http_proxy", wrong)
+        assert "127.0.0.1: " in refusal(official(site), tmp_path)
+
+
+def test_what_is_there_and_is_no_file_is_said(site: Site, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / PATH.name)
+    with pytest.raises(InputError, match=r"is there already and is no file. Move it away"):
+        download(official(site), tmp_path, fine)
+
+
+@pytest.mark.parametrize("name", ["", ".", "missing.pth", "n" * 300])
+def test_converting_what_is_no_file_is_said(name: str) -> None:
+    with pytest.raises(InputError, match=r"is no file\. Name a file of weights to convert"):
+        convert(Path(name))
+
+
 def test_mirrors_come_first_and_a_stand_in_for_hugging_face_is_used() -> None:
     wanted = File("a b.pth", ("https://github.com/x/a.pth", "https://huggingface.co/y/a.pth"))
     environment = {"RETALK_MIRROR": "http://one/ https://two/z", "HF_ENDPOINT": "https://mirror.example/"}
