@@ -32,6 +32,7 @@ from ..types import FaceTrack
 Severity = Literal["slight", "serious"]
 MOST = 0.5  # of the edited frames: beyond it the whole result is doubtful, or a doubt serious
 JOINED = 0.25  # seconds between doubtful frames that are told as one range
+STANDSTILL = 0.001  # flicker of a source whose mouth does not move at all
 SAMPLED = 3  # the face is found anew in every third frame
 DETECTED = 25  # and detected anew in every 25th
 REDRAWN = 0.3  # of the lips must be edited for an edit to be a mouth's
@@ -322,6 +323,8 @@ class _Second:
         for kind, values, least in (("sharpness", self._sharpness, 0.002), ("flicker", self._flicker, 0.005)):
             if len(values) >= 3:
                 before, after = np.mean(values, axis=0)
+                if kind == "flicker" and before < STANDSTILL:
+                    continue  # nothing to compare with: in a still picture every word would be a flicker
                 yield kind, float((after + least) / (before + least))
 
 

@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,17 +130,15 @@ def test_a_pipe_is_written_to_and_not_waited_for(tmp_path: Path) -> None:
         write_file(pipe, b"text")
     read: list[bytes] = []
     content = os.urandom(300_000)  # more than a pipe holds
-    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    os.set_blocking(end, True)
-
-    def drain() -> None:
-        with os.fdopen(end, "rb") as file:
-            read.append(file.read())
-
-    reader = threading.Thread(target=drain)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()), daemon=True)
     reader.start()
-    write_file(pipe, content)
-    reader.join()
+    patience = time.monotonic() + 30
+    while reader.is_alive() and time.monotonic() < patience:
+        try:
+            write_file(pipe, content)
+        except InputError:  # it has yet to open the pipe
+            continue
+        reader.join(30)
     assert read == [content] and stat.S_ISFIFO(pipe.stat().st_mode)
 
 

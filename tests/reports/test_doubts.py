@@ -128,6 +128,19 @@ def test_a_mouth_that_flickers_is_doubted(track: FaceTrack, pictures: list[np.nd
     assert "flicker" in kinds(judge(track, pictures, after))
 
 
+def test_a_still_picture_that_speaks_is_not_said_to_flicker(
+    track: FaceTrack, pictures: list[np.ndarray]
+) -> None:
+    one = replace(track, mesh=track.mesh[:1].expand(COUNT, -1, -1))
+    spoken = [pictures[0].copy() for _ in range(COUNT)]
+    for i, picture in enumerate(spoken):
+        x, y = (round(float(each)) for each in mouth_of(one, 0).mean(axis=0))
+        cv2.ellipse(picture, (x, y), (18, 2 + 4 * (i % 4)), 0, 0, 360, (60, 20, 20), -1)
+    assert "flicker" not in kinds(judge(one, [pictures[0]] * COUNT, spoken))
+    moving = [np.roll(pictures[0], i % 2, axis=0) for i in range(COUNT)]  # only just
+    assert "flicker" in kinds(judge(one, moving, spoken))
+
+
 def test_a_track_that_lags_is_doubted(
     track: FaceTrack, pictures: list[np.ndarray], faces: FaceNetworks
 ) -> None:
