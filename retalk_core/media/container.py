@@ -65,15 +65,19 @@ def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
 
     # Titles in old encodings must not stop us; newer versions of av read past them without being told.
     lenient = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
+    options = {"protocol_whitelist": NO_PROTOCOL}
     try:
         file = _OneFile(path)
-        if LISTS.match(file.beginning(1024)):
-            raise InputError(
-                f"{path} is a list that names other files or addresses, and those are not opened: "
-                f"{kind.wanted} itself."
-            )
-        options = {"protocol_whitelist": NO_PROTOCOL}
-        return av.open(file, container_options=options, buffer_size=BUFFER, **lenient)
+        try:
+            if LISTS.match(file.beginning(1024)):
+                raise InputError(
+                    f"{path} is a list that names other files or addresses, and those are not opened: "
+                    f"{kind.wanted} itself."
+                )
+            return av.open(file, container_options=options, buffer_size=BUFFER, **lenient)
+        except BaseException:
+            file.close()
+            raise
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(
             f"{path} can't be read as {kind.shape} ({reason_of(error)}): it may be incomplete or of another "

@@ -235,6 +235,7 @@ class _Reader:
 
     def __exit__(self, *_: object) -> None:
         self._container.close()
+        del self._decoder, self._stream, self._container  # its file is closed when nothing holds it any more
 
     def pixels(self, index: int) -> np.ndarray:
         """Pixels (H, W, 3) of one frame."""
