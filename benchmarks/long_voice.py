@@ -73,11 +73,11 @@ def run(kind: str, folder: Path, minutes: int) -> None:
     from retalk_nodes.retalk_core.compute.provider import LocalNetworks
     from retalk_nodes.retalk_core.dub.options import DubOptions
     from retalk_nodes.retalk_core.dub.pipeline import dub
-    from retalk_nodes.retalk_core.engines.embedded.drive import mouth_drive, sample_drive
     from retalk_nodes.retalk_core.media.reader import open_clip
     from retalk_nodes.retalk_core.media.voice import Voice
     from retalk_nodes.retalk_core.stages.lips.syncers import SYNCERS
     from retalk_nodes.retalk_core.stages.speech import SAMPLE_RATE
+    from retalk_nodes.retalk_core.visemes.drive import mouth_drive, sample_drive
 
     if kind == "dub":
         options = DubOptions(engine="embedded")

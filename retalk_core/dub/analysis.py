@@ -8,7 +8,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
 from ..engines.embedded.engine import MouthPlan
 from ..engines.lender import Lender
 from ..engines.likeness import Likeness, learn_likeness, wanted_expression
@@ -23,6 +22,7 @@ from ..media.voice import Voice
 from ..stages.lips.syncers import SYNCERS
 from ..stages.speech import SAMPLE_RATE, Spectrogram
 from ..types import FaceTrack, Frame
+from ..visemes.drive import MouthDrive, mouth_drive, sample_drive
 from .options import DubOptions
 from .remember import remembered_boxes, remembered_likeness, remembered_track
 from .session import Session

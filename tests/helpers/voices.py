@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.engines.embedded import phones as phones_module
+from retalk_nodes.retalk_core.visemes import phones as phones_module
 
 SAMPLE_RATE = 16_000
 needs_recogniser = pytest.mark.skipif(not phones_module.find_spec("pocketsphinx"), reason="no pocketsphinx")

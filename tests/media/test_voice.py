@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.retalk_core.engines.embedded.drive import mouth_drive
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.media import voice as module
 from retalk_nodes.retalk_core.media.sound import Decoder, SoundArray, read_mono
 from retalk_nodes.retalk_core.media.voice import BLOCKS_KEPT, Voice
 from retalk_nodes.retalk_core.stages import speech
 from retalk_nodes.retalk_core.stages.speech import SAMPLE_RATE, Spectrogram, log_mel
+from retalk_nodes.retalk_core.visemes.drive import mouth_drive
 from scenes import babble
 
 BLOCK = 5000  # samples, in these tests

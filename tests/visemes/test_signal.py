@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.engines.embedded.voice import (
+from retalk_nodes.retalk_core.visemes.signal import (
     HOP,
     PAUSE,
     RATE,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...errors import OptionError
-from ...runs import true_runs
-from ...types import Progress, Samples
-from .voice import HOP, PAUSE, RATE, finite
+from ..errors import OptionError
+from ..runs import true_runs
+from ..types import Progress, Samples
+from .signal import HOP, PAUSE, RATE, finite
 
 _LONGEST_PART = 20 * RATE  # steps recognised in one go, at most
 _DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in digital silence

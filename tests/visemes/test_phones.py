@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.engines.embedded import phones as phones_module
-from retalk_nodes.retalk_core.engines.embedded.drive import mouth_drive
-from retalk_nodes.retalk_core.engines.embedded.phones import Phone, blend_targets
-from retalk_nodes.retalk_core.engines.embedded.voice import RATE
 from retalk_nodes.retalk_core.errors import OptionError
+from retalk_nodes.retalk_core.visemes import phones as phones_module
+from retalk_nodes.retalk_core.visemes.drive import mouth_drive
+from retalk_nodes.retalk_core.visemes.phones import Phone, blend_targets
+from retalk_nodes.retalk_core.visemes.signal import RATE
 from voices import babble_of, needs_recogniser
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ...runs import true_runs
-from ...stages.speech import SAMPLE_RATE
-from ...types import Samples
+from ..runs import true_runs
+from ..stages.speech import SAMPLE_RATE
+from ..types import Samples
 
 RATE = 100  # steps per second; step i stands for the hundredth that begins at i / RATE
 HOP = SAMPLE_RATE // RATE  # samples

@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ...types import Progress, Samples, silent
+from ..types import Progress, Samples, silent
 from .phones import Phone, blend_targets, have_recogniser, recognise
-from .voice import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
+from .signal import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
 
 _KNEE = 0.15  # loudness that parts the lips
 _CURVE = 0.75  # below 1: middling sounds open the mouth nearly as far as loud ones, as people do

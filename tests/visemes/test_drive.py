@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.engines.embedded.drive import MouthDrive, mouth_drive, sample_drive
-from retalk_nodes.retalk_core.engines.embedded.voice import RATE
 from retalk_nodes.retalk_core.runs import true_runs
+from retalk_nodes.retalk_core.visemes.drive import MouthDrive, mouth_drive, sample_drive
+from retalk_nodes.retalk_core.visemes.signal import RATE
 from voices import SAMPLE_RATE, babble_of, decoded, needs_recogniser, needs_voice, spoken
 
 both_ways = pytest.mark.parametrize("phones", [pytest.param(True, marks=needs_recogniser), False])
