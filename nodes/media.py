@@ -225,13 +225,13 @@ def _trim_of(video: Input.Video) -> tuple[Fraction, Fraction | None]:
 def _opened(path: Path, start: Fraction, duration: Fraction | None) -> Clip:
     """A file's clip, or the part of it that begins at a moment of the file's own clock."""
     from ..retalk_core.media.clip import part_of
-    from ..retalk_core.media.container import open_container
+    from ..retalk_core.media.container import reading
     from ..retalk_core.media.reader import open_clip
 
     clip = open_clip(path)
     if start == 0 and duration is None:
         return clip
-    with open_container(path) as container:
+    with reading(path) as container:
         stream = container.streams.video[0]
         begins = (stream.start_time or 0) * Fraction(stream.time_base or 1)
     until = clip.end if duration is None else start - begins + duration

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,6 +84,29 @@ def open_container(path: Path, kind: Kind = PICTURES) -> InputContainer:
             f"{path} can't be read as {kind.shape} ({reason_of(error)}): it may be incomplete or of another "
             f"kind, so try to play it, and export it again as {kind.export}."
         ) from error
+
+
+@contextmanager
+def reading(path: Path, kind: Kind = PICTURES) -> Iterator[InputContainer]:
+    """Have a file open as `open_container` does."""
+    container = open_container(path, kind)
+    try:
+        yield container
+    finally:
+        close_container(container)
+
+
+def close_container(container: InputContainer) -> None:
+    """Close a file, once the threads that decode it are at rest.
+
+    Whoever forgets a decoder at work waits for its threads and holds Python's lock meanwhile. Where ffmpeg's
+    messages go to Python, as torchvision makes them, a thread with something to say waits for that lock: then
+    all of Python stands still. To bring them to rest first is done without the lock.
+    """
+    for stream in container.streams:
+        if stream.codec_context is not None:
+            stream.codec_context.flush_buffers()
+    container.close()
 
 
 class _OneFile:

@@ -24,10 +24,12 @@ from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of, light_l
 from .container import (
     check_file,
     check_size,
+    close_container,
     decode,
     is_picture_file,
     open_container,
     packets,
+    reading,
     video_stream,
 )
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
@@ -50,7 +52,7 @@ def open_clip(path: str | os.PathLike[str]) -> Clip:
     """
     path = Path(path)
     check_file(path)
-    with open_container(path) as container:
+    with reading(path) as container:
         stream = video_stream(container, path)
         check_size(stream.codec_context.width, stream.codec_context.height, path)
         table = read_table(container, stream, path)
@@ -184,7 +186,7 @@ def _notes(clocked: Clock) -> tuple[str, ...]:
 
 def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:
     """Decode one frame, since only that shows the true size, format and colours."""
-    with open_container(path) as container:
+    with reading(path) as container:
         stream = container.streams[index.stream]
         for frame in decode(packets(container, stream), stream):
             aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -234,7 +236,7 @@ class _Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._container.close()
+        close_container(self._container)
         del self._decoder, self._stream, self._container  # its file is closed when nothing holds it any more
 
     def pixels(self, index: int) -> np.ndarray:
@@ -308,7 +310,7 @@ class _Reader:
             if self._ahead is not None and self._ahead[0] <= index:
                 return
             key = self._key_before(key - 1)  # not all key frames are where decoding can start
-        self._container.close()
+        close_container(self._container)
         self._restart()
 
     def _restart(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InputError, OptionError
 from ..times import Seconds
-from .container import SOUND, check_file, is_cover, open_container, packets
+from .container import SOUND, check_file, close_container, is_cover, open_container, packets
 from .mix import CUSTOMARY, Listener, folded, peak_of, two_from
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Decoder:
     def close(self) -> None:
         self._chunks.close()
         if self._container is not None:
-            self._container.close()
+            close_container(self._container)
 
 
 def _open(path: Path) -> tuple[InputContainer, AudioStream, Fraction | None]:
@@ -210,7 +210,7 @@ def _open(path: Path) -> tuple[InputContainer, AudioStream, Fraction | None]:
     container = open_container(path, SOUND)
     sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
     if not sounds:
-        container.close()
+        close_container(container)
         raise InputError(f"{path} has no sound: choose a file with a voice in it.")
     pictures = [stream for stream in container.streams.video if not is_cover(stream)]
     zero = None

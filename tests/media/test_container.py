@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -173,3 +175,32 @@ def test_a_file_is_closed_as_soon_as_it_is_no_longer_read(tmp_path: Path, other:
         assert leftovers(Path("/proc/self/fd")) == before
     finally:
         gc.enable()
+
+
+def test_a_clip_left_in_the_middle_never_halts_python(tmp_path: Path) -> None:
+    # With messages in Python, as torchvision turns them on, a decoder forgotten at work waits for ever.
+    rng = np.random.default_rng(1)
+    pictures = [rng.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(25)]
+    damaged = write(tmp_path / "damaged.mp4", pictures).path
+    data = bytearray(damaged.read_bytes())
+    for place in rng.integers(4000, len(data) - 4000, len(data) // 500):
+        data[place] ^= 0x5A
+    damaged.write_bytes(data)
+    program = (
+        "import faulthandler, logging, sys; faulthandler.dump_traceback_later(60, exit=True)\n"
+        "sys.path.insert(0, sys.argv[1]); import conftest, av; av.logging.set_level(av.logging.ERROR)\n"
+        "logging.disable()\n"
+        "from pathlib import Path\n"
+        "from retalk_nodes.retalk_core.media.container import decode, packets, reading, video_stream\n"
+        "path = Path(sys.argv[2])\n"
+        "for turn in range(60):\n"
+        "    with reading(path) as container:\n"
+        "        stream = video_stream(container, path)\n"
+        "        frames = decode(packets(container, stream), stream)\n"
+        "        for _ in range(1 + turn % 12): next(frames, None)\n"
+    )
+    tests = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tests), str(damaged)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
