@@ -187,7 +187,7 @@ def _notes(clocked: Clock) -> tuple[str, ...]:
 def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTags, Fraction]:
     """Decode one frame, since only that shows the true size, format and colours."""
     with reading(path) as container:
-        stream = container.streams[index.stream]
+        stream: Any = container.streams[index.stream]
         for frame in decode(packets(container, stream), stream):
             aspect = Fraction(stream.sample_aspect_ratio or 1)
             return frame, color_tags_of(frame, stream.codec_context), aspect
