@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from ..types import Progress, Samples, silent
-from .phones import Phone, blend_targets, have_recogniser, recognise
+from .closures import shut_by
+from .phones import HeardPhones, have_recogniser
 from .signal import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
+from .sources import Heard, Source, SourceName, Unheard, Wanted
 
 _KNEE = 0.15  # loudness that parts the lips
 _CURVE = 0.75  # below 1: middling sounds open the mouth nearly as far as loud ones, as people do
-_PHONES_SHARE = 0.4  # of the opening; more looks livelier but loses the beat of the voice
-_SHUT, _PARTING = 0.015, 0.03  # seconds: half the time lips stay together, and the time they take to part
-_DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +34,9 @@ class MouthDrive:
     width: np.ndarray  # (N,) float32 in -1..1; -1 is rounded, 0 at rest, +1 spread
     loudness: np.ndarray  # (N,) float32 in 0..1; the voice's level between its pauses and its peaks
     speaking: np.ndarray  # (N,) bool; False in pauses
-    closures: np.ndarray  # (K,) float64 seconds, rising, at which the lips meet for a B, P or M
-    source: Literal["phones", "signal"]  # whether speech sounds were recognised, or only levels used
+    closures: np.ndarray  # (K, 2) float64 seconds, rising; from when to when the lips are together
+    source: SourceName  # what told the shapes; "signal": the level alone
+    notes: tuple[str, ...] = ()  # why a better source wasn't used
 
     def __len__(self) -> int:
         return len(self.opening)
@@ -59,27 +58,45 @@ def mouth_drive(samples: Samples, *, phones: bool | None = None, progress: Progr
     shape = samples.shape if isinstance(samples, np.ndarray) else (len(samples),)
     if len(shape) != 1 or not shape[0]:
         raise ValueError(f"A voice is one row of at least one sample, not {shape}.")
-    phones = have_recogniser(phones)
     signal = measure_signal(samples)
     loudness = judge_loudness(signal.level)
-    speaking = find_speech(loudness)
+    heard = Heard(samples, loudness, find_speech(loudness))
     opening, width = _shape_from_signal(signal, loudness)
-    ceiling, shut, closures = np.ones_like(opening), np.zeros_like(opening), np.zeros(0)
-    if phones:
-        heard = list(recognise(samples, speaking, progress))
-        closures, lengths = _closures(heard, loudness)
-        shut = _shut(closures, lengths, len(loudness))
-        opening, width, ceiling = _shape_from_phones(heard, opening, width, loudness)
-    opening = np.minimum(_natural_size(opening, speaking), ceiling) * (1 - shut)
-    eased = gaussian_filter1d(speaking.astype(float), 2)  # exactly 0 from 80 ms after the last sound
+    source, wanted, notes = _ask(_sources(phones), heard, progress)
+    ceiling, closures = np.ones_like(opening), np.zeros((0, 2))
+    if wanted is not None:
+        opening, width = _mixed(wanted, opening, width, loudness)
+        ceiling, closures = wanted.ceiling, wanted.closures
+    opening = np.minimum(_natural_size(opening, heard.speaking), ceiling)
+    opening *= 1 - shut_by(closures, len(opening))
+    eased = gaussian_filter1d(heard.speaking.astype(float), 2)  # exactly 0 from 80 ms after the last sound
     return MouthDrive(
         opening=(opening * eased).astype(np.float32),
         width=(width * eased).astype(np.float32),
         loudness=loudness.astype(np.float32),
-        speaking=speaking,
+        speaking=heard.speaking,
         closures=closures,
-        source="phones" if phones else "signal",
+        source=source,
+        notes=notes,
     )
+
+
+def _sources(phones: bool | None) -> list[Source]:
+    """What can tell the shapes, best first; where none can, the level alone does. Raises OptionError."""
+    return [HeardPhones()] if have_recogniser(phones) else []
+
+
+def _ask(
+    sources: Sequence[Source], heard: Heard, progress: Progress
+) -> tuple[SourceName, Wanted | None, tuple[str, ...]]:
+    """What the first source that can tell wants, its name, and why those before it couldn't."""
+    notes: list[str] = []
+    for source in sources:
+        try:
+            return source.name, source.wanted(heard, progress), tuple(notes)
+        except Unheard as why:
+            notes += [str(why)] if str(why) else []
+    return "signal", None, tuple(notes)
 
 
 def sample_drive(
@@ -92,8 +109,8 @@ def sample_drive(
     returns: opening (T,), width (T,), loudness (T,) float32 and speaking (T,) bool
 
     A frame shows what happens about the middle of its time on screen, and no motion faster than the
-    frame rate can show. No closure of the lips is lost between two frames: the frame nearest to it is
-    shut. Beyond the voice the mouth is at rest.
+    frame rate can show. The lips are wholly shut in every frame within a closure, and in the frame nearest
+    to one that would be lost between two frames. Beyond the voice the mouth is at rest.
     """
     if not len(times):
         nothing = np.zeros(0, np.float32)
@@ -102,7 +119,7 @@ def sample_drive(
     spans = _time_on_screen(starts)
     middles = starts + spans / 2
     opening = _average(drive.opening, middles + lead, 0.35 * spans)
-    opening[_nearest_frames(drive.closures - lead, middles, spans)] = 0
+    opening[_frames_within(drive.closures - lead, middles, spans)] = 0
     width = _average(drive.width, middles + lead, 0.5 * spans)
     loudness = _average(drive.loudness, middles, 0.35 * spans)
     steps = np.floor(middles * RATE).astype(int)
@@ -129,12 +146,18 @@ def _average(values: np.ndarray, centres: np.ndarray, sigmas: np.ndarray) -> np.
     return ((weights * around).sum(1) / weights.sum(1)).astype(np.float32)
 
 
-def _nearest_frames(moments: np.ndarray, middles: np.ndarray, spans: np.ndarray) -> np.ndarray:
-    """The indices of the frames that show these moments; none for a moment that no frame shows."""
-    after = np.searchsorted(middles, moments).clip(0, len(middles) - 1)
-    before = (after - 1).clip(0)
-    nearest = np.where(moments - middles[before] < middles[after] - moments, before, after)
-    return nearest[np.abs(middles[nearest] - moments) <= spans[nearest]]
+def _frames_within(closures: np.ndarray, middles: np.ndarray, spans: np.ndarray) -> np.ndarray:
+    """Which frames (T,) are within closures (K, 2), or show one that is within none; bool."""
+    within = np.zeros(len(middles), bool)
+    for start, stop in closures:
+        first, last = np.searchsorted(middles, (start, stop))
+        if first < last:
+            within[first:last] = True
+            continue
+        away = np.abs(middles - (start + stop) / 2)
+        nearest = int(away.argmin())
+        within[nearest] |= away[nearest] <= spans[nearest]
+    return within
 
 
 def _shape_from_signal(signal: Signal, loudness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -173,45 +196,15 @@ def _natural_size(opening: np.ndarray, speaking: np.ndarray) -> np.ndarray:
     return np.clip(opening / np.maximum(usual, 0.2), 0, 1) ** _CURVE
 
 
-def _shape_from_phones(
-    heard: list[Phone], opening: np.ndarray, width: np.ndarray, loudness: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Opening, width and the ceiling of the opening (N,): what was heard mixed into what was measured."""
-    wanted = blend_targets(heard, len(loudness))
+def _mixed(
+    wanted: Wanted, opening: np.ndarray, width: np.ndarray, loudness: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Opening and width (N,): what is said mixed into what was measured."""
     size = np.clip((loudness - 0.1) / 0.7, 0, 1)
     said = wanted.opening * (0.25 + 0.75 * size) * np.clip(3 * size, 0, 1)
-    share = _PHONES_SHARE * wanted.known
+    share = wanted.opening_share * wanted.known
     opening = share * said + (1 - share) * opening
     said = 0.9 * wanted.width * np.clip(3 * loudness, 0, 1)
-    width = 0.8 * wanted.known * said + (1 - 0.8 * wanted.known) * width
-    return opening, np.clip(gaussian_filter1d(width, 3), -1, 1), wanted.ceiling
-
-
-def _closures(heard: list[Phone], loudness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """When the lips meet, where the voice is softest during a B, P or M, and how long that sound is.
-
-    Both are (K,) in seconds.
-    """
-    moments, lengths = [], []
-    for phone in heard:
-        first, last = int(phone.start * RATE), min(int(phone.stop * RATE), len(loudness))
-        if phone.name not in _DIP or first >= last:
-            continue
-        softest = first + int(loudness[first:last].argmin())
-        around = loudness[max(first - 8, 0) : last + 8]
-        if loudness[softest] <= around.max() - _DIP[phone.name]:  # else it was misheard: lips muffle
-            moments.append((softest + 0.5) / RATE)
-            lengths.append(phone.stop - phone.start)
-    return np.array(moments, np.float64), np.array(lengths, np.float64)
-
-
-def _shut(closures: np.ndarray, lengths: np.ndarray, steps: int) -> np.ndarray:
-    """How far closures keep the lips together, (N,) in 0..1; in hurried speech they part sooner."""
-    if not len(closures):
-        return np.zeros(steps)
-    time = (np.arange(steps) + 0.5) / RATE
-    pace = np.clip(lengths / 0.1, 0.4, 1)
-    after = np.searchsorted(closures, time).clip(0, len(closures) - 1)
-    before = (after - 1).clip(0)
-    distance = np.minimum(*(np.abs(closures[index] - time) / pace[index] for index in (before, after)))
-    return np.clip(1 - (distance - _SHUT) / _PARTING, 0, 1)
+    share = wanted.width_share * wanted.known
+    width = share * said + (1 - share) * width
+    return opening, np.clip(gaussian_filter1d(width, 3), -1, 1)

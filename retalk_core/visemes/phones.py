@@ -1,74 +1,45 @@
-"""Which speech sounds a voice makes, where they can be recognised, and what each wants of the lips."""
+"""Which speech sounds a voice makes, heard freely: without being told what is said."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import OptionError
 from ..runs import true_runs
 from ..types import Progress, Samples
+from .closures import closures_of
 from .signal import HOP, PAUSE, RATE, finite
+from .sources import Heard, SourceName, Wanted
+from .targets import TARGETS, Phone, blend_targets
 
 _LONGEST_PART = 20 * RATE  # steps recognised in one go, at most
 _DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in digital silence
-_HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
-_OPENING_REACH = 0.04  # seconds over which a sound's opening colours its neighbours
-_WIDTH_REACH = 0.08  # the same for its width: lips round early and stay round
+HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
+_OPENING_SHARE = 0.4  # more looks livelier but loses the beat of the voice
+_WIDTH_SHARE = 0.8
 
 
-class Target(NamedTuple):
-    """What the lips want during one speech sound."""
+class HeardPhones:
+    """Speech sounds as pocketsphinx recognises them; English ones serve other languages too."""
 
-    opening: float
-    width: float
-    opening_weight: float = 1.0  # against the sounds before and after it
-    width_weight: float = 1.0
-    ceiling: float = 1.0  # however loud the voice, no wider
+    name: SourceName = "phones"
 
-
-# fmt: off
-_TARGETS: dict[str, tuple[Target, ...]] = {  # diphthongs go from one target to another
-    "AA": (Target(1, .1),), "AE": (Target(.9, .5),), "AH": (Target(.6, 0),),
-    "AO": (Target(.8, -.5, 1, 1.5),), "EH": (Target(.7, .4),), "ER": (Target(.4, -.4),),
-    "IH": (Target(.45, .4),), "IY": (Target(.4, .8),), "UH": (Target(.4, -.6, 1, 1.5, .8),),
-    "UW": (Target(.3, -1, 1.5, 3, .45),),
-    "AW": (Target(.95, .2), Target(.4, -.8, 1, 2, .7)), "AY": (Target(.95, .1), Target(.4, .6)),
-    "EY": (Target(.6, .5), Target(.4, .7)),
-    "OW": (Target(.6, -.7, 1, 2, .85), Target(.35, -.95, 1.5, 2.5, .65)),
-    "OY": (Target(.65, -.7, 1, 2), Target(.45, .5)),
-    "B": (Target(0, 0, 4, .5),), "P": (Target(0, 0, 4, .5),), "M": (Target(0, 0, 4, .5),),
-    "F": (Target(.08, .15, 2.5, 1, .25),), "V": (Target(.08, .15, 2.5, 1, .25),),
-    "S": (Target(.2, .4),), "Z": (Target(.2, .4),),
-    "SH": (Target(.27, -.45),), "ZH": (Target(.27, -.45),),
-    "CH": (Target(.27, -.45),), "JH": (Target(.27, -.45),),
-    "TH": (Target(.28, .1),), "DH": (Target(.28, .1),),
-    "T": (Target(.26, .1, .6, .6),), "D": (Target(.26, .1, .6, .6),), "N": (Target(.26, .1, .6, .6),),
-    "L": (Target(.4, .1),), "K": (Target(.3, 0, .4, .4),), "G": (Target(.3, 0, .4, .4),),
-    "NG": (Target(.3, 0, .4, .4),), "R": (Target(.3, -.5),), "W": (Target(.15, -1, 1.5, 3, .45),),
-    "Y": (Target(.3, .6),), "HH": (Target(.4, 0, .2, .1),), "SIL": (Target(0, 0),),
-}
-# fmt: on
-
-
-class Phone(NamedTuple):
-    """A speech sound that was heard."""
-
-    name: str  # a key of _TARGETS
-    start: float  # seconds
-    stop: float
-
-
-class Wanted(NamedTuple):
-    """What the lips want in each of N steps."""
-
-    opening: np.ndarray  # (N,) 0..1
-    width: np.ndarray  # (N,) -1..1
-    ceiling: np.ndarray  # (N,) 0..1
-    known: np.ndarray  # (N,) 0..1; 0 where nothing was recognised nearby
+    def wanted(self, heard: Heard, progress: Progress) -> Wanted:
+        """What the recognised sounds want of the lips; see `Source`."""
+        sounds = list(recognise(heard.samples, heard.speaking, progress))
+        blend = blend_targets(sounds, heard.steps)
+        return Wanted(
+            opening=blend.opening,
+            width=blend.width,
+            ceiling=blend.ceiling,
+            known=blend.known,
+            closures=closures_of(sounds, heard.loudness, certain=False),
+            opening_share=_OPENING_SHARE,
+            width_share=_WIDTH_SHARE,
+        )
 
 
 def have_recogniser(wanted: bool | None) -> bool:
@@ -113,9 +84,9 @@ def recognise(samples: Samples, speaking: np.ndarray, progress: Progress) -> Ite
         decoder.start_utt()
         decoder.process_raw((sound * 32767).astype("<i2").tobytes(), no_search=False, full_utt=True)
         decoder.end_utt()
-        begin = start / RATE + _HEARD_LATE
+        begin = start / RATE + HEARD_LATE
         for heard in decoder.seg() or ():
-            if heard.word in _TARGETS:  # the rest are noises
+            if heard.word in TARGETS:  # the rest are noises
                 yield Phone(heard.word, begin + heard.start_frame / 100, begin + (heard.end_frame + 1) / 100)
     progress(seconds, seconds)
 
@@ -137,26 +108,3 @@ def speech_parts(speaking: np.ndarray) -> Iterator[tuple[int, int]]:
         joined = (start, stop)
     if joined:
         yield joined
-
-
-def blend_targets(heard: list[Phone], steps: int) -> Wanted:
-    """Each sound pulls at the lips, hardest while it lasts and ever less before and after."""
-    pull = np.zeros((2, steps))  # on opening and on width
-    pulled = np.zeros((3, steps))  # opening, width and what is taken off the ceiling
-    for phone in heard:
-        targets = _TARGETS[phone.name]
-        half = (phone.stop - phone.start) / len(targets) / 2
-        for index, target in enumerate(targets):
-            middle = phone.start + (2 * index + 1) * half
-            first = max(int((middle - half - 0.4) * RATE), 0)
-            last = min(int((middle + half + 0.4) * RATE) + 1, steps)
-            time = (np.arange(first, last) + 0.5) / RATE
-            distance = np.maximum(np.abs(time - middle) - 0.6 * half, 0)
-            on_opening = target.opening_weight * np.exp(-distance / _OPENING_REACH)
-            on_width = target.width_weight * np.exp(-distance / _WIDTH_REACH)
-            pull[:, first:last] += on_opening, on_width
-            pulled[0, first:last] += on_opening * target.opening
-            pulled[1, first:last] += on_width * target.width
-            pulled[2, first:last] += on_opening * (1 - target.ceiling)
-    opening, width, lowered = pulled / np.maximum(pull[[0, 1, 0]], 1e-3)
-    return Wanted(opening, width, 1 - lowered, pull[0].clip(0, 1))

@@ -157,7 +157,7 @@ def test_oo_rounds_the_lips_and_ee_spreads_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(25), Fraction(30_000, 1001), Fraction(60)])
 @pytest.mark.parametrize("moment", [0.500, 0.507, 0.513, 0.520, 0.533])
 def test_a_closure_is_seen_at_any_rate(rate: Fraction, moment: float) -> None:
-    drive = _drive(opening=np.ones(100), closures=np.array([moment]))
+    drive = _drive(opening=np.ones(100), closures=np.array([[moment - 0.001, moment + 0.001]]))
     times = [index / rate for index in range(int(rate))]
     opening, *_ = sample_drive(drive, times, lead=0)
     assert opening.min() == 0
@@ -263,7 +263,7 @@ def _drive(opening: np.ndarray, **others: np.ndarray) -> MouthDrive:
         "width": nothing,
         "loudness": nothing,
         "speaking": nothing.astype(bool),
-        "closures": np.zeros(0),
+        "closures": np.zeros((0, 2)),
     }
     return MouthDrive(opening=opening.astype(np.float32), source="phones", **{**fields, **others})
 

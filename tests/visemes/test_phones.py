@@ -7,7 +7,6 @@ import pytest
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.visemes import phones as phones_module
 from retalk_nodes.retalk_core.visemes.drive import mouth_drive
-from retalk_nodes.retalk_core.visemes.phones import Phone, blend_targets
 from retalk_nodes.retalk_core.visemes.signal import RATE
 from voices import babble_of, needs_recogniser
 
@@ -46,25 +45,3 @@ def test_what_is_recognised_in_one_go_is_short_and_holds_all_the_speech() -> Non
         covered[start:stop] = True
     assert covered[speaking].all()
     assert not covered[150 * RATE : 198 * RATE].any()
-
-
-# What sounds want
-
-
-def test_a_sound_pulls_hardest_while_it_lasts_and_nothing_is_known_far_from_it() -> None:
-    wanted = blend_targets([Phone("AA", 0.5, 0.7)], 300)
-    assert wanted.opening[60] == pytest.approx(1) and wanted.width[60] == pytest.approx(0.1)
-    assert wanted.known[60] == 1 and wanted.known[50] > wanted.known[42] > wanted.known[38]
-    assert not wanted.known[150:].any()
-
-
-def test_a_closure_between_two_vowels_shuts_the_mouth() -> None:
-    heard = [Phone("AA", 0.4, 0.6), Phone("M", 0.6, 0.7), Phone("AA", 0.7, 0.9)]
-    opening = blend_targets(heard, 130).opening
-    assert opening[65] < 0.2 < 0.8 < min(opening[50], opening[80])
-
-
-def test_a_rounded_sound_lowers_the_ceiling_whatever_the_voice_does() -> None:
-    wanted = blend_targets([Phone("UW", 0.4, 0.6)], 100)
-    assert wanted.width[50] == pytest.approx(-1) and wanted.ceiling[50] == pytest.approx(0.45)
-    assert blend_targets([], 10).ceiling.tolist() == [1] * 10

@@ -1,0 +1,58 @@
+"""When the lips are together for a B, P or M, and how they come together and part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .signal import RATE
+from .targets import Phone
+
+SHORTEST, LONGEST = 0.08, 0.13  # seconds that lips stay together: in hurried speech, and in slow
+APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
+_PARTING = 0.05  # seconds in which lips come together, and part
+_DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
+
+
+def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) -> np.ndarray:
+    """When the lips are together, (K, 2) in seconds, rising.
+
+    heard:    speech sounds in rising order
+    loudness: (N,) 0..1
+    certain:  these sounds are said for sure; else a B, P or M in which the voice grows no softer was misheard
+    """
+    spans = []
+    for phone in heard:
+        first, last = max(int(phone.start * RATE), 0), min(int(phone.stop * RATE), len(loudness))
+        if phone.name not in _DIP or first >= last:
+            continue
+        softest = first + int(loudness[first:last].argmin())
+        around = loudness[max(first - 8, 0) : last + 8]
+        if certain or loudness[softest] <= around.max() - _DIP[phone.name]:
+            middle = (softest + 0.5) / RATE
+            half = np.clip(phone.stop - phone.start, SHORTEST, LONGEST) / 2
+            spans.append((middle - half, middle + half))
+    return _apart(np.array(spans, np.float64).reshape(-1, 2))
+
+
+def _apart(spans: np.ndarray) -> np.ndarray:
+    """Spans (K, 2) made shorter where the next one would leave the mouth no time to open."""
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    middles = spans.mean(axis=1)
+    gaps = np.diff(middles)
+    most = np.maximum((gaps - APART) / 2, 0.15 * gaps)  # half a closure's length, at most
+    spans[:-1, 1] = np.minimum(spans[:-1, 1], middles[:-1] + most)
+    spans[1:, 0] = np.maximum(spans[1:, 0], middles[1:] - most)
+    return spans
+
+
+def shut_by(closures: np.ndarray, steps: int) -> np.ndarray:
+    """How far closures (K, 2) keep the lips together, (N,) in 0..1."""
+    shut = np.zeros(steps)
+    for start, stop in closures:
+        first, last = max(int((start - _PARTING) * RATE), 0), min(int((stop + _PARTING) * RATE) + 2, steps)
+        time = (np.arange(first, last) + 0.5) / RATE
+        distance = np.maximum(np.maximum(start - time, time - stop), 0)
+        shut[first:last] = np.maximum(shut[first:last], np.clip(1 - distance / _PARTING, 0, 1))
+    return shut

@@ -1,0 +1,57 @@
+"""What says which shapes a mouth takes: the text, a listener, a recogniser. They share one small protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from ..types import Progress, Samples
+
+SourceName = Literal["text", "listener", "phones", "signal"]
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A voice and what is measured of it without understanding it: N steps, `RATE` to the second."""
+
+    samples: Samples  # (n,) mono at 16 kHz, in [-1, 1]; read in blocks, in rising order
+    loudness: np.ndarray  # (N,) 0..1; the voice's level between its pauses and its peaks
+    speaking: np.ndarray  # (N,) bool; False in pauses
+
+    @property
+    def steps(self) -> int:
+        """N."""
+        return len(self.loudness)
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What is said wants of the lips, in each of N steps; mixed with what the level asks for."""
+
+    opening: np.ndarray  # (N,) 0..1, as if at full voice
+    width: np.ndarray  # (N,) -1..1; -1 is rounded, 0 at rest, +1 spread
+    ceiling: np.ndarray  # (N,) 0..1; however loud the voice, no wider
+    known: np.ndarray  # (N,) 0..1; 0 where nothing is known, and the level alone counts
+    closures: np.ndarray  # (K, 2) seconds, rising; from when to when the lips are together
+    opening_share: float  # how much of the opening is what is said; the rest is the level's
+    width_share: float  # the same for the width
+
+
+class Source(Protocol):
+    """Tells what a voice says, in terms of the lips."""
+
+    name: SourceName
+
+    def wanted(self, heard: Heard, progress: Progress) -> Wanted:
+        """What is said wants of the lips.
+
+        progress: told how many of the voice's seconds are done; may raise to stop the work
+        raises:   Unheard where this source can't tell; the next best is asked then
+        """
+        ...
+
+
+class Unheard(Exception):  # noqa: N818 - it is no error: another source is asked
+    """Why a source can't tell what is said, in a sentence for the report; "" where nobody needs to know."""
