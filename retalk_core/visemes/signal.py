@@ -47,7 +47,7 @@ def measure_signal(samples: Samples) -> Signal:
     level, jaw, spread = np.empty((3, steps))
     for start in range(0, steps, _BLOCK):
         stop = min(start + _BLOCK, steps)
-        power = np.abs(np.fft.rfft(_windows(samples, start, stop) * window, _FFT)) ** 2
+        power = np.abs(np.fft.rfft(cut_sound(samples, start, stop) * window, _FFT)) ** 2
         power *= 2 / (_FFT * np.square(window).sum())  # now its sum is the samples' mean square
         speech = power[:, (frequency >= 125) & (frequency <= 4000)].sum(1)
         level[start:stop] = 10 * np.log10(speech + 10 ** (_SILENT_LEVEL / 10))
@@ -96,7 +96,7 @@ def finite(samples: np.ndarray) -> np.ndarray:
     return np.nan_to_num(samples, nan=0, posinf=1, neginf=-1)
 
 
-def _windows(samples: Samples, start: int, stop: int) -> np.ndarray:
+def cut_sound(samples: Samples, start: int, stop: int) -> np.ndarray:
     """The 25 ms (stop - start, 400) about the middle of each step; silence beyond the ends."""
     left = start * HOP + (HOP - _WINDOW) // 2
     right = left + (stop - 1 - start) * HOP + _WINDOW

@@ -1,0 +1,1 @@
+"""Networks that listen to a voice."""
