@@ -48,7 +48,13 @@ def truth(speech: Speech) -> Truth:
         parts = vowels if len(vowels) > 1 else letters[:1]
         for index, letter in enumerate(parts):
             length = (stop - start) / len(parts)
-            _write(speech, letter, start + index * length, start + (index + 1) * length, (answers, weights, kinds))
+            _write(
+                speech,
+                letter,
+                start + index * length,
+                start + (index + 1) * length,
+                (answers, weights, kinds),
+            )
     return Truth(_softened(answers), weights, kinds)
 
 
@@ -90,7 +96,9 @@ def _hold(speech: Speech, c: str, start: float, stop: float) -> tuple[float, flo
 
 def _soft(samples: np.ndarray, moment: float) -> bool:
     at = int(moment * 16_000)
-    return bool(np.abs(samples[max(at - 40, 0) : at + 40]).max(initial=0) < 0.02 * max(np.abs(samples).max(), 1e-6))
+    return bool(
+        np.abs(samples[max(at - 40, 0) : at + 40]).max(initial=0) < 0.02 * max(np.abs(samples).max(), 1e-6)
+    )
 
 
 def _opening(c: str) -> float:

@@ -64,7 +64,9 @@ def _noise(rng: np.random.Generator, length: int) -> np.ndarray:
         hum = sum(np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6)) / k for k in range(1, 12))
         noise = noise / noise.std() + rng.uniform(0.5, 2) * hum
     elif kind < 0.6:  # swells as a crowd or a street does
-        slow = np.interp(np.arange(length), np.arange(0, length + 4000, 4000), rng.uniform(0, 1, length // 4000 + 2))
+        slow = np.interp(
+            np.arange(length), np.arange(0, length + 4000, 4000), rng.uniform(0, 1, length // 4000 + 2)
+        )
         noise = noise * (0.3 + slow)
     return noise / max(float(noise.std()), 1e-9)
 
@@ -98,7 +100,9 @@ def _coded(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
         stream.bit_rate, stream.layout = rate, "mono"
         frame = av.AudioFrame.from_ndarray((sound.clip(-1, 1) * 32767).astype(np.int16)[None], "s16", "mono")
         frame.rate = SAMPLE_RATE
-        resampler = av.AudioResampler(stream.format, "mono", SAMPLE_RATE, frame_size=stream.frame_size or None)
+        resampler = av.AudioResampler(
+            stream.format, "mono", SAMPLE_RATE, frame_size=stream.frame_size or None
+        )
         for part in (*resampler.resample(frame), *resampler.resample(None)):
             file.mux(stream.encode(part))
         file.mux(stream.encode(None))

@@ -136,7 +136,7 @@ def festival(texts: list[str], voice: str) -> list[Speech]:
         for index, text in enumerate(texts):
             lines += [
                 f'(set! said (utt.synth (Utterance Text "{text}")))',
-                f"(utt.save.wave said \"{folder}/{index}.wav\" 'riff)",
+                f'(utt.save.wave said "{folder}/{index}.wav" \'riff)',
                 f'(utt.save.segs said "{folder}/{index}.lab")',
             ]
         script = Path(folder) / "speak.scm"
@@ -155,7 +155,17 @@ def open_jtalk(text: str, voice: str, speed: float = 1.0, shift: float = 0.0) ->
     """Japanese; voice: a path of an .htsvoice. `speed` 1 is usual, `shift` in semitones."""
     with tempfile.TemporaryDirectory() as folder:
         sound, trace = Path(folder) / "voice.wav", Path(folder) / "trace.txt"
-        command = ["open_jtalk", "-x", JTALK_DICTIONARY, "-m", voice, "-r", f"{speed:.2f}", "-fm", f"{shift:.1f}"]
+        command = [
+            "open_jtalk",
+            "-x",
+            JTALK_DICTIONARY,
+            "-m",
+            voice,
+            "-r",
+            f"{speed:.2f}",
+            "-fm",
+            f"{shift:.1f}",
+        ]
         command += ["-ow", str(sound), "-ot", str(trace)]
         subprocess.run(command, input=text, text=True, check=True, capture_output=True)
         told = re.findall(r"^(\d+) (\d+) \S*?-(\w+)\+", trace.read_text("utf8"), re.MULTILINE)

@@ -71,7 +71,7 @@ WORDS: dict[str, str] = {
     "call small long lost stop want job box top got father heart start hard car dark large bread bed said ten best help men "
     "up but cup come some love money nothing enough study under run sun much brother does and for from to of in on at by as or "
     "boy point voice join noise choice enjoy yes year yellow young use music beautiful few new when wind winter wait away",
-    "en-gb": "tomorrow morning perhaps a lovely pebble beach might be warmer than we believed before supper bottom butter better "
+    "en": "tomorrow morning perhaps a lovely pebble beach might be warmer than we believed before supper bottom butter better "
     "bathroom umbrella lamp bulb thumb limb plumber vivid velvet favour effort coffee puffing moving poem poet goodbye",
     "de": "Papa Mama Baum Blume Apfel Oper aber haben geben leben lieber Abend Probe Pumpe Lampe immer kommen nehmen Zimmer "
     "Name Mutter Vater fünf viel Wasser Welt Wetter wollen Freund Feuer offen Brief über grün schön hören Königin Bücher Haus "
@@ -94,12 +94,14 @@ WORDS: dict[str, str] = {
     "el": "μαμά μπαμπάς παππούς βιβλίο φως ένα πέντε ουρανός μπορώ άνθρωπος", "sv": "mamma pappa blomma vatten fem sju bok hus",
 }
 # fmt: on
-ENGLISH = ("en-us", "en-gb")
+ENGLISH = ("en-us", "en")
 
 
 def draw_sentence(rng: np.random.Generator, language: str, known: float = 0.5) -> str:
     """A sentence of four to twelve words, about `known` of them real where the language has a list."""
-    words = " ".join(WORDS.get(each, "") for each in (ENGLISH if language in ENGLISH else (language,))).split()
+    words = " ".join(
+        WORDS.get(each, "") for each in (ENGLISH if language in ENGLISH else (language,))
+    ).split()
     drawn = []
     for _ in range(int(rng.integers(4, 13))):
         kind = rng.random()
@@ -116,7 +118,11 @@ def draw_sentence(rng: np.random.Generator, language: str, known: float = 0.5) -
 
 def _made_up(rng: np.random.Generator, letters: Letters) -> str:
     """A word of one to three syllables."""
-    heads, vowels, tails = letters.heads.split(), letters.vowels.split() or [""], letters.tails.split() or [""]
+    heads, vowels, tails = (
+        letters.heads.split(),
+        letters.vowels.split() or [""],
+        letters.tails.split() or [""],
+    )
     word = ""
     for _ in range(int(rng.integers(1, 4))):
         head = heads[int(rng.integers(len(heads)))] if rng.random() < 0.88 else ""

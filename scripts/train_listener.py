@@ -15,6 +15,7 @@ import hashlib
 import multiprocessing
 import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,10 +42,11 @@ VARIANTS = ("", "m1", "m2", "m3", "m4", "m5", "m6", "f1", "f2", "f3", "f4", "kla
             "grandma", "grandpa", "iven", "john", "linda", "max", "michel", "norbert", "pablo", "paul", "rob",
             "robert", "sandro", "shelby", "steph", "travis", "victor", "whisper", "zac")  # m7, m8, f5, klatt4: for tests
 # fmt: on
-RECORDINGS = {"espeak": 480, "flite": 160, "festival": 80, "open_jtalk": 30}
+RECORDINGS = {"espeak": 360, "flite": 120, "festival": 60, "open_jtalk": 20}
 SPOILT = {"espeak": 2, "flite": 3, "festival": 3, "open_jtalk": 3}  # versions of each recording
 PART = 10  # recordings that a process makes before it hands them over
 WORKERS = 2
+AHEAD = 6  # batches that are drawn before they are learnt from
 BATCH, CROP = 48, 200  # crops of so many steps
 ANSWER_WEIGHTS = (3.0, 2.0, 1.0, 1.0, 0.5, 1.5)  # in the loss, by answer
 KIND_WEIGHT = 0.6
@@ -85,7 +87,7 @@ def speeches(who: str, first: int) -> Iterator[Speech]:
 
 
 def _espeak_speech(rng: np.random.Generator, index: int) -> Speech:
-    languages = [*LETTERS, "en-us", "en-gb", "en-us", "de", "fr", "cmn-latn-pinyin"]
+    languages = [*LETTERS, "en-us", "en", "en-us", "de", "fr", "cmn-latn-pinyin"]
     language, variant = languages[index % len(languages)], VARIANTS[int(rng.integers(len(VARIANTS)))]
     voice = f"{language}+{variant}" if variant else language
     settings = int(rng.integers(110, 221)), int(rng.integers(15, 86)), int(rng.integers(25, 76))
@@ -232,8 +234,11 @@ def learn(folder: Path, steps: int) -> Listener:
     calm = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
     began, losses = time.monotonic(), []
     with multiprocessing.get_context("spawn").Pool(1, _draw_from, (folder,)) as pool:
-        for step, batch in enumerate(pool.imap(draw_batch, range(steps))):
-            mel, *told = map(torch.from_numpy, batch)
+        coming = deque(pool.apply_async(draw_batch, (step,)) for step in range(min(AHEAD, steps)))
+        for step in range(steps):
+            mel, *told = map(torch.from_numpy, coming.popleft().get())
+            if step + AHEAD < steps:
+                coming.append(pool.apply_async(draw_batch, (step + AHEAD,)))
             loss = _loss(network, helper, mel, told)
             optimiser.zero_grad()
             loss.backward()
@@ -243,7 +248,9 @@ def learn(folder: Path, steps: int) -> Listener:
             calm.update_parameters(network)
             losses.append(loss.item())
             if step % 50 == 49:
-                print(f"{step + 1}: {np.mean(losses[-50:]):.4f}, {time.monotonic() - began:.0f} s", flush=True)
+                print(
+                    f"{step + 1}: {np.mean(losses[-50:]):.4f}, {time.monotonic() - began:.0f} s", flush=True
+                )
     trained: Listener = calm.module
     return trained
 
@@ -257,7 +264,9 @@ def _loss(network: Listener, helper: nn.Conv1d, mel: Tensor, told: Sequence[Tens
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--steps", type=int, default=1500)
     arguments.add_argument("--only-speak", action="store_true")
@@ -266,7 +275,10 @@ def main() -> None:
     began = time.process_time()
     made = spoken(given.folder)
     hours = sum(len(each.levels) for each in made) / 360_000
-    print(f"{len(made)} recordings, {hours:.1f} hours, {time.process_time() - began:.0f} s of one core", flush=True)
+    print(
+        f"{len(made)} recordings, {hours:.1f} hours, {time.process_time() - began:.0f} s of one core",
+        flush=True,
+    )
     if given.only_speak:
         return
     began = time.process_time()
@@ -274,7 +286,9 @@ def main() -> None:
     save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, given.output)
     size, digest = given.output.stat().st_size, hashlib.sha256(given.output.read_bytes()).hexdigest()
     weights = sum(value.numel() for value in network.parameters())
-    print(f"{weights} weights, {size} bytes, sha256 {digest}, {time.process_time() - began:.0f} s of one core")
+    print(
+        f"{weights} weights, {size} bytes, sha256 {digest}, {time.process_time() - began:.0f} s of one core"
+    )
 
 
 if __name__ == "__main__":

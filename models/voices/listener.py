@@ -11,7 +11,7 @@ from ..checkpoint import WEIGHTS, load_weights
 BANDS = 40  # of the log-mel spectrogram that it hears
 # What it tells of each step, in this order
 ANSWERS = ("closure", "bite", "round", "spread", "tongue", "opening")
-CHANNELS = 96
+CHANNELS = 64
 DILATIONS = (1, 2, 4, 8, 4, 1)
 REACH = 2 + sum(DILATIONS)  # steps that it hears before and after the one it tells of
 

@@ -63,10 +63,7 @@ def normalised_blocks(samples: Samples, block: int, reach: int) -> Iterator[tupl
     """
     steps = -(-len(samples) // HOP)
     chunks = np.stack(
-        [
-            sum_up(band_levels(samples, first, min(first + CHUNK, steps)))
-            for first in range(0, steps, CHUNK)
-        ]
+        [sum_up(band_levels(samples, first, min(first + CHUNK, steps))) for first in range(0, steps, CHUNK)]
     )
     for first in range(0, steps, block):
         last = min(first + block, steps)
