@@ -2,9 +2,9 @@
 
     python benchmarks/listener.py [--spoilt] [--sentences N]
 
-Voices that nothing was learnt from speak: espeak-ng's in languages that were learnt, in Spanish and Hindi, which
-never were, and flite's and festival's slt. Truth is the synthesisers' own. Needs what scripts/listener_speakers.py
-names, and pocketsphinx for the comparison. For each set of voices:
+Voices that nothing was learnt from speak: espeak-ng's in languages that were learnt, in Spanish and Hindi,
+which never were, and flite's and festival's slt. Truth is the synthesisers' own. Needs what
+scripts/listener_speakers.py names, and pocketsphinx for the comparison. For each set of voices:
 
 closure   share of p, b, m near which the lips are together, and how many there are
 false     share of the closures near which no p, b, m is said
@@ -179,8 +179,8 @@ def figures(tally: Tally) -> str:
     rank = spearmanr(*zip(*tally.ranks, strict=True)).statistic
     wrong = 1 - share(tally.closures), 1 - share(tally.bites)
     return (
-        f"closure {share(tally.closed):.2f} of {len(tally.closed)}, false {wrong[0]:.2f}, bite {share(tally.bitten):.2f} "
-        f"of {len(tally.bitten)} ({wrong[1]:.2f}), round {2 * auc - 1:.2f}, opening {rank:.2f}"
+        f"closure {share(tally.closed):.2f} of {len(tally.closed)}, false {wrong[0]:.2f}, "
+        f"bite {share(tally.bitten):.2f} of {len(tally.bitten)} ({wrong[1]:.2f}), round {2 * auc - 1:.2f}, opening {rank:.2f}"
     )
 
 
@@ -209,10 +209,8 @@ def main() -> None:
                 count(tallies[name], speech, guess(samples))
                 spent[name] += time.process_time() - began
         for name in guessers:
-            print(
-                f"{title}, {name}: {figures(tallies[name])}; {100 * spent[name] / seconds:.1f} % of real time",
-                flush=True,
-            )
+            cost = 100 * spent[name] / seconds
+            print(f"{title}, {name}: {figures(tallies[name])}; {cost:.1f} % of real time", flush=True)
 
 
 if __name__ == "__main__":

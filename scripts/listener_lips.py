@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from listener_speakers import Speech
-from retalk_nodes.models.voices.listener import ANSWERS
 
 RATE = 100  # steps a second
 OPEN, MID, CLOSE = "aɑæɐɒ", "ɛeəʌɔoɜɚɝœøɵɘɤɞ", "iɪuʊyʏɨᵻɯʉ"
@@ -16,15 +15,17 @@ HALF_ROUNDED = "ʃʒɹʂʐɚɝ"  # lips come forward a little
 TONGUE = "θðlnɾɬɫɲtdɭɳ"
 SIBILANTS = "szʃʒɕʑʂʐ"
 # What a sound is told apart as while learning; the more it must tell apart, the better it hears
-KINDS = ("_", "pb", "m", "fvʋɱ", "θð", "sz", "ʃʒɕʑʂʐ", "td", "nɲŋɴɳ", "kɡgqxhɣχħʔ", "lrɾɹɭʎ", "wʍɥuʊʉ", "oɔɵøœyʏ",
-         "iɪjɨᵻ", "eɛæ", "aɑɐɒ", "əʌɜɚɝɤɘɯ")  # fmt: skip
+KINDS = (
+    *("_", "pb", "m", "fvʋɱ", "θð", "sz", "ʃʒɕʑʂʐ", "td", "nɲŋɴɳ", "kɡgqxhɣχħʔ", "lrɾɹɭʎ"),
+    *("wʍɥuʊʉ", "oɔɵøœyʏ", "iɪjɨᵻ", "eɛæ", "aɑɐɒ", "əʌɜɚɝɤɘɯ"),
+)
 LONGEST_HOLD = 0.07  # seconds that lips are looked for before a burst
 
 
 class Truth(NamedTuple):
     """What lips do in each of N steps."""
 
-    answers: np.ndarray  # (N, 6) in 0..1, in the order of ANSWERS
+    answers: np.ndarray  # (N, 6) in 0..1, in the order of the listener's ANSWERS
     weights: np.ndarray  # (N, 6); 0 where lips are free to do as they like
     kinds: np.ndarray  # (N,) index into KINDS; -1: none of them
 

@@ -26,15 +26,21 @@ JTALK_DICTIONARY = "/var/lib/mecab/dic/open-jtalk/naist-jdic"
 
 # fmt: off
 ARPABET = {
-    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "axr": "ɚ", "ay": "aɪ", "b": "b", "ch": "tʃ",
-    "d": "d", "dh": "ð", "dx": "ɾ", "eh": "ɛ", "el": "l", "em": "m", "en": "n", "er": "ɚ", "ey": "eɪ", "f": "f",
+    "aa": "ɑ", "ae": "æ", "ah": "ʌ", "ao": "ɔ", "aw": "aʊ", "ax": "ə", "axr": "ɚ", "ay": "aɪ", "b": "b",
+    "ch": "tʃ",
+    "d": "d", "dh": "ð", "dx": "ɾ", "eh": "ɛ", "el": "l", "em": "m", "en": "n", "er": "ɚ", "ey": "eɪ",
+    "f": "f",
     "g": "ɡ", "hh": "h", "hv": "h", "ih": "ɪ", "iy": "i", "jh": "dʒ", "k": "k", "l": "l", "m": "m", "n": "n",
-    "ng": "ŋ", "nx": "n", "ow": "oʊ", "oy": "ɔɪ", "p": "p", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t", "th": "θ",
-    "uh": "ʊ", "uw": "u", "v": "v", "w": "w", "y": "j", "z": "z", "zh": "ʒ", "pau": "_", "h#": "_", "brth": "_",
+    "ng": "ŋ", "nx": "n", "ow": "oʊ", "oy": "ɔɪ", "p": "p", "r": "ɹ", "s": "s", "sh": "ʃ", "t": "t",
+    "th": "θ",
+    "uh": "ʊ", "uw": "u", "v": "v", "w": "w", "y": "j", "z": "z", "zh": "ʒ", "pau": "_", "h#": "_",
+    "brth": "_",
 }
 ROMAJI = {
-    "a": "a", "i": "i", "u": "ɯ", "e": "e", "o": "o", "A": "a", "I": "i", "U": "ɯ", "E": "e", "O": "o", "N": "ɴ", "cl": "_",
-    "pau": "_", "sil": "_", "sh": "ʃ", "ch": "tʃ", "ts": "ts", "j": "dʒ", "f": "ɸ", "y": "j", "w": "w", "r": "ɾ", "v": "v",
+    "a": "a", "i": "i", "u": "ɯ", "e": "e", "o": "o", "A": "a", "I": "i", "U": "ɯ", "E": "e", "O": "o",
+    "N": "ɴ", "cl": "_",
+    "pau": "_", "sil": "_", "sh": "ʃ", "ch": "tʃ", "ts": "ts", "j": "dʒ", "f": "ɸ", "y": "j", "w": "w",
+    "r": "ɾ", "v": "v",
     "py": "p", "by": "b", "my": "m", "ry": "ɾ", "ny": "n", "ky": "k", "gy": "ɡ", "hy": "h",
 }
 # fmt: on
@@ -82,7 +88,7 @@ class Espeak:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def speak(self, text: str, voice: str, speed: int = 155, pitch: int = 50, spread: int = 50) -> Speech:
-        """Say a text; voice: a language and, after a plus, a variant. Raises ValueError for an unknown one."""
+        """Say a text; voice: a language and, after a plus, a variant. ValueError: there is none."""
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise ValueError(f"espeak-ng has no voice {voice}.")
         for parameter, value in ((SPEED, speed), (PITCH, pitch), (PITCH_RANGE, spread)):

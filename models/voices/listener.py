@@ -1,4 +1,4 @@
-"""The viseme listener: a small convolution that hears what a voice asks of the lips. The weights are our own."""
+"""The viseme listener: a small convolution that hears what a voice asks of the lips."""
 
 from __future__ import annotations
 
