@@ -46,13 +46,13 @@ VARIANTS = (
     "paul", "rob", "robert", "sandro", "shelby", "steph", "travis", "victor", "whisper", "zac",
 )
 # fmt: on
-RECORDINGS = {"espeak": 360, "flite": 120, "festival": 60, "open_jtalk": 20}
+RECORDINGS = {"espeak": 480, "flite": 300, "festival": 120, "open_jtalk": 40}
 SPOILT = {"espeak": 2, "flite": 3, "festival": 3, "open_jtalk": 3}  # versions of each recording
 PART = 10  # recordings that a process makes before it hands them over
 WORKERS = 2
 AHEAD = 6  # batches that are drawn before they are learnt from
-BATCH, CROP = 24, 200  # crops of so many steps
-ANSWER_WEIGHTS = (3.0, 2.0, 1.0, 1.0, 0.5, 1.5)  # in the loss, by answer
+BATCH, CROP = 32, 200  # crops of so many steps
+ANSWER_WEIGHTS = (3.0, 3.0, 1.0, 1.0, 0.5, 1.5)  # in the loss, by answer
 KIND_WEIGHT = 0.6
 
 
@@ -272,7 +272,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--steps", type=int, default=1500)
+    arguments.add_argument("--steps", type=int, default=2000)
     arguments.add_argument("--only-speak", action="store_true")
     arguments.add_argument("--output", type=Path, default=WEIGHTS / "listener.safetensors")
     given = arguments.parse_args()

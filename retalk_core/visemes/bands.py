@@ -15,7 +15,7 @@ from .signal import HOP, RATE, cut_sound
 _WINDOW = 400  # samples, 25 ms
 _FFT = 512
 _LOWEST, _HIGHEST = 80.0, 7600.0  # Hz
-_SILENT = 1e-10  # power of a band that stands for digital silence
+_SILENT = 1e-20  # power of a band that stands for digital silence
 _WEIGHT = 0.3  # power of a step's level by which it counts for what is usual: loud steps say more
 _BELOW = 11.5  # nats (50 dB) under the usual level from where on everything is silence
 _SCALE = 3.0  # nats
