@@ -15,6 +15,10 @@ EVERYTHING = {
     "flicker": np.full(3, 0.3),
     "source_flicker": np.full(3, 0.2),
     "errors_outside": np.full(2, 1e-4),
+    "sync_distances": np.abs(np.arange(31) - 15.0),
+    "cpbd": np.full(2, 0.3),
+    "features": np.eye(2100, 3),
+    "real_features": np.eye(2100, 3),
 }
 
 
