@@ -43,19 +43,19 @@ class _OwnPool:
         return [*branches[:-1], branch(self.pool(x))]
 
 
-class _A(_OwnPool, InceptionA):
+class _A(_OwnPool, InceptionA):  # type: ignore[misc]
     pass
 
 
-class _C(_OwnPool, InceptionC):
+class _C(_OwnPool, InceptionC):  # type: ignore[misc]
     pass
 
 
-class _E(_OwnPool, InceptionE):
+class _E(_OwnPool, InceptionE):  # type: ignore[misc]
     pass
 
 
-class _Last(_OwnPool, InceptionE):
+class _Last(_OwnPool, InceptionE):  # type: ignore[misc]
     def pool(self, x: Tensor) -> Tensor:
         """The largest of 3x3 pixels."""
         return F.max_pool2d(x, 3, stride=1, padding=1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dct
 
+from ..types import Samples
 from .registry import metric
 
 RATE = 16_000  # Hz of the sound
@@ -67,10 +68,14 @@ def shift_distances(lips: np.ndarray, sound: np.ndarray) -> np.ndarray:
 
     Beyond its ends the sound is zero, as SyncNet's own evaluation has it.
     """
-    padded = np.pad(sound.astype(np.float32), ((REACH, REACH), (0, 0)))
-    shifts = [padded[shift : shift + len(lips)] for shift in range(2 * REACH + 1)]
-    far = [np.sqrt(((lips.astype(np.float32) - there + np.float32(1e-6)) ** 2).sum(1)) for there in shifts]
-    return np.stack(far, axis=1)
+    return distances_around(lips, np.pad(sound, ((REACH, REACH), (0, 0))))
+
+
+def distances_around(lips: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """The same for a part of a clip: lips (F, n), sound from 15 moments before to 15 after, (F + 30, n)."""
+    lips, around = lips.astype(np.float32), around.astype(np.float32)
+    shifts = [around[shift : shift + len(lips)] for shift in range(2 * REACH + 1)]
+    return np.stack([np.sqrt(((lips - there + np.float32(1e-6)) ** 2).sum(1)) for there in shifts], axis=1)
 
 
 def places(frames: int, samples: int) -> int:
@@ -84,29 +89,30 @@ def sound_stretches(cepstra: np.ndarray, count: int) -> np.ndarray:
     return np.ascontiguousarray(windows[:, None], np.float32)
 
 
-def mel_cepstra(samples: np.ndarray) -> np.ndarray:
+def mel_cepstra(samples: Samples, *, white: float = 1.0) -> np.ndarray:
     """Mel frequency cepstra, 100 a second.
 
-    samples: (n,) at 16 kHz in the range of 16-bit integers
+    samples: (n,) at 16 kHz, read in blocks
+    white:   what their loudest is in 16-bit integers: 32768 for sound in [-1, 1]
     returns: (columns, 13) float64; the first is the logarithm of the energy
 
     The figures are those that python_speech_features works out by default, which SyncNet was trained on.
     """
-    samples = np.asarray(samples, np.float64)
     columns = 1 + max(-(-(len(samples) - WINDOW) // STEP), 0)
     filters = _triangles()
     lift = 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
     blocks = [
-        _cepstra_of(_windows(samples, first, min(first + AT_ONCE, columns)), filters, lift)
+        _cepstra_of(_windows(samples, white, first, min(first + AT_ONCE, columns)), filters, lift)
         for first in range(0, columns, AT_ONCE)
     ]
     return np.concatenate(blocks)
 
 
-def _windows(samples: np.ndarray, first: int, last: int) -> np.ndarray:
+def _windows(samples: Samples, white: float, first: int, last: int) -> np.ndarray:
     """Emphasised windows (last - first, 400) of the sound, silent beyond its end."""
     start, stop = first * STEP, (last - 1) * STEP + WINDOW
-    part = samples[max(start - 1, 0) : stop]
+    part = np.asarray(samples[max(start - 1, 0) : stop], np.float64)
+    part = part if white == 1 else np.rint(part * white)
     lifted = part[1:] - EMPHASIS * part[:-1]
     lifted = np.concatenate([part[:1], lifted]) if start == 0 else lifted
     lifted = np.pad(lifted, (0, max(stop - start - len(lifted), 0)))

@@ -78,16 +78,21 @@ def face_crops(
     boxes:    (T, 4) left, top, right, bottom of the face in each
     original: also repeat that the first and last six boxes come out too small
     """
+    for frame, square in zip(frames, calm_squares(boxes, original=original), strict=True):
+        yield crop_face(frame, square)
+
+
+def calm_squares(boxes: np.ndarray, *, original: bool = False) -> np.ndarray:
+    """Half the longer side of boxes (T, 4), and their middles x and y, calmed over time: (T, 3)."""
     half = np.maximum(boxes[:, 3] - boxes[:, 1], boxes[:, 2] - boxes[:, 0]) / 2
+    x, y = (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2
     calm: Callable[[np.ndarray], np.ndarray] = _median_of_zeros if original else _median
-    half, x, y = (
-        calm(values) for values in (half, (boxes[:, 0] + boxes[:, 2]) / 2, (boxes[:, 1] + boxes[:, 3]) / 2)
-    )
-    for frame, *box in zip(frames, half, x, y, strict=True):
-        yield cv2.resize(_crop(frame, *box), (SIDE, SIDE))
+    return np.stack([calm(values) for values in (half, x, y)], axis=1)
 
 
-def _crop(frame: np.ndarray, half: float, x: float, y: float) -> np.ndarray:
+def crop_face(frame: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The face (224, 224, 3) uint8 in a frame (H, W, 3) by a row of `calm_squares`; grey beyond the frame."""
+    half, x, y = square
     border = int(half * (1 + 2 * CROP))
     padded = cv2.copyMakeBorder(
         frame, border, border, border, border, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)
@@ -95,7 +100,7 @@ def _crop(frame: np.ndarray, half: float, x: float, y: float) -> np.ndarray:
     x, y = x + border, y + border
     top, bottom = int(y - half), int(y + half * (1 + 2 * CROP))
     left, right = int(x - half * (1 + CROP)), int(x + half * (1 + CROP))
-    return padded[top:bottom, left:right]
+    return cv2.resize(padded[top:bottom, left:right], (SIDE, SIDE))
 
 
 def _median(values: np.ndarray) -> np.ndarray:
