@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..dub.timeline import plan_timeline
 from ..faces.mesh import five_points, oval_boxes
 from ..images import eight_bit, white_of
 from ..media.clip import Clip
@@ -67,17 +68,15 @@ class Gathered:
 def pairing(result: Clip, source: Clip) -> np.ndarray:
     """The source's frame that each of the result's (T,) was made from.
 
-    One by one where there are as many, else by the time at which they are shown; a result that is longer goes
-    through its source forwards and backwards, as dubs do.
+    One by one where there are as many, else as dubs show a clip to a voice of the result's length: a longer
+    one goes through it forwards and backwards.
     """
     if len(result) == len(source):
         return np.arange(len(result))
-    length = float(source.end)
-    seconds = np.array([float(time) for time in result.times])
-    within = seconds % (2 * length)
-    folded = np.where(within < length, within, 2 * length - within)
-    starts = [float(time) for time in source.times]
-    return np.asarray((np.searchsorted(starts, folded + 1e-6, side="right") - 1).clip(0, len(source) - 1))
+    shown = plan_timeline(
+        source.times, source.end, source.rate, result.end, constant_rate=result.rate, still=source.is_still
+    ).source
+    return np.array([*shown, *shown[-1:] * len(result)][: len(result)])
 
 
 class Look:
