@@ -1,4 +1,4 @@
-"""When the lips are together for a B, P or M, and how they come together and part."""
+"""When the lips are together for a B, P or M, or the lower lip at the teeth for an F or V; how they part."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .targets import Phone
 SHORTEST, LONGEST = 0.08, 0.13  # seconds that lips stay together: in hurried speech, and in slow
 APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
 _PARTING = 0.05  # seconds in which lips come together, and part
+_BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
+_BITTEN = 0.15  # the opening then
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
 
@@ -45,6 +47,21 @@ def _apart(spans: np.ndarray) -> np.ndarray:
     spans[:-1, 1] = np.minimum(spans[:-1, 1], middles[:-1] + most)
     spans[1:, 0] = np.maximum(spans[1:, 0], middles[1:] - most)
     return spans
+
+
+def bites_of(heard: Sequence[Phone]) -> np.ndarray:
+    """When the lower lip is at the upper teeth for an F or V, (K, 2) in seconds, rising."""
+    spans = []
+    for phone in heard:
+        if phone.name in ("F", "V"):
+            middle, half = (phone.start + phone.stop) / 2, np.clip(phone.stop - phone.start, *_BITE) / 2
+            spans.append((middle - half, middle + half))
+    return np.array(spans, np.float64).reshape(-1, 2)
+
+
+def lowered_by(bites: np.ndarray, steps: int) -> np.ndarray:
+    """The ceiling (N,) in 0..1 that bites (K, 2) put over the opening."""
+    return 1 - (1 - _BITTEN) * shut_by(bites, steps)
 
 
 def shut_by(closures: np.ndarray, steps: int) -> np.ndarray:
