@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -19,11 +20,11 @@ from scipy.ndimage import gaussian_filter1d
 from ..types import Progress, Samples, silent
 from .closures import shut_by
 from .phones import HeardPhones, have_recogniser
-from .signal import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
+from .signal import HOP, RATE, Signal, find_speech, judge_loudness, locally, measure_signal
 from .sources import Heard, Source, SourceName, Unheard, Wanted
 from .text.languages import AUTO
 from .text.source import Told
-from .text.transcript import parse_transcript
+from .text.transcript import parse_transcript, shifted
 
 _KNEE = 0.15  # loudness that parts the lips
 _CURVE = 0.75  # below 1: middling sounds open the mouth nearly as far as loud ones, as people do
@@ -50,6 +51,7 @@ def mouth_drive(
     *,
     transcript: str = "",
     language: str = AUTO,
+    within: tuple[float, float] | None = None,
     phones: bool | None = None,
     progress: Progress = silent,
 ) -> MouthDrive:
@@ -59,6 +61,8 @@ def mouth_drive(
               read in blocks, in rising order.
     transcript: what the voice says: plain text, or the content of an SRT or VTT file, whose times count from
               the first sample. Pocketsphinx finds its words in the voice; where it can't, `notes` says so.
+    within:   where in the voice that the transcript is of the samples begin, and how long that voice is, in
+              seconds. None: they are all of it
     language: of the transcript, one of `text.languages.LANGUAGES`, or "auto"
     phones:   recognise speech sounds, which needs pocketsphinx and takes 5 % of the voice's length;
               it knows English sounds, which serve other languages too. None: where it is installed.
@@ -75,7 +79,9 @@ def mouth_drive(
     loudness = judge_loudness(signal.level)
     heard = Heard(samples, loudness, find_speech(loudness))
     opening, width = _shape_from_signal(signal, loudness)
-    source, wanted, notes = _ask(_sources(transcript, language, phones), heard, progress)
+    source, wanted, notes = _ask(
+        _sources(transcript, language, _Part.of(within, len(samples)), phones), heard, progress
+    )
     ceiling, closures = np.ones_like(opening), np.zeros((0, 2))
     if wanted is not None:
         opening, width = _mixed(wanted, opening, width, loudness)
@@ -94,12 +100,27 @@ def mouth_drive(
     )
 
 
-def _sources(transcript: str, language: str, phones: bool | None) -> list[Source]:
+class _Part(NamedTuple):
+    """Which part of a voice is heard."""
+
+    start: float  # seconds
+    shares: tuple[float, float]  # from where to where, in 0..1
+
+    @classmethod
+    def of(cls, within: tuple[float, float] | None, samples: int) -> _Part:
+        if within is None:
+            return cls(0.0, (0.0, 1.0))
+        start, whole = within
+        end = start + samples / (RATE * HOP)
+        return cls(start, (min(start / whole, 1.0), min(end / whole, 1.0)))
+
+
+def _sources(transcript: str, language: str, part: _Part, phones: bool | None) -> list[Source]:
     """What can tell the shapes, best first; where none can, the level alone does. Raises OptionError."""
     sources: list[Source] = []
     cues = parse_transcript(transcript)
     if cues and phones is not False:
-        sources.append(Told(cues, language))
+        sources.append(Told(shifted(cues, -part.start), language, part.shares))
     if have_recogniser(phones):
         sources.append(HeardPhones())
     return sources

@@ -56,6 +56,9 @@ LIKE = {
 }  # what sounds alike; 0: nothing
 
 
+VOWELS = frozenset(" ".join(_ALIKE[3:6]).split()) - {"Y", "W"}
+
+
 class Phone(NamedTuple):
     """A speech sound that was heard."""
 

@@ -9,9 +9,9 @@ import functools
 import re
 import unicodedata
 
+from ..targets import VOWELS
 from .spellings import ENGLISH_LETTERS, PLAIN, RULES
 
-_VOWELS = {"AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"}
 _VOWELLESS = ("ar", "fa", "ur", "he")  # short vowels aren't written
 _INDIC = re.compile(
     r"(?:DEVANAGARI|BENGALI|GUJARATI|GURMUKHI|ORIYA|TAMIL|TELUGU|KANNADA|MALAYALAM|SINHALA) (.*)"
@@ -85,14 +85,14 @@ def _compiled(language: str) -> tuple[re.Pattern[str], tuple[tuple[str, ...], ..
 
 def _once(sounds: list[str]) -> list[str]:
     """Doubled consonants are one sound."""
-    return [sound for i, sound in enumerate(sounds) if not i or sound != sounds[i - 1] or sound in _VOWELS]
+    return [sound for i, sound in enumerate(sounds) if not i or sound != sounds[i - 1] or sound in VOWELS]
 
 
 def _with_vowels(sounds: list[str]) -> list[str]:
     """Something between any two consonants, as a reader would put it there."""
     full: list[str] = []
     for sound in sounds:
-        if full and full[-1] not in _VOWELS and sound not in _VOWELS:
+        if full and full[-1] not in VOWELS and sound not in VOWELS:
             full.append("AH")
         full.append(sound)
     return full

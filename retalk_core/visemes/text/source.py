@@ -20,7 +20,8 @@ from .words import Word, words_of
 
 _OPENING_SHARE = 0.65
 _WIDTH_SHARE = 0.95
-_FITS = 0.4  # of the time like sounds are heard: 0.55 to 0.7 where the text is the voice's, 0.08 to 0.27 where not
+# Share of the time with like sounds heard: 0.55 to 0.7 where the text is the voice's, else 0.08 to 0.27.
+_FITS = 0.4
 _SLACK = 0.7  # seconds by which a subtitle may come early or stay late
 _FEWEST, _MOST = 0.5, 1.6  # words of a stretch against how many are expected there
 _MARGIN = 6  # words beyond
@@ -42,16 +43,21 @@ class Told:
 
     name: SourceName = "text"
 
-    def __init__(self, cues: Sequence[Cue], language: str) -> None:
-        """language: one of `languages.LANGUAGES`, or "auto". Raises OptionError for what letters can't speak."""
-        self._cues, self._language = cues, language
+    def __init__(self, cues: Sequence[Cue], language: str, part: tuple[float, float] = (0, 1)) -> None:
+        """Read the words, which may take a second.
+
+        language: one of `languages.LANGUAGES`, or "auto"
+        part:     what part of the transcript's voice is heard, from where to where in 0..1
+        raises:   OptionError for what letters can't speak
+        """
         self._words = words_of(cues, language) if have_recogniser(None) else []
+        self._begin, self._end = (round(share * len(self._words)) for share in part)
 
     def wanted(self, heard: Heard, progress: Progress) -> Wanted:
         """What the words want of the lips; see `Source`. Parts where they don't fit aren't trusted."""
         if not have_recogniser(None):
             raise Unheard(
-                "the transcript isn't heeded: words are found in the voice by pocketsphinx, which isn't installed"
+                "the transcript isn't heeded: pocketsphinx finds words in a voice, and it isn't installed"
             )
         if not self._words:
             raise Unheard("the transcript isn't heeded: it holds no words")
@@ -62,8 +68,8 @@ class Told:
             phones += found or []
         if not phones:
             raise Unheard(
-                "the transcript doesn't fit the voice, so the mouth follows what is heard: check that it is this "
-                "voice's, and the language that was chosen for it"
+                "the transcript doesn't fit the voice, so the mouth follows what is heard: check that it is "
+                "this voice's, and the language that was chosen for it"
             )
         blend = blend_targets(phones, heard.steps)
         return Wanted(
@@ -81,7 +87,8 @@ class Told:
     def _aligned(self, heard: Heard, progress: Progress) -> Iterator[tuple[int, int, list[Phone] | None]]:
         """Each stretch of speech, in steps, and the sounds said in it; None where the words don't fit."""
         aligner, recogniser = Aligner(), Recogniser()
-        position, lost = 0, 0  # the next word, and how many before it may not have been said yet
+        position = self._begin  # the next word; how many before it may be said yet:
+        lost = min(position, position // 3 + _MARGIN)
         left = int(heard.speaking.sum())
         for start, stop in speech_parts(heard.speaking):
             progress(start // RATE, -(-heard.steps // RATE))
@@ -126,9 +133,9 @@ class Told:
                 near[0] if near else position, inside, early or [0], sorted({*late, last}), len(inside)
             )
         first = max(position - lost, 0)
-        left = len(words) - position
-        expected = max(round(left * share), 1) if left else 0
-        most = len(words) - first if share > 0.999 else round(_MOST * expected) + _MARGIN + lost
+        left = max(self._end - position, 0)
+        expected = max(round(left * share), 1) if position < len(words) else 0
+        most = round(_MOST * expected) + _MARGIN + lost
         inside = words[first : first + most]
         fewest = min(round(_FEWEST * expected), len(inside) - 1)
         begins = range(max(min(2 * lost + 1, len(inside)), 1))
@@ -143,7 +150,7 @@ def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phon
     last = min(span.begins[len(span.begins) // 2] + span.expected, count) - 1
     near = max(round(_NEAR * span.expected), 3)
     attempts = [span.ends, [end for end in span.ends if abs(end - last) <= near], [count - 1]]
-    if span.expected >= count - _MARGIN // 2:  # all that is left
+    if span.expected == count:  # all that is left
         attempts.reverse()
     for ends in attempts:
         found = aligner.align(sound, span.words, span.begins, ends) if ends else None
@@ -170,6 +177,6 @@ def _notes(trusted: np.ndarray, speaking: np.ndarray) -> tuple[str, ...]:
     first = int(amiss.argmax()) / RATE
     share = amiss.sum() / speaking.sum()
     return (
-        f"the transcript doesn't fit {share:.0%} of the speech, from {timecode(first)} on: there the mouth follows "
-        "what is heard",
+        f"the transcript doesn't fit {share:.0%} of the speech, the first of it at {timecode(first)}: there "
+        "the mouth follows what is heard",
     )

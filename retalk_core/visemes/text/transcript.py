@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,17 @@ def parse_transcript(text: str) -> tuple[Cue, ...]:
             begin, end = _times_of(lines[start])
             cues.append(Cue(spoken, begin, max(begin, end)))
     return tuple(sorted(cues, key=lambda cue: cue.start or 0.0))
+
+
+def shifted(cues: Iterable[Cue], seconds: float) -> tuple[Cue, ...]:
+    """Cues whose times are later by some seconds; those that end before 0 are left out."""
+    moved = (
+        cue
+        if cue.start is None or cue.stop is None
+        else Cue(cue.text, cue.start + seconds, cue.stop + seconds)
+        for cue in cues
+    )
+    return tuple(cue for cue in moved if cue.stop is None or cue.stop > 0)
 
 
 def _words_below(lines: list[str]) -> str:

@@ -59,7 +59,7 @@ def _refuse_kanji(cues: Sequence[Cue]) -> None:
     found = next((match.group() for cue in cues if (match := _HAN.search(cue.text))), None)
     if found:
         raise OptionError(
-            f"The transcript has kanji, such as {found}, whose reading isn't known here. Write the Japanese words in "
+            f"The transcript has kanji, such as {found}, whose reading isn't known here. Write the words in "
             "kana, or leave the transcript out: the mouth then follows what is heard."
         )
 
@@ -77,7 +77,7 @@ def _split(text: str, language: str) -> Iterator[str]:
 
 
 def _ways(token: str, language: str) -> tuple[tuple[str, ...], ...]:
-    """How a word may sound; English words of any text are looked up, where its language has another script."""
+    """How a word may sound; English words are looked up also where the language has another script."""
     if token.isdigit():
         return ()
     plain = token.lower().replace("’", "'").replace("ʼ", "'").strip("'")
