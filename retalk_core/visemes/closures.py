@@ -9,13 +9,13 @@ import numpy as np
 from .signal import RATE
 from .targets import VOWELS, Phone
 
-SHORTEST, LONGEST = 0.08, 0.13  # seconds that lips stay together: in hurried speech, and in slow
+SHORTEST, LONGEST = 0.07, 0.12  # seconds that lips stay together: in hurried speech, and in slow
 _LEAST = (
     0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
 )
 _VOWEL = 0.03  # seconds about a vowel's middle in which the mouth isn't shut
 APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
-_PARTING = 0.05  # seconds in which lips come together, and part
+_PARTING = 0.04  # seconds in which lips come together, and part
 _BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
 _BITTEN = 0.15  # the opening then
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be

@@ -18,8 +18,9 @@ from .align import Aligned, Aligner
 from .transcript import Cue
 from .words import Word, words_of
 
-_OPENING_SHARE = 0.65
+_OPENING_SHARE = 0.5
 _WIDTH_SHARE = 0.95
+_WIDTH_GAIN = 1.25  # sounds that are known are shaped more clearly than those that are guessed
 # Share of the time with like sounds heard: 0.55 to 0.7 where the text is the voice's, else 0.08 to 0.27.
 _FITS = 0.4
 _SLACK = 0.7  # seconds by which a subtitle may come early or stay late
@@ -74,7 +75,7 @@ class Told:
         blend = blend_targets(phones, heard.steps)
         return Wanted(
             opening=blend.opening,
-            width=blend.width,
+            width=np.clip(_WIDTH_GAIN * blend.width, -1, 1),
             ceiling=np.minimum(blend.ceiling, lowered_by(bites_of(phones), heard.steps)),
             known=blend.known,
             closures=closures_of(phones, heard.loudness, certain=True),
