@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, networks, sockets
+from ..retalk_core.dub.options import DubOptions
+from ..retalk_core.fields import option_named
+from . import host, media, networks, sockets, widgets
 from .host import SHARES
 from .schema import ADVANCED, BATCH_TIP, node_schema
 
@@ -146,6 +148,7 @@ class LipSyncPreview(io.ComfyNode):
                     step=0.001,
                     tooltip="Frames per second of the images, from Fit Length.",
                 ),
+                *(widgets.widget_of(option_named(DubOptions, name)) for name in ("transcript", "language")),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The frames with moved lips."),
@@ -157,16 +160,29 @@ class LipSyncPreview(io.ComfyNode):
 
     @classmethod
     @host.in_words
-    def execute(cls, images: Tensor, face_track: FaceTrack, voice: media.Audio, fps: float) -> io.NodeOutput:
+    def execute(
+        cls,
+        images: Tensor,
+        face_track: FaceTrack,
+        voice: media.Audio,
+        fps: float,
+        transcript: str = "",
+        language: str = "auto",
+    ) -> io.NodeOutput:
         from ..retalk_core.dub.frames import dub_pictures
-        from ..retalk_core.dub.options import DubOptions
 
         media.same_count(images=images, face_track=face_track)
         dubbed = dub_pictures(
             media.pictures(images, "images"),
             media.exact_rate(fps),
             media.sound(voice),
-            DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
+            DubOptions(
+                engine="embedded",
+                track=face_track,
+                longer="cut_voice",
+                transcript=transcript,
+                language=language,
+            ),
             networks.HostNetworks(),
             host.Bar(SHARES),
             host.stop_if_asked,

@@ -49,6 +49,8 @@ def widget_of(asked: Option) -> Any:  # noqa: ANN401 - an input of any type
         return io.Boolean.Input(asked.widget, **about)
     if choices:
         return io.Combo.Input(asked.widget, options=list(choices), **about)
+    if asked.kind == "transcript":
+        return io.String.Input(asked.widget, placeholder=asked.placeholder, multiline=True, **about)
     if asked.kind in ("text", "ranges", "amounts"):
         return io.String.Input(asked.widget, placeholder=asked.placeholder, **about)
     about["min"], about["max"] = asked.widget_range or (asked.low, asked.high)

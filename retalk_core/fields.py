@@ -20,6 +20,7 @@ OptionKind = Literal[
     "number",  # float
     "whole",  # int
     "text",
+    "transcript",  # a text of many lines; on the command line the path of a file that holds it
     "path",
     "seconds",  # a fraction
     "rate",  # frames per second, a fraction

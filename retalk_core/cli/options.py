@@ -17,6 +17,7 @@ from ..faces.choice import FaceChoice
 from ..fields import Option, OptionKind, options_of
 from ..stages.options import Preset, Stages
 from ..times import parse_ranges, parse_rate, parse_time
+from ..visemes.text.transcript import read_transcript
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,4 +146,5 @@ READERS: dict[OptionKind, Callable[[Any, Option], Any]] = {
     "gigabytes": _read_gigabytes,
     "point": _read_point,
     "mask": _read_mask,
+    "transcript": lambda path, asked: read_transcript(path),
 }

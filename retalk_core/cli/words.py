@@ -38,11 +38,13 @@ READ_BY_ARGPARSE: dict[OptionKind, Callable[[str], Any]] = {
     "whole": int,
     "path": read_path,
     "mask": read_path,
+    "transcript": read_path,
 }
 METAVARS: dict[OptionKind, str] = {
     "whole": "N",
     "number": "X",
     "text": "NAME",
+    "transcript": "FILE",
     "seconds": "TIME",
     "rate": "RATE",
     "gigabytes": "GB",

@@ -72,10 +72,11 @@ def analyse(session: Session) -> Analysis:
     if stages is not None and stages.neutralise:
         with session.timed("fit"):
             likeness = remembered_likeness(session.store, lambda: _learn(session, shown, tracked.track))
-    opening, width, loudness, speaking = sample_drive(drive, timeline.times)
+    late = Fraction(session.options.voice_offset, 1000)
+    opening, width, loudness, speaking = sample_drive(drive, [time - late for time in timeline.times])
     rows = np.array(timeline.source) - shown.start
     show, reasons = edit_strength(tracked, rows, timeline, speaking, session.options)
-    plan = MouthPlan(rows, opening, width, speaking, show)
+    plan = MouthPlan(rows, session.options.mouth_opening * opening, width, speaking, show)
     return Analysis(
         clip=session.clip,
         timeline=timeline,
@@ -85,7 +86,7 @@ def analyse(session: Session) -> Analysis:
         plan=plan,
         loudness=loudness,
         reasons=reasons,
-        notes=tuple(session.heard.notes),
+        notes=(*session.heard.notes, *drive.notes),
         spectrogram=spectrogram,
         boxes=boxes,
         likeness=likeness,
@@ -113,7 +114,15 @@ def _listen(session: Session, voice: Voice, timeline: Timeline) -> tuple[MouthDr
     spoken = voice.part(begin, max(round(timeline.voice_end * SAMPLE_RATE), 1))
     stages, tell = session.choice.stages, session.progress("listen")
     if stages is None:
-        return mouth_drive(spoken, phones=session.options.phones, progress=tell), None
+        drive = mouth_drive(
+            spoken,
+            transcript=session.options.transcript,
+            language=session.options.language,
+            within=(float(session.options.start), len(voice) / SAMPLE_RATE),
+            phones=session.options.phones,
+            progress=tell,
+        )
+        return drive, None
     drive = mouth_drive(spoken, phones=False, progress=tell)
     return drive, SYNCERS[stages.lips].spectrogram(spoken)
 

@@ -11,6 +11,7 @@ from ..faces.choice import FaceChoice
 from ..fields import check_options, option
 from ..media.codecs import QUALITY, Codec
 from ..stages.options import PRESETS, Preset, Stages
+from ..visemes.text.languages import AUTO, LANGUAGES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,6 +125,28 @@ class DubOptions:
         on_face=True,
         widget_range=MOST_SECONDS,
         blank=0.0,
+    )
+    transcript: str = option(
+        "",
+        kind="transcript",
+        engine="embedded",
+        tip="What the voice says, for the embedded preview: plain text, or SRT or VTT with times. Lips then "
+        "meet for every p, b and m.",
+        unset="the mouth follows what is heard",
+        command_tip="What the voice says, for the engine embedded: a file of plain text, or SRT or VTT with "
+        "times. Lips then meet for every p, b and m.",
+        group="main",
+        on_face=True,
+        blank="",
+        placeholder="what the voice says",
+    )
+    language: str = option(
+        AUTO,
+        choices=(AUTO, *LANGUAGES),
+        engine="embedded",
+        tip="Of the transcript. auto: by its script and its commonest words.",
+        group="main",
+        on_face=True,
     )
     edit_only: tuple[tuple[Fraction, Fraction], ...] = option(  # start and end in the output
         (),
@@ -248,6 +271,26 @@ class DubOptions:
         widget_range=(0.1, 10_000.0),
         step=0.1,
         place=11,
+    )
+
+    mouth_opening: float = option(
+        1.0,
+        low=0.5,
+        high=1.5,
+        engine="embedded",
+        tip="How far the mouth opens, for the embedded preview. 1: as far as the speaker does.",
+        command_tip="How far the mouth opens, for the engine embedded. 1: as far as the speaker does.",
+        step=0.05,
+        place=28,
+    )
+    voice_offset: int = option(
+        0,
+        low=-1000,
+        high=1000,
+        unit="milliseconds",
+        tip="Milliseconds by which the mouth comes after the voice; below 0 before it.",
+        group="time",
+        place=29,
     )
 
     def __post_init__(self) -> None:

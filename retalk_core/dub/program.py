@@ -17,6 +17,7 @@ from ..media.sound import SoundArray
 from ..reports.report import Report
 from ..stages.options import Stages
 from ..times import parse_ranges, parse_rate, parse_time
+from ..visemes.text.transcript import read_transcript
 from .options import DubOptions
 from .pipeline import dub
 from .session import StageProgress, quiet
@@ -39,7 +40,8 @@ def dub_file(
     output:   the file to write; its suffix names the container
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
     options:  by the names of the fields of DubOptions, Stages and Computing. Seconds may be numbers or texts
-              such as "1:02.5", ranges texts such as "0:01-0:03", paths texts
+              such as "1:02.5", ranges texts such as "0:01-0:03", paths texts;
+              a transcript is a text, or the Path of a file that holds it
     raises:   InputError, OptionError, NoFaceError, CheckpointError; nothing is left at `output` then
     """
     chosen = _by_holder(options)
@@ -88,6 +90,7 @@ FROM_PLAIN: Mapping[OptionKind, Callable[[Any], Any]] = {
     "seconds": _seconds,
     "rate": lambda value: value if isinstance(value, Fraction) else parse_rate(value),
     "ranges": _ranges,
+    "transcript": lambda value: read_transcript(value) if isinstance(value, Path) else value,
     "path": lambda value: Path(value) if isinstance(value, str) else value,
     "choice or picture": lambda value: value if value in ("neutral", "smile") else Path(value),
 }

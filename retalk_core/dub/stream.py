@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
@@ -87,7 +88,9 @@ def make_engine(session: Session, analysis: Analysis, progress: Progress = silen
     if choice.stages is None:
         return EmbeddedEngine(track, mouth, analysis.frames_at, analysis.clip.bit_depth)
     assert analysis.spectrogram is not None
-    plan = LipsPlan(mouth.rows, mouth.show, analysis.timeline.times, analysis.spectrogram)
+    late = Fraction(session.options.voice_offset, 1000)
+    times = [max(time - late, Fraction(0)) for time in analysis.timeline.times]
+    plan = LipsPlan(mouth.rows, mouth.show, times, analysis.spectrogram)
     editor = RetalkEngine(
         track,
         plan,

@@ -1,4 +1,4 @@
-"""When the lips are together for a B, P or M, and how they come together and part."""
+"""When the lips are together for a B, P or M, or the lower lip at the teeth for an F or V; how they part."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from .signal import RATE
-from .targets import Phone
+from .targets import VOWELS, Phone
 
-SHORTEST, LONGEST = 0.08, 0.13  # seconds that lips stay together: in hurried speech, and in slow
+SHORTEST, LONGEST = 0.07, 0.12  # seconds that lips stay together: in hurried speech, and in slow
+_LEAST = (
+    0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
+)
+_VOWEL = 0.03  # seconds about a vowel's middle in which the mouth isn't shut
 APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
-_PARTING = 0.05  # seconds in which lips come together, and part
+_PARTING = 0.04  # seconds in which lips come together, and part
+_BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
+_BITTEN = 0.15  # the opening then
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
 
@@ -23,7 +29,7 @@ def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) 
     certain:  these sounds are said for sure; else a B, P or M in which the voice grows no softer was misheard
     """
     spans = []
-    for phone in heard:
+    for index, phone in enumerate(heard):
         first, last = max(int(phone.start * RATE), 0), min(int(phone.stop * RATE), len(loudness))
         if phone.name not in _DIP or first >= last:
             continue
@@ -32,7 +38,9 @@ def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) 
         if certain or loudness[softest] <= around.max() - _DIP[phone.name]:
             middle = (softest + 0.5) / RATE
             half = np.clip(phone.stop - phone.start, SHORTEST, LONGEST) / 2
-            spans.append((middle - half, middle + half))
+            before, after = _vowels_about(heard, index)
+            start = max(middle - half, min(before + _VOWEL, middle - _LEAST))
+            spans.append((start, min(middle + half, max(after - _VOWEL, middle + _LEAST))))
     return _apart(np.array(spans, np.float64).reshape(-1, 2))
 
 
@@ -45,6 +53,31 @@ def _apart(spans: np.ndarray) -> np.ndarray:
     spans[:-1, 1] = np.minimum(spans[:-1, 1], middles[:-1] + most)
     spans[1:, 0] = np.maximum(spans[1:, 0], middles[1:] - most)
     return spans
+
+
+def _vowels_about(heard: Sequence[Phone], index: int) -> tuple[float, float]:
+    """The middles of the vowels right before and after a sound; infinitely far away where there are none."""
+    before, after = -np.inf, np.inf
+    if index and heard[index - 1].name in VOWELS:
+        before = (heard[index - 1].start + heard[index - 1].stop) / 2
+    if index + 1 < len(heard) and heard[index + 1].name in VOWELS:
+        after = (heard[index + 1].start + heard[index + 1].stop) / 2
+    return before, after
+
+
+def bites_of(heard: Sequence[Phone]) -> np.ndarray:
+    """When the lower lip is at the upper teeth for an F or V, (K, 2) in seconds, rising."""
+    spans = []
+    for phone in heard:
+        if phone.name in ("F", "V"):
+            middle, half = (phone.start + phone.stop) / 2, np.clip(phone.stop - phone.start, *_BITE) / 2
+            spans.append((middle - half, middle + half))
+    return np.array(spans, np.float64).reshape(-1, 2)
+
+
+def lowered_by(bites: np.ndarray, steps: int) -> np.ndarray:
+    """The ceiling (N,) in 0..1 that bites (K, 2) put over the opening."""
+    return 1 - (1 - _BITTEN) * shut_by(bites, steps)
 
 
 def shut_by(closures: np.ndarray, steps: int) -> np.ndarray:

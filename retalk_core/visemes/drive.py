@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -19,11 +20,16 @@ from scipy.ndimage import gaussian_filter1d
 from ..types import Progress, Samples, silent
 from .closures import shut_by
 from .phones import HeardPhones, have_recogniser
-from .signal import RATE, Signal, find_speech, judge_loudness, locally, measure_signal
+from .signal import HOP, RATE, Signal, find_speech, judge_loudness, locally, measure_signal
 from .sources import Heard, Source, SourceName, Unheard, Wanted
+from .text.languages import AUTO
+from .text.source import Told
+from .text.transcript import parse_transcript, shifted
 
 _KNEE = 0.15  # loudness that parts the lips
-_CURVE = 0.75  # below 1: middling sounds open the mouth nearly as far as loud ones, as people do
+_CURVE = 0.9  # below 1: middling sounds open the mouth further; half the time beyond half, as people do
+
+_NEARLY = 0.005  # seconds; a frame so near a closure is within it, so that most show on two at 25 a second
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +48,24 @@ class MouthDrive:
         return len(self.opening)
 
 
-def mouth_drive(samples: Samples, *, phones: bool | None = None, progress: Progress = silent) -> MouthDrive:
+def mouth_drive(
+    samples: Samples,
+    *,
+    transcript: str = "",
+    language: str = AUTO,
+    within: tuple[float, float] | None = None,
+    phones: bool | None = None,
+    progress: Progress = silent,
+) -> MouthDrive:
     """Work out how a mouth moves to a voice.
 
     samples:  (n,) mono at 16 kHz, in [-1, 1]; at least one. What isn't a number counts as silence. They are
               read in blocks, in rising order.
+    transcript: what the voice says: plain text, or the content of an SRT or VTT file, whose times count from
+              the first sample. Pocketsphinx finds its words in the voice; where it can't, `notes` says so.
+    within:   where in the voice that the transcript is of the samples begin, and how long that voice is, in
+              seconds. None: they are all of it
+    language: of the transcript, one of `text.languages.LANGUAGES`, or "auto"
     phones:   recognise speech sounds, which needs pocketsphinx and takes 5 % of the voice's length;
               it knows English sounds, which serve other languages too. None: where it is installed.
               Without them the opening follows the level, and the width the balance of the spectrum.
@@ -62,7 +81,9 @@ def mouth_drive(samples: Samples, *, phones: bool | None = None, progress: Progr
     loudness = judge_loudness(signal.level)
     heard = Heard(samples, loudness, find_speech(loudness))
     opening, width = _shape_from_signal(signal, loudness)
-    source, wanted, notes = _ask(_sources(phones), heard, progress)
+    source, wanted, notes = _ask(
+        _sources(transcript, language, _Part.of(within, len(samples)), phones), heard, progress
+    )
     ceiling, closures = np.ones_like(opening), np.zeros((0, 2))
     if wanted is not None:
         opening, width = _mixed(wanted, opening, width, loudness)
@@ -81,22 +102,52 @@ def mouth_drive(samples: Samples, *, phones: bool | None = None, progress: Progr
     )
 
 
-def _sources(phones: bool | None) -> list[Source]:
+class _Part(NamedTuple):
+    """Which part of a voice is heard."""
+
+    start: float  # seconds
+    shares: tuple[float, float]  # from where to where, in 0..1
+
+    @classmethod
+    def of(cls, within: tuple[float, float] | None, samples: int) -> _Part:
+        if within is None:
+            return cls(0.0, (0.0, 1.0))
+        start, whole = within
+        end = start + samples / (RATE * HOP)
+        return cls(start, (min(start / whole, 1.0), min(end / whole, 1.0)))
+
+
+def _sources(transcript: str, language: str, part: _Part, phones: bool | None) -> list[Source]:
     """What can tell the shapes, best first; where none can, the level alone does. Raises OptionError."""
-    return [HeardPhones()] if have_recogniser(phones) else []
+    sources: list[Source] = []
+    cues = parse_transcript(transcript)
+    if cues and phones is not False:
+        sources.append(Told(shifted(cues, -part.start), language, part.shares))
+    if have_recogniser(phones):
+        sources.append(HeardPhones())
+    return sources
 
 
 def _ask(
     sources: Sequence[Source], heard: Heard, progress: Progress
 ) -> tuple[SourceName, Wanted | None, tuple[str, ...]]:
-    """What the first source that can tell wants, its name, and why those before it couldn't."""
+    """What the best source that can tell wants, its name, and what is to be said of those that can't.
+
+    Where it isn't sure, the next one is asked.
+    """
+    name: SourceName = "signal"
+    found: Wanted | None = None
     notes: list[str] = []
     for source in sources:
         try:
-            return source.name, source.wanted(heard, progress), tuple(notes)
+            wanted = source.wanted(heard, progress)
         except Unheard as why:
             notes += [str(why)] if str(why) else []
-    return "signal", None, tuple(notes)
+            continue
+        name, found = (source.name, wanted) if found is None else (name, found.where_trusted(wanted))
+        if found.trusted[heard.speaking].all():
+            break
+    return name, found, (*notes, *(found.notes if found else ()))
 
 
 def sample_drive(
@@ -150,7 +201,7 @@ def _frames_within(closures: np.ndarray, middles: np.ndarray, spans: np.ndarray)
     """Which frames (T,) are within closures (K, 2), or show one that is within none; bool."""
     within = np.zeros(len(middles), bool)
     for start, stop in closures:
-        first, last = np.searchsorted(middles, (start, stop))
+        first, last = np.searchsorted(middles, (start - _NEARLY, stop + _NEARLY))
         if first < last:
             within[first:last] = True
             continue

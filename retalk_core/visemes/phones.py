@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import OptionError
 from ..runs import true_runs
 from ..types import Progress, Samples
-from .closures import closures_of
+from .closures import bites_of, closures_of, lowered_by
 from .signal import HOP, PAUSE, RATE, finite
 from .sources import Heard, SourceName, Wanted
 from .targets import TARGETS, Phone, blend_targets
@@ -34,11 +34,12 @@ class HeardPhones:
         return Wanted(
             opening=blend.opening,
             width=blend.width,
-            ceiling=blend.ceiling,
+            ceiling=np.minimum(blend.ceiling, lowered_by(bites_of(sounds), heard.steps)),
             known=blend.known,
             closures=closures_of(sounds, heard.loudness, certain=False),
-            opening_share=_OPENING_SHARE,
-            width_share=_WIDTH_SHARE,
+            opening_share=np.full(heard.steps, _OPENING_SHARE),
+            width_share=np.full(heard.steps, _WIDTH_SHARE),
+            trusted=np.ones(heard.steps, bool),
         )
 
 
@@ -55,40 +56,58 @@ def have_recogniser(wanted: bool | None) -> bool:
     return installed
 
 
+class Recogniser:
+    """Hears speech sounds in a piece of sound, freely."""
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder, get_model_path
+
+        model = f"{get_model_path()}/en-us"
+        self._decoder = Decoder(
+            hmm=f"{model}/en-us",
+            allphone=f"{model}/en-us-phone.lm.bin",
+            lm=None,
+            dict=None,
+            lw=2.0,
+            beam=1e-20,
+            pbeam=1e-20,
+            loglevel="FATAL",
+        )
+
+    def hear(self, sound: np.ndarray) -> list[Phone]:
+        """The sounds in a piece of sound (n,), mono at 16 kHz; seconds from its beginning."""
+        self._decoder.start_utt()
+        self._decoder.process_raw(as_recognised(sound), no_search=False, full_utt=True)
+        self._decoder.end_utt()
+        return [
+            Phone(part.word, HEARD_LATE + part.start_frame / 100, HEARD_LATE + (part.end_frame + 1) / 100)
+            for part in self._decoder.seg() or ()
+            if part.word in TARGETS  # the rest are noises
+        ]
+
+
 def recognise(samples: Samples, speaking: np.ndarray, progress: Progress) -> Iterator[Phone]:
     """Hear the speech sounds, a part of the speech at a time.
 
     samples:  (n,) mono at 16 kHz, in [-1, 1]
     speaking: (N,) bool; what is no speech isn't looked at
     """
-    from pocketsphinx import Decoder, get_model_path
-
-    model = f"{get_model_path()}/en-us"
-    decoder = Decoder(
-        hmm=f"{model}/en-us",
-        allphone=f"{model}/en-us-phone.lm.bin",
-        lm=None,
-        dict=None,
-        lw=2.0,
-        beam=1e-20,
-        pbeam=1e-20,
-        loglevel="FATAL",
-    )
-    rng = np.random.default_rng(0)
+    recogniser = Recogniser()
     seconds = -(-len(speaking) // RATE)
     for start, stop in speech_parts(speaking):
         progress(start // RATE, seconds)
-        sound = finite(samples[start * HOP : stop * HOP]).astype(np.float32)
-        sound *= 0.7 / max(float(np.abs(sound).max()), 1e-6)
-        sound += rng.normal(scale=_DITHER, size=len(sound))
-        decoder.start_utt()
-        decoder.process_raw((sound * 32767).astype("<i2").tobytes(), no_search=False, full_utt=True)
-        decoder.end_utt()
-        begin = start / RATE + HEARD_LATE
-        for heard in decoder.seg() or ():
-            if heard.word in TARGETS:  # the rest are noises
-                yield Phone(heard.word, begin + heard.start_frame / 100, begin + (heard.end_frame + 1) / 100)
+        begin = start / RATE
+        for name, since, till in recogniser.hear(samples[start * HOP : stop * HOP]):
+            yield Phone(name, begin + since, begin + till)
     progress(seconds, seconds)
+
+
+def as_recognised(sound: np.ndarray) -> bytes:
+    """Sound (n,) as loud as a recogniser likes it, in 16 bits; the same always gives the same."""
+    sound = finite(sound).astype(np.float32)
+    sound *= 0.7 / max(float(np.abs(sound).max()), 1e-6)
+    sound += np.random.default_rng(0).normal(scale=_DITHER, size=len(sound))
+    return (sound * 32767).astype("<i2").tobytes()
 
 
 def speech_parts(speaking: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from ..types import Progress, Samples
+from .signal import RATE
 
 SourceName = Literal["text", "listener", "phones", "signal"]
 
@@ -35,8 +36,32 @@ class Wanted:
     ceiling: np.ndarray  # (N,) 0..1; however loud the voice, no wider
     known: np.ndarray  # (N,) 0..1; 0 where nothing is known, and the level alone counts
     closures: np.ndarray  # (K, 2) seconds, rising; from when to when the lips are together
-    opening_share: float  # how much of the opening is what is said; the rest is the level's
-    width_share: float  # the same for the width
+    opening_share: np.ndarray  # (N,) 0..1; how much of the opening is what is said, the rest is the level's
+    width_share: np.ndarray  # (N,) 0..1; the same for the width
+    trusted: np.ndarray  # (N,) bool; elsewhere the next best source is asked
+    notes: tuple[str, ...] = ()  # what a person should know of it
+
+    def where_trusted(self, other: Wanted) -> Wanted:
+        """This, and another source's where this isn't trusted."""
+        ours = self.trusted
+
+        def either(name: str) -> np.ndarray:
+            return np.where(ours, getattr(self, name), getattr(other, name))
+
+        tracks = ("opening", "width", "ceiling", "known", "opening_share", "width_share")
+        closures = np.concatenate([_within(self.closures, ours, True), _within(other.closures, ours, False)])
+        return Wanted(
+            **{name: either(name) for name in tracks},
+            closures=closures[np.argsort(closures[:, 0], kind="stable")],
+            trusted=ours | other.trusted,
+            notes=(*self.notes, *other.notes),
+        )
+
+
+def _within(closures: np.ndarray, steps: np.ndarray, wanted: bool) -> np.ndarray:
+    """The closures (K, 2) whose middle is in steps (N,) that are as wanted."""
+    middles = (closures.mean(axis=1) * RATE).astype(int).clip(0, len(steps) - 1)
+    return closures[steps[middles] == wanted]
 
 
 class Source(Protocol):

@@ -47,6 +47,18 @@ TARGETS: dict[str, tuple[Target, ...]] = {  # diphthongs go from one target to a
 # fmt: on
 
 
+_ALIKE = (
+    "SIL", "P B M", "F V", "AA AE AH AO AW AY", "EH EY ER IH IY Y", "UW UH OW OY W",
+    "S Z SH ZH CH JH T D TH DH", "N NG L R K G HH",
+)  # fmt: skip
+LIKE = {
+    sound: kind for kind, sounds in enumerate(_ALIKE) for sound in sounds.split()
+}  # what sounds alike; 0: nothing
+
+
+VOWELS = frozenset(" ".join(_ALIKE[3:6]).split()) - {"Y", "W"}
+
+
 class Phone(NamedTuple):
     """A speech sound that was heard."""
 
