@@ -31,13 +31,13 @@ from listener_lips import CLOSE, LONGEST_HOLD, MID, OPEN, ROUNDED, SPREAD, TONGU
 from listener_sounds import spoil
 from listener_speakers import Speech, espeak, festival, flite
 from listener_texts import draw_sentence
-from retalk_nodes.retalk_core.runs import true_runs
-from retalk_nodes.retalk_core.visemes.closures import closures_of
-from retalk_nodes.retalk_core.visemes.listener import find_closures, listen
+from retalk_nodes.retalk_core.visemes.closures import BITE_LENGTHS, LENGTHS, bites_of, closures_of
+from retalk_nodes.retalk_core.visemes.listener import BITES, CLOSURES, find_spans, listen, named
 from retalk_nodes.retalk_core.visemes.phones import recognise
 from retalk_nodes.retalk_core.visemes.signal import RATE, find_speech, judge_loudness, measure_signal
-from retalk_nodes.retalk_core.visemes.targets import blend_targets
+from retalk_nodes.retalk_core.visemes.targets import Phone, blend_targets
 
+RANKS = ((OPEN, 3.0), (MID, 2.5), (CLOSE, 2.0), (TONGUE + "sz", 1.0))  # the others 0
 NEAR = 0.04  # seconds that a closure or a bite may be off
 SAID = {
     "es": (
@@ -83,28 +83,36 @@ class Tally(NamedTuple):
 
 
 def by_listener(samples: np.ndarray) -> Guess:
-    lips = listen(samples)
-    bites = [(start / RATE, stop / RATE) for start, stop in true_runs(lips.bite > 0.5)]
-    closures = find_closures(lips.closure, _speaking(samples))
-    return Guess(closures, np.array(bites).reshape(-1, 2), lips.spread - lips.round, lips.opening)
+    return _listened(samples, None)
+
+
+def by_both(samples: np.ndarray) -> Guess:
+    return _listened(samples, _recognised(samples)[1])
 
 
 def by_phones(samples: np.ndarray) -> Guess:
-    loudness = judge_loudness(measure_signal(samples).level)
-    heard = list(recognise(samples, find_speech(loudness), lambda done, total: None))
+    loudness, heard = _recognised(samples)
     blend = blend_targets(heard, len(loudness))
-    bites = np.array([each[1:] for each in heard if each.name in ("F", "V")]).reshape(-1, 2)
-    return Guess(closures_of(heard, loudness, certain=False), bites, blend.width, blend.opening)
+    return Guess(closures_of(heard, loudness, certain=False), bites_of(heard), blend.width, blend.opening)
+
+
+def _listened(samples: np.ndarray, heard: list[Phone] | None) -> Guess:
+    lips, speaking = listen(samples), find_speech(judge_loudness(measure_signal(samples).level))
+    closures = find_spans(lips.closure, speaking, CLOSURES, named(heard, "BPM"), LENGTHS)
+    bites = find_spans(lips.bite, speaking, BITES, named(heard, "FV"), BITE_LENGTHS)
+    return Guess(closures, bites, lips.spread - lips.round, lips.opening)
+
+
+def _recognised(samples: np.ndarray) -> tuple[np.ndarray, list[Phone]]:
+    """The voice's loudness, and the sounds that pocketsphinx recognises."""
+    loudness = judge_loudness(measure_signal(samples).level)
+    return loudness, list(recognise(samples, find_speech(loudness), lambda done, total: None))
 
 
 def by_level(samples: np.ndarray) -> Guess:
     signal = measure_signal(samples)
     none = np.zeros((0, 2))
     return Guess(none, none, signal.spread, judge_loudness(signal.level))
-
-
-def _speaking(samples: np.ndarray) -> np.ndarray:
-    return find_speech(judge_loudness(measure_signal(samples).level))
 
 
 def count(tally: Tally, speech: Speech, guess: Guess) -> None:
@@ -130,17 +138,7 @@ def _count_shape(tally: Tally, letter: str, name: str, guess: Guess, here: slice
         return
     vowels = OPEN + MID + CLOSE
     opening = float(guess.opening[here].mean())
-    rank = (
-        3.0
-        if letter in OPEN
-        else 2.5
-        if letter in MID
-        else 2.0
-        if letter in CLOSE
-        else 1.0
-        if letter in TONGUE + "sz"
-        else 0.0
-    )
+    rank = next((each for letters, each in RANKS if letter in letters), 0.0)
     if letter in vowels + TONGUE + "szpbmɓ":
         tally.ranks.append((rank, opening))
     sides = {c in ROUNDED for c in name if c in ROUNDED + SPREAD + UNROUNDED}
@@ -180,7 +178,8 @@ def figures(tally: Tally) -> str:
     wrong = 1 - share(tally.closures), 1 - share(tally.bites)
     return (
         f"closure {share(tally.closed):.2f} of {len(tally.closed)}, false {wrong[0]:.2f}, "
-        f"bite {share(tally.bitten):.2f} of {len(tally.bitten)} ({wrong[1]:.2f}), round {2 * auc - 1:.2f}, opening {rank:.2f}"
+        f"bite {share(tally.bitten):.2f} of {len(tally.bitten)} ({wrong[1]:.2f}), "
+        f"round {2 * auc - 1:.2f}, opening {rank:.2f}"
     )
 
 
@@ -194,7 +193,7 @@ def main() -> None:
     given = arguments.parse_args()
     guessers: dict[str, Callable[[np.ndarray], Guess]] = {"listener": by_listener}
     if not given.listener_only:
-        guessers |= {"phones": by_phones, "level": by_level}
+        guessers |= {"both": by_both, "phones": by_phones, "level": by_level}
     for title, names in SETS.items():
         tallies = {name: Tally([], [], [], [], [], [], []) for name in guessers}
         spent = dict.fromkeys(guessers, 0.0)

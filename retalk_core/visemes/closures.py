@@ -9,14 +9,14 @@ import numpy as np
 from .signal import RATE
 from .targets import VOWELS, Phone
 
-SHORTEST, LONGEST = 0.07, 0.12  # seconds that lips stay together: in hurried speech, and in slow
+LENGTHS = (0.07, 0.12)  # seconds that lips stay together: in hurried speech, and in slow
 _LEAST = (
     0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
 )
 _VOWEL = 0.03  # seconds about a vowel's middle in which the mouth isn't shut
 APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
 _PARTING = 0.04  # seconds in which lips come together, and part
-_BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
+BITE_LENGTHS = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
 _BITTEN = 0.15  # the opening then
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
@@ -37,15 +37,15 @@ def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) 
         around = loudness[max(first - 8, 0) : last + 8]
         if certain or loudness[softest] <= around.max() - _DIP[phone.name]:
             middle = (softest + 0.5) / RATE
-            half = np.clip(phone.stop - phone.start, SHORTEST, LONGEST) / 2
+            half = np.clip(phone.stop - phone.start, *LENGTHS) / 2
             before, after = _vowels_about(heard, index)
             start = max(middle - half, min(before + _VOWEL, middle - _LEAST))
             spans.append((start, min(middle + half, max(after - _VOWEL, middle + _LEAST))))
-    return _apart(np.array(spans, np.float64).reshape(-1, 2))
+    return apart(np.array(spans, np.float64).reshape(-1, 2))
 
 
-def _apart(spans: np.ndarray) -> np.ndarray:
-    """Spans (K, 2) made shorter where the next one would leave the mouth no time to open."""
+def apart(spans: np.ndarray) -> np.ndarray:
+    """Spans (K, 2) in rising order, shorter where the next one would leave the mouth no time to open."""
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     middles = spans.mean(axis=1)
     gaps = np.diff(middles)
@@ -70,7 +70,10 @@ def bites_of(heard: Sequence[Phone]) -> np.ndarray:
     spans = []
     for phone in heard:
         if phone.name in ("F", "V"):
-            middle, half = (phone.start + phone.stop) / 2, np.clip(phone.stop - phone.start, *_BITE) / 2
+            middle, half = (
+                (phone.start + phone.stop) / 2,
+                np.clip(phone.stop - phone.start, *BITE_LENGTHS) / 2,
+            )
             spans.append((middle - half, middle + half))
     return np.array(spans, np.float64).reshape(-1, 2)
 

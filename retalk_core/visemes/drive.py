@@ -19,7 +19,8 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..types import Progress, Samples, silent
 from .closures import shut_by
-from .phones import HeardPhones, have_recogniser
+from .listener import HeardLips
+from .phones import have_recogniser
 from .signal import HOP, RATE, Signal, find_speech, judge_loudness, locally, measure_signal
 from .sources import Heard, Source, SourceName, Unheard, Wanted
 from .text.languages import AUTO
@@ -66,9 +67,9 @@ def mouth_drive(
     within:   where in the voice that the transcript is of the samples begin, and how long that voice is, in
               seconds. None: they are all of it
     language: of the transcript, one of `text.languages.LANGUAGES`, or "auto"
-    phones:   recognise speech sounds, which needs pocketsphinx and takes 5 % of the voice's length;
-              it knows English sounds, which serve other languages too. None: where it is installed.
-              Without them the opening follows the level, and the width the balance of the spectrum.
+    phones:   listen for speech sounds, and let pocketsphinx confirm them, which takes 5 % of the voice's
+              length. None: where it is installed. False: the opening follows the level, and the width
+              the balance of the spectrum.
     progress: told how many of the voice's seconds are done; may raise to stop the work
     returns:  one step for each hundredth of a second that the voice touches
 
@@ -123,8 +124,8 @@ def _sources(transcript: str, language: str, part: _Part, phones: bool | None) -
     cues = parse_transcript(transcript)
     if cues and phones is not False:
         sources.append(Told(shifted(cues, -part.start), language, part.shares))
-    if have_recogniser(phones):
-        sources.append(HeardPhones())
+    if phones is not False:
+        sources.append(HeardLips(phones=have_recogniser(phones)))
     return sources
 
 

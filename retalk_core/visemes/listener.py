@@ -10,14 +10,28 @@ from scipy.ndimage import maximum_filter1d
 
 from ..runs import true_runs
 from ..types import Progress, Samples, silent
-from .signal import RATE
+from .closures import BITE_LENGTHS, LENGTHS, apart, lowered_by
+from .phones import recognise
+from .signal import HOP, RATE
 from .sources import Heard, SourceName, Wanted
+from .targets import Phone
 
-SURE, LIKELY = 0.5, 0.25  # a closure is surely heard somewhere within, and lasts where it is likely
 _OPENING_SHARE = 0.5  # more looks livelier but loses the beat of the voice
 _WIDTH_SHARE = 0.9
-_BITE_CEILING = 0.15  # of the opening, while the lower lip is at the teeth
 _BLOCK = 5 * RATE  # steps heard at a time
+_NEAR = 4  # steps by which the listener and the recogniser may disagree about when
+
+
+class Ear(NamedTuple):
+    """How sure the listener must be of a closure or a bite."""
+
+    alone: float  # where nobody else listens
+    sure: float  # where the recogniser hears none
+    agreed: float  # where the recogniser hears one too
+
+
+CLOSURES = Ear(0.5, 0.7, 0.1)
+BITES = Ear(0.3, 0.7, 0.05)
 
 
 class Lips(NamedTuple):
@@ -32,23 +46,29 @@ class Lips(NamedTuple):
 
 
 class HeardLips:
-    """The shapes as the listener hears them."""
+    """The shapes as the listener hears them; where pocketsphinx listens too, they confirm each other."""
 
     name: SourceName = "listener"
 
+    def __init__(self, phones: bool) -> None:
+        """phones: let pocketsphinx listen too; its English sounds serve other languages as well."""
+        self._phones = phones
+
     def wanted(self, heard: Heard, progress: Progress) -> Wanted:
         """What is heard wants of the lips; see `Source`."""
-        lips = listen(heard.samples, progress)
+        sounds = list(recognise(heard.samples, heard.speaking, progress)) if self._phones else None
+        lips = listen(heard.samples, silent if self._phones else progress)
+        bites = find_spans(lips.bite, heard.speaking, BITES, named(sounds, "FV"), BITE_LENGTHS)
         rounded = lips.round * np.clip(1.3 - lips.opening, 0, 1)
-        ceiling = 1 - np.maximum(lips.bite * (1 - _BITE_CEILING), 0.6 * rounded)
         return Wanted(
             opening=lips.opening,
             width=np.clip(lips.spread - lips.round, -1, 1),
-            ceiling=ceiling,
+            ceiling=np.minimum(1 - 0.6 * rounded, lowered_by(bites, heard.steps)),
             known=heard.speaking.astype(float),
-            closures=find_closures(lips.closure, heard.speaking),
-            opening_share=_OPENING_SHARE,
-            width_share=_WIDTH_SHARE,
+            closures=find_spans(lips.closure, heard.speaking, CLOSURES, named(sounds, "BPM"), LENGTHS),
+            opening_share=np.full(heard.steps, _OPENING_SHARE),
+            width_share=np.full(heard.steps, _WIDTH_SHARE),
+            trusted=np.ones(heard.steps, bool),
         )
 
 
@@ -62,8 +82,7 @@ def listen(samples: Samples, progress: Progress = silent, block: int = _BLOCK) -
 
     Besides its answers, only a block of a voice is held.
     """
-    parts = list(_answers(samples, progress, block))
-    return Lips(*np.concatenate(parts, axis=1))
+    return Lips(*np.concatenate(list(_answers(samples, progress, block)), axis=1))
 
 
 def _answers(samples: Samples, progress: Progress, block: int) -> Iterator[np.ndarray]:
@@ -75,24 +94,48 @@ def _answers(samples: Samples, progress: Progress, block: int) -> Iterator[np.nd
     from .bands import normalised_blocks
 
     network = load_listener()
-    seconds = -(-len(samples) // 16_000)
+    seconds = -(-len(samples) // (HOP * RATE))
     with cpu_threads(1), torch.inference_mode():  # so small that sharing it out costs more than it gains
-        for first, last, mel in normalised_blocks(samples, block, REACH):
+        for first, _, mel in normalised_blocks(samples, block, REACH):
             progress(first // RATE, seconds)
-            logits = network(torch.from_numpy(mel.T.copy())[None])[0, :, : last - first]
-            yield logits.sigmoid().numpy()
+            yield network(torch.from_numpy(mel.T.copy())[None])[0].sigmoid().numpy()
     progress(seconds, seconds)
 
 
-def find_closures(closure: np.ndarray, speaking: np.ndarray) -> np.ndarray:
-    """When the lips are together, (K, 2) in seconds, rising.
+def find_spans(
+    sure: np.ndarray,
+    speaking: np.ndarray,
+    ear: Ear,
+    recognised: np.ndarray | None,
+    lengths: tuple[float, float],
+) -> np.ndarray:
+    """When the lips do something, (K, 2) in seconds, rising.
 
-    closure:  (N,) in 0..1, how sure that is in each step
-    speaking: (N,) bool; nothing closes in pauses, but at their edges
+    sure:       (N,) in 0..1, how sure the listener is of it in each step
+    speaking:   (N,) bool; nothing is done in pauses, but at their edges
+    recognised: (M, 2) seconds, where the recogniser heard it; None: nobody else listens
+    lengths:    seconds that it lasts, at least and at most
     """
-    near = maximum_filter1d(speaking.astype(np.uint8), 17).astype(bool)
-    spans = []
-    for start, stop in true_runs((closure > LIKELY) & near):
-        if closure[start:stop].max() > SURE:
-            spans.append((start / RATE, stop / RATE))
-    return np.array(spans, np.float64).reshape(-1, 2)
+    sure = sure * maximum_filter1d(speaking.astype(np.uint8), 17)
+    needed = ear.alone if recognised is None else ear.sure
+    spans = [
+        (start / RATE, stop / RATE)
+        for start, stop in true_runs(sure > needed / 2)
+        if sure[start:stop].max() > needed
+    ]
+    for start, stop in recognised if recognised is not None else ():
+        around = sure[max(int(start * RATE) - _NEAR, 0) : int(stop * RATE) + _NEAR + 1]
+        known = any(start - 0.04 < last and first < stop + 0.04 for first, last in spans)
+        if not known and around.max(initial=0) > ear.agreed:
+            spans.append((start, stop))
+    found = np.array(spans, np.float64).reshape(-1, 2)
+    middles = found.mean(axis=1, keepdims=True)
+    half = np.clip(np.diff(found, axis=1), *lengths) / 2
+    return apart(np.concatenate([middles - half, middles + half], axis=1))
+
+
+def named(sounds: list[Phone] | None, names: str) -> np.ndarray | None:
+    """When one of some sounds was recognised, (M, 2) in seconds."""
+    if sounds is None:
+        return None
+    return np.array([sound[1:] for sound in sounds if sound.name in names], np.float64).reshape(-1, 2)

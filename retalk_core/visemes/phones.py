@@ -10,37 +10,12 @@ import numpy as np
 from ..errors import OptionError
 from ..runs import true_runs
 from ..types import Progress, Samples
-from .closures import bites_of, closures_of, lowered_by
 from .signal import HOP, PAUSE, RATE, finite
-from .sources import Heard, SourceName, Wanted
-from .targets import TARGETS, Phone, blend_targets
+from .targets import TARGETS, Phone
 
 _LONGEST_PART = 20 * RATE  # steps recognised in one go, at most
 _DITHER = 1e-4  # noise for the recogniser, which mishears speech that stands in digital silence
 HEARD_LATE = 0.0078  # seconds from a recogniser's frame to the middle of the 25.6 ms it looked at
-_OPENING_SHARE = 0.4  # more looks livelier but loses the beat of the voice
-_WIDTH_SHARE = 0.8
-
-
-class HeardPhones:
-    """Speech sounds as pocketsphinx recognises them; English ones serve other languages too."""
-
-    name: SourceName = "phones"
-
-    def wanted(self, heard: Heard, progress: Progress) -> Wanted:
-        """What the recognised sounds want of the lips; see `Source`."""
-        sounds = list(recognise(heard.samples, heard.speaking, progress))
-        blend = blend_targets(sounds, heard.steps)
-        return Wanted(
-            opening=blend.opening,
-            width=blend.width,
-            ceiling=np.minimum(blend.ceiling, lowered_by(bites_of(sounds), heard.steps)),
-            known=blend.known,
-            closures=closures_of(sounds, heard.loudness, certain=False),
-            opening_share=np.full(heard.steps, _OPENING_SHARE),
-            width_share=np.full(heard.steps, _WIDTH_SHARE),
-            trusted=np.ones(heard.steps, bool),
-        )
 
 
 def have_recogniser(wanted: bool | None) -> bool:

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE
-from retalk_nodes.retalk_core.visemes.listener import HeardLips, find_closures, listen
+from retalk_nodes.retalk_core.visemes.closures import LENGTHS
+from retalk_nodes.retalk_core.visemes.listener import BITES, CLOSURES, HeardLips, find_spans, listen, named
 from retalk_nodes.retalk_core.visemes.signal import RATE, find_speech, judge_loudness, measure_signal
-from retalk_nodes.retalk_core.visemes.sources import Heard
+from retalk_nodes.retalk_core.visemes.sources import Heard, Wanted
+from retalk_nodes.retalk_core.visemes.targets import Phone
 from voices import SAMPLE_RATE, babble_of, decoded
 
 # "My lips were moved by nobody but you. Who would put a bigger smile upon my mouth?", in the demo's voice:
@@ -24,7 +26,7 @@ def voice() -> np.ndarray:
 
 
 def test_lips_meet_where_m_p_and_b_are_said_and_nowhere_else(voice: np.ndarray) -> None:
-    closures = find_closures(listen(voice).closure, _speaking(voice))
+    closures = _wanted(voice).closures
     met = [any(start - 0.04 < moment < stop + 0.04 for start, stop in closures) for moment in MEET]
     assert np.mean(met) >= 0.85
     assert all(any(start - 0.06 < moment < stop + 0.06 for moment in MEET) for start, stop in closures)
@@ -93,20 +95,36 @@ def test_what_is_wanted_covers_the_voice_and_stays_in_range() -> None:
         assert values.min() >= low and values.max() <= 1
 
 
-def test_a_closure_that_is_only_likely_is_none_and_a_sure_one_lasts_while_it_is_likely() -> None:
-    closure = np.zeros(100, np.float32)
-    closure[20:26] = 0.45
-    closure[60:68] = 0.3
-    closure[63] = 0.9
-    speaking = np.ones(100, bool)
-    np.testing.assert_allclose(find_closures(closure, speaking), [[0.60, 0.68]])
-    assert not len(find_closures(closure, ~speaking))
+def test_a_closure_that_is_only_likely_is_none_unless_it_is_recognised_too() -> None:
+    sure, speaking = np.zeros(200, np.float32), np.ones(200, bool)
+    sure[20:28] = 0.9 * CLOSURES.alone
+    sure[60:68] = sure[160:170] = 0.9 * CLOSURES.alone
+    sure[63] = sure[163] = 1
+    alone = find_spans(sure, speaking, CLOSURES, None, LENGTHS)
+    np.testing.assert_allclose(alone, [[0.60, 0.68], [1.60, 1.70]])
+    recognised = np.array([[0.2, 0.28], [0.6, 0.67], [1.0, 1.1]])  # the last one is not heard at all
+    both = find_spans(sure, speaking, CLOSURES, recognised, LENGTHS)
+    np.testing.assert_allclose(both.mean(1), [0.24, 0.64, 1.65], atol=0.02)
+    assert not len(find_spans(sure, ~speaking, CLOSURES, recognised, LENGTHS))
 
 
-def _speaking(samples: np.ndarray) -> np.ndarray:
-    return find_speech(judge_loudness(measure_signal(samples).level))
+@pytest.mark.parametrize("lasts", [1, 40])
+def test_a_closure_lasts_as_long_as_lips_can(lasts: int) -> None:
+    sure = np.zeros(200, np.float32)
+    sure[100 : 100 + lasts] = 1
+    ((start, stop),) = find_spans(sure, np.ones(200, bool), BITES, None, LENGTHS)
+    assert stop - start == pytest.approx(LENGTHS[0] if lasts == 1 else LENGTHS[1])
 
 
-def _wanted(samples: np.ndarray):  # noqa: ANN202
+def test_sounds_are_found_by_name() -> None:
+    sounds = [Phone("B", 0.1, 0.2), Phone("AA", 0.2, 0.3), Phone("F", 0.3, 0.4)]
+    np.testing.assert_array_equal(named(sounds, "BPM"), [[0.1, 0.2]])
+    assert named(None, "BPM") is None
+    assert named([], "FV").shape == (0, 2)
+
+
+def _wanted(samples: np.ndarray) -> Wanted:
     loudness = judge_loudness(measure_signal(samples).level)
-    return HeardLips().wanted(Heard(samples, loudness, find_speech(loudness)), lambda done, total: None)
+    return HeardLips(phones=False).wanted(
+        Heard(samples, loudness, find_speech(loudness)), lambda done, total: None
+    )
