@@ -37,9 +37,8 @@ class HeardPhones:
             ceiling=np.minimum(blend.ceiling, lowered_by(bites_of(sounds), heard.steps)),
             known=blend.known,
             closures=closures_of(sounds, heard.loudness, certain=False),
-            opening_share=np.full(heard.steps, _OPENING_SHARE),
-            width_share=np.full(heard.steps, _WIDTH_SHARE),
-            trusted=np.ones(heard.steps, bool),
+            opening_share=_OPENING_SHARE,
+            width_share=_WIDTH_SHARE,
         )
 
 
