@@ -12,7 +12,7 @@ from typing import Any
 ESCAPED = "retalk-escaped"  # how letters are written that an encoding lacks; a name that Python knows then
 
 
-class Heard:
+class Overheard:
     """A stream whose failures are kept instead of raised: words that don't arrive must not end the work."""
 
     failure: OSError | None = None  # the first
@@ -48,7 +48,7 @@ class Heard:
 
 
 @contextmanager
-def speaking() -> Iterator[Heard]:
+def speaking() -> Iterator[Overheard]:
     """Let every word be printed to stdout and stderr, whatever they are; gives stdout's voice.
 
     Letters that an encoding lacks are written as JSON escapes them, so that what --json prints stays JSON.
@@ -58,7 +58,7 @@ def speaking() -> Iterator[Heard]:
     for stream in filter(None, before):
         if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=ESCAPED)
-    out, complaints = map(Heard, before)
+    out, complaints = map(Overheard, before)
     if sys.stdout is not None:
         sys.stdout = out
     if sys.stderr is not None:
@@ -81,7 +81,7 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4)), error.end
 
 
-def was_heard(out: Heard) -> bool:
+def was_heard(out: Overheard) -> bool:
     """Whether what the work printed has arrived, or its reader had seen enough and left; else complain."""
     if sys.stdout is None:
         return True

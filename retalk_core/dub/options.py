@@ -138,7 +138,7 @@ class DubOptions:
         group="main",
         on_face=True,
         blank="",
-        placeholder="what the voice says",
+        placeholder="What the voice says",
     )
     language: str = option(
         AUTO,

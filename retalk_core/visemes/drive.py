@@ -146,7 +146,7 @@ def _ask(
             notes += [str(why)] if str(why) else []
             continue
         name, found = (source.name, wanted) if found is None else (name, found.where_trusted(wanted))
-        if found.trusted[heard.speaking].all():
+        if found.trusted is None or found.trusted[heard.speaking].all():
             break
     return name, found, (*notes, *(found.notes if found else ()))
 

@@ -66,9 +66,8 @@ class HeardLips:
             ceiling=np.minimum(1 - 0.6 * rounded, lowered_by(bites, heard.steps)),
             known=heard.speaking.astype(float),
             closures=find_spans(lips.closure, heard.speaking, CLOSURES, named(sounds, "BPM"), LENGTHS),
-            opening_share=np.full(heard.steps, _OPENING_SHARE),
-            width_share=np.full(heard.steps, _WIDTH_SHARE),
-            trusted=np.ones(heard.steps, bool),
+            opening_share=_OPENING_SHARE,
+            width_share=_WIDTH_SHARE,
         )
 
 

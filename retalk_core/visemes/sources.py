@@ -36,13 +36,15 @@ class Wanted:
     ceiling: np.ndarray  # (N,) 0..1; however loud the voice, no wider
     known: np.ndarray  # (N,) 0..1; 0 where nothing is known, and the level alone counts
     closures: np.ndarray  # (K, 2) seconds, rising; from when to when the lips are together
-    opening_share: np.ndarray  # (N,) 0..1; how much of the opening is what is said, the rest is the level's
-    width_share: np.ndarray  # (N,) 0..1; the same for the width
-    trusted: np.ndarray  # (N,) bool; elsewhere the next best source is asked
+    opening_share: float | np.ndarray  # 0..1 or (N,); of the opening; the rest is the level's
+    width_share: float | np.ndarray  # the same for the width
+    trusted: np.ndarray | None = None  # (N,) bool; elsewhere the next best source is asked. None: everywhere
     notes: tuple[str, ...] = ()  # what a person should know of it
 
     def where_trusted(self, other: Wanted) -> Wanted:
         """This, and another source's where this isn't trusted."""
+        if self.trusted is None:
+            return self
         ours = self.trusted
 
         def either(name: str) -> np.ndarray:
@@ -53,7 +55,7 @@ class Wanted:
         return Wanted(
             **{name: either(name) for name in tracks},
             closures=closures[np.argsort(closures[:, 0], kind="stable")],
-            trusted=ours | other.trusted,
+            trusted=None if other.trusted is None else ours | other.trusted,
             notes=(*self.notes, *other.notes),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _ANY = 1e-3  # how likely any one sound is within a word that nobody can read
 _MOST_LEARNT = 20_000  # words that a recogniser learns before it is replaced by a fresh one
 
 
-class Aligned(NamedTuple):
+class FoundWords(NamedTuple):
     """Words found in a piece of sound."""
 
     phones: list[Phone]  # in seconds from the sound's beginning
@@ -34,7 +34,7 @@ class Aligner:
 
     def align(
         self, sound: np.ndarray, words: Sequence[Word], begins: Sequence[int], ends: Sequence[int]
-    ) -> Aligned | None:
+    ) -> FoundWords | None:
         """Find which words a piece of sound says, all of them in a row, and when.
 
         sound:   (n,) mono at 16 kHz
@@ -60,7 +60,7 @@ class Aligner:
         _listen(decoder, samples)
         found = decoder.get_alignment()
         phones = [_phone(entry) for word in found or () for entry in word]
-        return Aligned([phone for phone in phones if phone.name in TARGETS], said[0], said[-1] + 1)
+        return FoundWords([phone for phone in phones if phone.name in TARGETS], said[0], said[-1] + 1)
 
     def _grammar(
         self, words: Sequence[Word], begins: set[int], ends: set[int]
@@ -73,10 +73,10 @@ class Aligner:
         for i, word in enumerate(words):
             ways = word.ways or tuple((sound,) for sound in TARGETS if sound != "SIL")
             chance = 1.0 if word.ways else _ANY
-            sources = {i} | ({0} if i in begins else set())
+            sources = ({i} if i else set()) | ({0} if i in begins else set())
             for number, way in enumerate(ways):
                 name = self._learn(f"{i}_{number}_{'.'.join(way)}", way)
-                for source in sources - ({0} if i not in begins else set()):
+                for source in sorted(sources):
                     yield source, i + 1, chance, name
                     if i in ends:
                         yield source, last, chance, name
@@ -90,7 +90,7 @@ class Aligner:
         return name
 
 
-def _decoder():  # noqa: ANN202 - pocketsphinx has no types
+def _decoder() -> Any:  # noqa: ANN401 - pocketsphinx has no types
     from pocketsphinx import Decoder, get_model_path
 
     return Decoder(
@@ -105,12 +105,12 @@ def _decoder():  # noqa: ANN202 - pocketsphinx has no types
     )
 
 
-def _listen(decoder, samples: bytes) -> None:  # noqa: ANN001
+def _listen(decoder: Any, samples: bytes) -> None:  # noqa: ANN401
     decoder.start_utt()
     decoder.process_raw(samples, no_search=False, full_utt=True)
     decoder.end_utt()
 
 
-def _phone(entry) -> Phone:  # noqa: ANN001
+def _phone(entry: Any) -> Phone:  # noqa: ANN401
     start = entry.start / RATE - _PAD + HEARD_LATE
     return Phone(entry.name, start, start + entry.duration / RATE)

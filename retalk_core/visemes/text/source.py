@@ -14,7 +14,7 @@ from ..phones import Recogniser, have_recogniser, speech_parts
 from ..signal import HOP, RATE, finite
 from ..sources import Heard, SourceName, Unheard, Wanted
 from ..targets import LIKE, Phone, blend_targets
-from .align import Aligned, Aligner
+from .align import Aligner, FoundWords
 from .transcript import Cue
 from .words import Word, words_of
 
@@ -79,8 +79,8 @@ class Told:
             ceiling=np.minimum(blend.ceiling, lowered_by(bites_of(phones), heard.steps)),
             known=blend.known,
             closures=closures_of(phones, heard.loudness, certain=True),
-            opening_share=np.full(heard.steps, _OPENING_SHARE),
-            width_share=np.full(heard.steps, _WIDTH_SHARE),
+            opening_share=_OPENING_SHARE,
+            width_share=_WIDTH_SHARE,
             trusted=trusted,
             notes=_notes(trusted & heard.speaking, heard.speaking),
         )
@@ -143,7 +143,7 @@ class Told:
         return _Span(first, inside, begins, range(max(fewest, 0), len(inside)), expected)
 
 
-def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phone]) -> Aligned | None:
+def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phone]) -> FoundWords | None:
     """The words of a stretch, where what is heard agrees with them. The less freedom, the surer."""
     count = len(span.words)
     if not count:
