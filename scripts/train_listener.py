@@ -28,7 +28,7 @@ from listener_lips import KINDS, Truth, truth
 from listener_sounds import SAMPLE_RATE, breathe, spoil
 from listener_speakers import Speech, espeak, festival, flite, open_jtalk
 from listener_texts import LETTERS, draw_sentence
-from retalk_nodes.models.checkpoint import WEIGHTS
+from retalk_nodes.models.checkpoint import WEIGHTS, load_weights
 from retalk_nodes.models.voices.listener import BANDS, CHANNELS, REACH, Listener
 from retalk_nodes.retalk_core.visemes.bands import band_levels, normalise, sum_up
 from safetensors.torch import save_file
@@ -46,13 +46,14 @@ VARIANTS = (
     "paul", "rob", "robert", "sandro", "shelby", "steph", "travis", "victor", "whisper", "zac",
 )
 # fmt: on
-RECORDINGS = {"espeak": 480, "flite": 300, "festival": 120, "open_jtalk": 40}
+RECORDINGS = {"espeak": 360, "flite": 120, "festival": 60, "open_jtalk": 20}
 SPOILT = {"espeak": 2, "flite": 3, "festival": 3, "open_jtalk": 3}  # versions of each recording
 PART = 10  # recordings that a process makes before it hands them over
 WORKERS = 2
+ONWARDS = 1_000_000  # the number of the first batch for weights that go on
 AHEAD = 6  # batches that are drawn before they are learnt from
-BATCH, CROP = 32, 200  # crops of so many steps
-ANSWER_WEIGHTS = (3.0, 3.0, 1.0, 1.0, 0.5, 1.5)  # in the loss, by answer
+BATCH, CROP = 24, 200  # crops of so many steps
+ANSWER_WEIGHTS = (3.0, 2.0, 1.0, 1.0, 0.5, 1.5)  # in the loss, by answer
 KIND_WEIGHT = 0.6
 
 
@@ -226,23 +227,25 @@ def draw_batch(step: int) -> tuple[np.ndarray, ...]:
 # Learning
 
 
-def learn(folder: Path, steps: int) -> Listener:
-    """Train from nothing; the mean of the last weights is returned. A second process draws the batches."""
+def learn(folder: Path, steps: int, start: Path | None) -> Listener:
+    """Train from nothing or from weights; the mean of the last ones is returned. A second process draws."""
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
     network, helper = Listener(), nn.Conv1d(CHANNELS, len(KINDS), 1)
+    if start is not None:
+        load_weights(network, start).train().requires_grad_(True)
     parameters = [*network.parameters(), *helper.parameters()]
     optimiser = torch.optim.AdamW(parameters, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps, pct_start=0.1)
     mean = torch.optim.swa_utils.get_ema_multi_avg_fn(0.99)
     calm = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
-    began, losses = time.monotonic(), []
+    began, losses, first = time.monotonic(), [], 0 if start is None else ONWARDS
     with multiprocessing.get_context("spawn").Pool(1, _draw_from, (folder,)) as pool:
-        coming = deque(pool.apply_async(draw_batch, (step,)) for step in range(min(AHEAD, steps)))
+        coming = deque(pool.apply_async(draw_batch, (first + step,)) for step in range(min(AHEAD, steps)))
         for step in range(steps):
             mel, *told = map(torch.from_numpy, coming.popleft().get())
             if step + AHEAD < steps:
-                coming.append(pool.apply_async(draw_batch, (step + AHEAD,)))
+                coming.append(pool.apply_async(draw_batch, (first + step + AHEAD,)))
             loss = _loss(network, helper, mel, told)
             optimiser.zero_grad()
             loss.backward()
@@ -272,7 +275,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     arguments.add_argument("folder", type=Path)
-    arguments.add_argument("--steps", type=int, default=2000)
+    arguments.add_argument("--steps", type=int, default=900)
+    arguments.add_argument("--start", type=Path, help="weights to go on from; their batches are others")
     arguments.add_argument("--only-speak", action="store_true")
     arguments.add_argument("--output", type=Path, default=WEIGHTS / "listener.safetensors")
     given = arguments.parse_args()
@@ -286,7 +290,7 @@ def main() -> None:
     if given.only_speak:
         return
     began = time.process_time()
-    network = learn(given.folder, given.steps)
+    network = learn(given.folder, given.steps, given.start)
     save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, given.output)
     size, digest = given.output.stat().st_size, hashlib.sha256(given.output.read_bytes()).hexdigest()
     weights = sum(value.numel() for value in network.parameters())
