@@ -16,8 +16,9 @@ from .signal import HOP, RATE
 from .sources import Heard, SourceName, Wanted
 from .targets import Phone
 
-_OPENING_SHARE = 0.5  # more looks livelier but loses the beat of the voice
+_OPENING_SHARE = 0.4  # more looks livelier but loses the beat of the voice
 _WIDTH_SHARE = 0.9
+_ROUNDED = 0.75  # how much rounded lips lower the opening
 _BLOCK = 5 * RATE  # steps heard at a time
 _NEAR = 4  # steps by which the listener and the recogniser may disagree about when
 
@@ -63,7 +64,7 @@ class HeardLips:
         return Wanted(
             opening=lips.opening,
             width=np.clip(lips.spread - lips.round, -1, 1),
-            ceiling=np.minimum(1 - 0.6 * rounded, lowered_by(bites, heard.steps)),
+            ceiling=np.minimum(1 - _ROUNDED * rounded, lowered_by(bites, heard.steps)),
             known=heard.speaking.astype(float),
             closures=find_spans(lips.closure, heard.speaking, CLOSURES, named(sounds, "BPM"), LENGTHS),
             opening_share=_OPENING_SHARE,

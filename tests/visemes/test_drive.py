@@ -72,8 +72,7 @@ def test_a_long_pause_is_not_taken_for_a_soft_voice() -> None:
 @both_ways
 def test_the_mouth_opens_with_the_voice_and_not_at_another_time(phones: bool) -> None:
     voice = babble_of(8)
-    opening, *_ = sample_drive(mouth_drive(voice, phones=phones), _frames(8))
-    _assert_in_time(opening, _log_energy(voice, 25, 200))
+    _assert_in_time(mouth_drive(voice, phones=phones), voice)
 
 
 @both_ways
@@ -81,9 +80,7 @@ def test_the_mouth_opens_with_the_voice_and_not_at_another_time(phones: bool) ->
 @pytest.mark.parametrize("name", ["speech_1.wav", "face_1.mp4", "face_3.mp4", "face_5.mp4"])
 def test_the_mouth_opens_with_a_real_voice(media: Path, name: str, phones: bool) -> None:
     voice = decoded(media / name)
-    frames = int(25 * len(voice) / SAMPLE_RATE)
-    opening, *_ = sample_drive(mouth_drive(voice, phones=phones), [Fraction(i, 25) for i in range(frames)])
-    _assert_in_time(opening, _log_energy(voice, 25, frames))
+    _assert_in_time(mouth_drive(voice, phones=phones), voice)
 
 
 @needs_voice
@@ -97,9 +94,7 @@ def test_the_mouth_opens_with_voices_in_many_languages(tmp_path: Path, language:
     }
     text = texts.get(language, "Banana and papaya, moon and tomato.")
     voice = spoken(tmp_path, f"{text} {text}", language)
-    frames = int(25 * len(voice) / SAMPLE_RATE)
-    opening, *_ = sample_drive(mouth_drive(voice, phones=phones), [Fraction(i, 25) for i in range(frames)])
-    _assert_in_time(opening, _log_energy(voice, 25, frames))
+    _assert_in_time(mouth_drive(voice, phones=phones), voice)
 
 
 @pytest.mark.parametrize("gain", [0.01, 1, 100], ids=["faint", "usual", "overdriven"])
@@ -220,7 +215,7 @@ def test_no_frames_give_nothing_and_one_frame_works() -> None:
 def test_any_length_gives_a_step_for_each_begun_hundredth(samples: int, phones: bool) -> None:
     drive = mouth_drive(babble_of(1)[4000 : 4000 + samples], phones=phones)
     assert len(drive) == -(-samples // 160)
-    assert drive.source == ("phones" if phones else "signal")
+    assert drive.source == ("listener" if phones else "signal")
     for values, low in ((drive.opening, 0), (drive.width, -1), (drive.loudness, 0)):
         assert values.dtype == np.float32
         assert values.shape == drive.speaking.shape
@@ -265,7 +260,7 @@ def _drive(opening: np.ndarray, **others: np.ndarray) -> MouthDrive:
         "speaking": nothing.astype(bool),
         "closures": np.zeros((0, 2)),
     }
-    return MouthDrive(opening=opening.astype(np.float32), source="phones", **{**fields, **others})
+    return MouthDrive(opening=opening.astype(np.float32), source="listener", **{**fields, **others})
 
 
 def _log_energy(voice: np.ndarray, rate: int, frames: int) -> np.ndarray:
@@ -280,8 +275,13 @@ def _log_energy(voice: np.ndarray, rate: int, frames: int) -> np.ndarray:
     return np.clip(energy, *np.percentile(energy, (3, 95)))
 
 
-def _assert_in_time(opening: np.ndarray, energy: np.ndarray) -> None:
-    """Opening and energy rise and fall together; four frames off they do not."""
+def _assert_in_time(drive: MouthDrive, voice: np.ndarray) -> None:
+    """Opening and energy rise and fall together; four frames off they do not. An M is loud and shut: it is left out."""
+    frames = int(25 * len(voice) / SAMPLE_RATE)
+    opening, *_ = sample_drive(drive, [Fraction(index, 25) for index in range(frames)])
+    energy = _log_energy(voice, 25, frames)
+    for start, stop in drive.closures - 0.01:
+        opening[int(25 * (start - 0.06)) : int(25 * (stop + 0.06)) + 1] = np.nan
     by_lag = {lag: _correlation_at(opening, energy, lag) for lag in range(-4, 5)}
     assert max(by_lag, key=lambda lag: by_lag[lag]) in (-1, 0)  # lips may lead by a frame
     assert by_lag[0] > 0.7
@@ -293,4 +293,5 @@ def _correlation_at(opening: np.ndarray, energy: np.ndarray, lag: int) -> float:
     frames = len(opening)
     mouth = opening[max(lag, 0) : frames + min(lag, 0)]
     sound = energy[max(-lag, 0) : frames + min(-lag, 0)]
-    return float(np.corrcoef(mouth, sound)[0, 1])
+    free = np.isfinite(mouth)
+    return float(np.corrcoef(mouth[free], sound[free])[0, 1])

@@ -11,9 +11,10 @@ from retalk_nodes.retalk_core.visemes.signal import RATE
 from voices import babble_of, needs_recogniser
 
 
-def test_without_a_recogniser_the_level_drives_the_mouth(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_recogniser_the_listener_drives_the_mouth_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phones_module, "find_spec", lambda name: None)
-    assert mouth_drive(babble_of(2)).source == "signal"
+    assert mouth_drive(babble_of(2)).source == "listener"
+    assert mouth_drive(babble_of(2), phones=False).source == "signal"
     with pytest.raises(OptionError, match="pocketsphinx"):
         mouth_drive(babble_of(2), phones=True)
 
