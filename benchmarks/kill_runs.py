@@ -143,7 +143,8 @@ def _be_child(words: Sequence[str], folder: Path, errors: int, harm: Harm, stand
             trip(harm.moment, harm.by)
         if harm.largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (harm.largest, harm.largest))
-        status = retalk(list(words))
+        sys.argv = ["retalk", *words]
+        status = retalk()
     except BaseException:
         traceback.print_exc()
     os._exit(status)

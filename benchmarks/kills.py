@@ -39,7 +39,7 @@ import torch
 from kill_cases import FULL, Case, all_cases
 from kill_runs import CHUNK, Ended, Harm, make_room, place_of, run_apart, run_dub
 
-SIDE, RATE, SECONDS = 160, Fraction(25), 1  # of the clip
+SIDE, RATE, SECONDS = 160, Fraction(25), 0.52  # of the clip
 BRIEF = "0.32"  # seconds that are dubbed with weights
 KEPT = {"stand-ins": CHUNK, "weights": 16}  # frames that are kept at a time
 KINDS = ("KILL", "TERM", "INT", "HUP", "two", *FULL)
@@ -53,7 +53,7 @@ Found = tuple[Case, Ended, list[str]]
 
 def main() -> int:
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--clip", type=Path, help="its first second is dubbed; default: a portrait that moves")
+    words.add_argument("--clip", type=Path, help="its beginning is dubbed; default: a portrait that moves")
     words.add_argument("--voice", type=Path, help="default: the demo's")
     words.add_argument("--weights", type=Path, help="a folder with the files of the preset fast")
     words.add_argument("--only", default="", help="cases whose words hold this")
@@ -146,7 +146,9 @@ class Bench:
         from scenes import write_voice
 
         shown = moving_portrait() if clip is None else (frame.pixels for frame in open_clip(clip).frames())
-        write_voice(self._folder / "voice.wav", speech(SOUND_RATE, voice)[: SECONDS * SOUND_RATE], SOUND_RATE)
+        write_voice(
+            self._folder / "voice.wav", speech(SOUND_RATE, voice)[: int(SECONDS * SOUND_RATE)], SOUND_RATE
+        )
         with VideoWriter(self._folder / "clip.mp4", (SIDE, SIDE), rate=RATE) as writer:
             for i, pixels in enumerate(islice(shown, int(SECONDS * RATE))):
                 small = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
