@@ -1,4 +1,4 @@
-"""Ctrl-C, being terminated, a terminal that is closed: the first stops the work, and no other one the rest."""
+"""Ctrl-C, being terminated, a closed terminal: the first one stops the work, the others nothing more."""
 
 from __future__ import annotations
 
