@@ -38,12 +38,14 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
     check_video_place(output)
     sheet = _sheet_beside(output)
     check_place(sheet, "the contact sheet", (".png",))
-    with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
+    with (
+        finished(output, "only the contact sheet is missing"),
+        tempfile.TemporaryDirectory(prefix="retalk-") as folder,
+    ):
         picture = Path(folder) / "portrait.png"
         write_picture(picture, portrait())
         voice = _voice(Path(folder))
         dubbed = dub(open_clip(picture), voice, output, DubOptions(), LocalNetworks(), progress)
-    with finished(output, "only the contact sheet is missing"):
         write_picture(sheet, dubbed.sheet)
     return dubbed, sheet
 
