@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
 from ...models.faces.facemesh import POINTS
+from ..compute.aside import long_array, put_aside
 from ..compute.memory import return_freed
 from ..errors import NoFaceError
 from ..images import smooth_step
@@ -109,9 +110,11 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
         for i, sighting in enumerate(sightings)
     )
+    boxes = np.stack([face_box(points) for points in mesh])
+    put_aside(mesh)
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
+        boxes=torch.from_numpy(boxes),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
@@ -135,7 +138,7 @@ def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
 
     Without a face the last one of the shot, or zeros before its first.
     """
-    mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
+    mesh = long_array((len(sightings), POINTS, 3))
     for i, sighting in enumerate(sightings):
         if sighting.points is not None:
             mesh[i], sighting.points = sighting.points, None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ...faces.canonical import LIP_PAIRS, Pose, head_poses, load_mouth_model, measure_mouth
+from ...faces.canonical import LIP_PAIRS, STABLE, Pose, load_mouth_model, measure_mouth, poses_of
 from ...types import FaceTrack
 
 SHUT = 0.004  # opening of shut lips, as landmarks see it
@@ -48,7 +48,7 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
     frames: (n,) indices of the shot's frames that show the face, at least one
     """
     mesh = track.mesh.numpy()
-    pose = head_poses(mesh[frames])
+    pose = poses_of(mesh[frames[:, None], list(STABLE)])
     measured = [
         measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(len(frames))
     ]  # chunks: canonical meshes of a long shot would fill the memory
