@@ -111,7 +111,7 @@ def all_cases(seed: int, weights: bool) -> list[Case]:
         *(Case("stand-ins", draw.choice(("KILL", *STOPS, *PAIRS)), moment) for moment in BOTH),
         *(_at_any_time("embedded", 6, draw)),
         *(_at_any_time("stand-ins", 10, draw)),
-        *(_at_any_time("weights", 6, draw) if weights else ()),
+        *(_at_any_time("weights", 4, draw) if weights else ()),
         *(
             Case(engine, by, share=share)
             for engine in ("embedded", "stand-ins")

@@ -26,7 +26,7 @@ from retalk_nodes.retalk_core.cli.main import main as retalk
 
 PACK = "retalk_nodes.retalk_core"
 CHUNK = 4  # frames that the paper's engine keeps at a time, so that a second of video has several
-PATIENCE = 150  # seconds
+PATIENCE = 600  # seconds
 REACHED = "\0"  # a process's word to its parent, beside those of stderr
 SOON = 0.003  # seconds, between two signals
 PAGE = 4096  # bytes
