@@ -15,6 +15,7 @@ from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import CheckModels, LoadModels, network_loaders
 from .restore import ParseFace, RestoreFace
+from .save import SaveDub
 from .speech import AudioToMel, FitLength
 
 NODES: list[type[io.ComfyNode]] = [
@@ -43,6 +44,7 @@ NODES: list[type[io.ComfyNode]] = [
     RestoreFace,
     LaplacianBlend,
     PasteBack,
+    SaveDub,
 ]
 
 

@@ -85,6 +85,12 @@ def options_picture() -> Image.Image:
     )
 
 
+def save_picture() -> Image.Image:
+    return row(
+        Tile("Dub Video", "", ""), Tile("Save Dub", "video"), Tile("output/video\n.mp4\n.mov\n.mkv", "the same file")
+    )
+
+
 def models_picture() -> Image.Image:
     return row(
         Tile("models/retalk\n*.pth *.pt\n*.safetensors\n*.mat", "", ""),
@@ -302,6 +308,7 @@ def paste_picture() -> Image.Image:
 
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
+    "save.png": save_picture,
     "options.png": options_picture,
     "models.png": models_picture,
     "loader.png": loader_picture,
