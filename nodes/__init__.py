@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from . import downloads, host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
 from .crops import CropFaces, ReframeFaces
+from .downloads import GetModels
 from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
@@ -45,6 +46,7 @@ NODES: list[type[io.ComfyNode]] = [
     LaplacianBlend,
     PasteBack,
     SaveDub,
+    GetModels,
 ]
 
 
@@ -52,6 +54,7 @@ class ReTalk(ComfyExtension):
     """The pack, as ComfyUI asks for it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        downloads.register_addresses()
         host.register_folder()  # not in on_load, which old versions don't call
         host.warn_of_two_opencvs()
         return list(NODES)

@@ -87,7 +87,18 @@ def options_picture() -> Image.Image:
 
 def save_picture() -> Image.Image:
     return row(
-        Tile("Dub Video", "", ""), Tile("Save Dub", "video"), Tile("output/video\n.mp4\n.mov\n.mkv", "the same file")
+        Tile("Dub Video", "", ""),
+        Tile("Save Dub", "video"),
+        Tile("output/video\n.mp4\n.mov\n.mkv", "the same file"),
+    )
+
+
+def download_picture() -> Image.Image:
+    return row(
+        Tile("what is missing\nlicences first", "", ""),
+        Tile("Download", "the button"),
+        Tile("size\nsha256\nnames, shapes", "checked"),
+        Tile("models/retalk"),
     )
 
 
@@ -309,6 +320,7 @@ def paste_picture() -> Image.Image:
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
     "save.png": save_picture,
+    "download.png": download_picture,
     "options.png": options_picture,
     "models.png": models_picture,
     "loader.png": loader_picture,

@@ -228,7 +228,9 @@ def install(base: Path) -> Manager:
     sys.modules["comfy.model_management"] = manager  # type: ignore[assignment]
     _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
     _module("comfy.utils", ProgressBar=ProgressBar)
-    _module("comfy.cli_args", args=SimpleNamespace(force_fp32=False, disable_metadata=False))
+    _module(
+        "comfy.cli_args", args=SimpleNamespace(force_fp32=False, disable_metadata=False, listen="127.0.0.1")
+    )
     _module(
         "comfy",
         model_management=manager,
