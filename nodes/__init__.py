@@ -8,6 +8,7 @@ from . import downloads, host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
 from .crops import CropFaces, ReframeFaces
+from .demo import DemoClip, DemoVoice
 from .downloads import GetModels
 from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
@@ -47,6 +48,8 @@ NODES: list[type[io.ComfyNode]] = [
     PasteBack,
     SaveDub,
     GetModels,
+    DemoClip,
+    DemoVoice,
 ]
 
 

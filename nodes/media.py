@@ -115,6 +115,14 @@ def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
     return SoundArray(_as_float(samples).numpy(), int(audio["sample_rate"]))
 
 
+def sound_of(path: Path) -> SoundArray:
+    """A file's sound at its own rate, in one or two channels. Raises InputError where there is none."""
+    from ..retalk_core.media.sound import Decoder, SoundArray
+
+    with Decoder(path) as sound:
+        return SoundArray(np.concatenate(list(sound.as_two()), axis=1), sound.rate)
+
+
 def _as_float(samples: Tensor) -> Tensor:
     """Samples (C, n) in [-1, 1]; whole numbers are scaled, two channels in one row told apart."""
     if samples.is_floating_point():

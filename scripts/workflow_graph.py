@@ -80,6 +80,8 @@ class Graph:
     engine: str = "retalk"  # that the server's form names, where the editor's says auto
     lines: list[list[Group]] = field(default_factory=lambda: [[]])
     nodes: list[Node] = field(default_factory=list)
+    asked: list[tuple[Node, str]] = field(default_factory=list)  # widgets that stay where the graph is hidden
+    shown: list[Node] = field(default_factory=list)  # whose results do
 
     # To describe it
 

@@ -27,6 +27,10 @@ PREVIEWS = {
     "ReTalkDubFrames": 200,
     "ReTalkDetectFaces": 200,
     "ReTalkPreviewTrack": 260,
+    "ReTalkDemoClip": 300,
+    "ReTalkDemoVoice": 60,
+    "ReTalkSaveDub": 330,
+    "ReTalkGetModels": 260,
     "LoadVideo": 345,
     "LoadImage": 320,
     "LoadAudio": 40,
@@ -191,6 +195,13 @@ def _core() -> Iterable[Interface]:
         "image1:IMAGE image2:IMAGE?",
         "IMAGE:IMAGE",
         {"direction": "right", "match_image_size": True, "spacing_width": 0, "spacing_color": "white"},
+    )
+    yield _foreign(
+        CORE,
+        "EmptyImage",
+        "EmptyImage",
+        outputs="IMAGE:IMAGE",
+        widgets={"width": 512, "height": 512, "batch_size": 1, "color": 0},
     )
     yield _foreign(
         CORE,
