@@ -26,6 +26,7 @@ from ..places import check_name, check_place, unwritable
 # Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
 TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
 SPEAK = ("-v", "en-us", "-s", "140")  # how espeak-ng says it
+SHIPPED_CLIP = Path(__file__).with_name("demo_clip.mp4")
 SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 

@@ -14,8 +14,10 @@ import numpy as np
 
 from ..compute.provider import NetworkProvider
 from ..media.clip import Clip, written_as
+from ..media.codecs import Codec, codec_for
+from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
-from ..media.writer import VideoWriter
+from ..media.writer import VideoWriter, check_video_place
 from ..reports.charts import draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged
@@ -84,9 +86,22 @@ def dub(
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     """Raise what writing the result would raise, before the minutes that it takes to come so far."""
-    VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    check_video_place(output, options.codec)
+    VideoWriter(
+        output,
+        clip.size,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
+        quality=options.quality,
+        bit_depth=clip.bit_depth,
+    )
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
+
+
+def _codec(clip: Clip, options: DubOptions) -> Codec:
+    """What the result is encoded with."""
+    return codec_for(options.codec, clip.bit_depth, two_moments=written_as(clip) in KEPT)
 
 
 def synthesise(
@@ -122,7 +137,8 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         clip.size,
         rate=timeline.rate,
         tick=exact_tick(timeline.times, timeline.end),
-        codec=options.codec,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
         quality=options.quality,
         bit_depth=clip.bit_depth,
         color=clip.color,
