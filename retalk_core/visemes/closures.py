@@ -13,7 +13,7 @@ SHORTEST, LONGEST = 0.07, 0.12  # seconds that lips stay together: in hurried sp
 _LEAST = (
     0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
 )
-_VOWEL = 0.03  # seconds about a vowel's middle in which the mouth isn't shut
+_VOWEL = 0.04  # seconds about a vowel's middle in which the mouth isn't shut
 APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
 _PARTING = 0.04  # seconds in which lips come together, and part
 _BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
