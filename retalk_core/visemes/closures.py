@@ -9,12 +9,17 @@ import numpy as np
 from .signal import RATE
 from .targets import VOWELS, Phone
 
-SHORTEST, LONGEST = 0.07, 0.12  # seconds that lips stay together: in hurried speech, and in slow
+SHORTEST_CLOSURE, LONGEST_CLOSURE = (
+    0.07,
+    0.12,
+)  # seconds that lips stay together: in hurried speech, and in slow
 _LEAST = (
     0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
 )
 _VOWEL = 0.04  # seconds about a vowel's middle in which the mouth isn't shut
-APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
+_APART = (
+    0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
+)
 _PARTING = 0.04  # seconds in which lips come together, and part
 _BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
 _BITTEN = 0.15  # the opening then
@@ -39,7 +44,7 @@ def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) 
         around = loudness[max(first - 8, 0) : last + 8]
         if certain or loudness[softest] <= around.max() - _DIP[phone.name]:
             middle = (softest + 0.5) / RATE
-            half = np.clip(phone.stop - phone.start, SHORTEST, LONGEST) / 2
+            half = np.clip(phone.stop - phone.start, SHORTEST_CLOSURE, LONGEST_CLOSURE) / 2
             before, after = _vowels_about(heard, index)
             start = max(middle - half, min(before + _VOWEL, middle - _LEAST))
             spans.append((start, min(middle + half, max(after - _VOWEL, middle + _LEAST))))
@@ -51,7 +56,7 @@ def _apart(spans: np.ndarray) -> np.ndarray:
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     middles = spans.mean(axis=1)
     gaps = np.diff(middles)
-    most = np.maximum((gaps - APART) / 2, 0.15 * gaps)  # half a closure's length, at most
+    most = np.maximum((gaps - _APART) / 2, 0.15 * gaps)  # half a closure's length, at most
     spans[:-1, 1] = np.minimum(spans[:-1, 1], middles[:-1] + most)
     spans[1:, 0] = np.maximum(spans[1:, 0], middles[1:] - most)
     return spans

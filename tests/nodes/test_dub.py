@@ -56,7 +56,7 @@ def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
     assert shown["text"][0].startswith("video: 5 frames")
 
 
-def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
+def test_eight_widgets_and_two_for_the_transcript_are_on_the_face(nodes: Nodes) -> None:
     sockets = {"IMAGE", "AUDIO", "VIDEO", "MASK", "VHS_VIDEOINFO"}
     for name in ("ReTalkDubVideo", "ReTalkDubFrames"):
         inputs = nodes[name].GET_SCHEMA().inputs
@@ -67,7 +67,8 @@ def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
             and not each.io_type.startswith("RETALK_")
             and not getattr(each, "force_input", False)
         ]
-        assert len(widgets) == 8
+        assert len(widgets) == 10
+        assert [each.id for each in widgets[-2:]] == ["transcript", "language"]
 
 
 def test_frames_are_dubbed_and_exact_outside(nodes: Nodes, frames: Tensor) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.visemes.closures import (
-    LONGEST,
-    SHORTEST,
+    LONGEST_CLOSURE,
+    SHORTEST_CLOSURE,
     bites_of,
     closures_of,
     lowered_by,
@@ -20,7 +20,7 @@ LOUD = np.ones(300)
 def test_a_closure_lasts_as_long_as_its_sound_within_limits() -> None:
     heard = [Phone("M", 0.5, 0.52), Phone("S", 0.52, 1.0), Phone("B", 1.0, 1.1), Phone("P", 2.0, 2.4)]
     lasting = np.diff(closures_of(heard, LOUD, certain=True), axis=1)[:, 0]
-    np.testing.assert_allclose(lasting, [SHORTEST, 0.1, LONGEST], atol=1e-9)
+    np.testing.assert_allclose(lasting, [SHORTEST_CLOSURE, 0.1, LONGEST_CLOSURE], atol=1e-9)
 
 
 def test_what_was_only_heard_must_be_softer_than_what_is_beside_it() -> None:
