@@ -9,17 +9,11 @@ import numpy as np
 from .signal import RATE
 from .targets import VOWELS, Phone
 
-SHORTEST_CLOSURE, LONGEST_CLOSURE = 0.07, 0.12  # seconds that lips stay together, in hurried speech and slow
-    0.07,
-    0.12,
-)  # seconds that lips stay together: in hurried speech, and in slow
-_LEAST = (
-    0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
-)
+# Seconds that lips stay together, in hurried speech and in slow.
+SHORTEST_CLOSURE, LONGEST_CLOSURE = 0.07, 0.12
+_LEAST = 0.025  # seconds that they are together before and after the middle, whatever comes beside
 _VOWEL = 0.04  # seconds about a vowel's middle in which the mouth isn't shut
-_APART = 0.08  # seconds from one closure's end to the next one's begin, at least: the mouth opens there
-    0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
-)
+_APART = 0.08  # seconds from one closure to the next, at least, in which the mouth opens
 _PARTING = 0.04  # seconds in which lips come together, and part
 _BITE = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
 _BITTEN = 0.15  # the opening then
