@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
+from .compare import CompareVideos
 from .crops import CropFaces, ReframeFaces
 from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
@@ -22,6 +23,7 @@ NODES: list[type[io.ComfyNode]] = [
     DubVideo,
     DubFrames,
     DubOptionsNode,
+    CompareVideos,
     LoadModels,
     *network_loaders(),
     CheckModels,
