@@ -26,7 +26,8 @@ RULES = {  # what the widget offers, and the core's word for it
     "in the mask": "mask",
 }
 # What a click beside all faces sets: the widgets named x and y get its place
-POINT = {"sets": {"face": "nearest to a point"}, "x": "x", "y": "y"}
+AT_POINT = {"face": "nearest to a point"}
+POINT = {"sets": AT_POINT, "x": "x", "y": "y"}
 FPS_TIP = "Frames per second of an IMAGE batch, from 1 to 1000. A VIDEO knows its own, and this is not used."
 
 
@@ -133,7 +134,7 @@ class DetectFaces(io.ComfyNode):
 
 def _nearest(place: int, box: Sequence[float]) -> dict[str, object]:
     """What the widgets hold that choose the face in a box."""
-    return {**POINT["sets"], "x": round((box[0] + box[2]) / 2), "y": round((box[1] + box[3]) / 2)}
+    return {**AT_POINT, "x": round((box[0] + box[2]) / 2), "y": round((box[1] + box[3]) / 2)}
 
 
 def face_choice(rule: str, index: int, point: tuple[int, int], mask: Tensor | None) -> FaceChoice:

@@ -116,7 +116,7 @@ def compare_clips(
 
 
 def beside(first: np.ndarray, second: np.ndarray, width: int) -> np.ndarray:
-    """Two pictures (H, W, 3) beside each other as uint8; the second gets the first one's height and a width."""
+    """Two pictures (H, W, 3) beside each other as uint8; the second gets the first's height, and a width."""
     one, two = eight_bit(first), eight_bit(second)
     if two.shape[:2] != (len(one), width):
         smaller = len(one) < len(two)

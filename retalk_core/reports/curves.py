@@ -17,8 +17,8 @@ def describe_scene(scene: Scene, seconds: float) -> dict[str, Any]:
     """What a chart shows, as plain numbers for JSON.
 
     seconds: of the whole
-    returns: `seconds`; `lines`, each a name and its points, evenly spread over the time, None where nothing is
-             known; `cuts` in seconds; `untouched` ranges of seconds with their reasons
+    returns: `seconds`; `lines`, each a name and its points, evenly spread over the time, None where nothing
+             is known; `cuts` in seconds; `untouched` ranges of seconds with their reasons
     """
     return {
         "seconds": round(seconds, 3),

@@ -1,4 +1,4 @@
-"""Words in pictures, the same whichever OpenCV is installed: its versions don't agree how wide letters are."""
+"""Words in pictures, by Pillow: OpenCV's versions don't agree how wide letters are."""
 
 from __future__ import annotations
 
