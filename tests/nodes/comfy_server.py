@@ -23,10 +23,11 @@ class ComfyServer:
 
     def __init__(self, comfyui: Path, python: str, base: Path, pack: Path, *more: str) -> None:
         """more: arguments of ComfyUI's own"""
+        # Any name will do, but for spaces: ComfyUI serves no help page and no script from such a folder.
         self.comfyui, self.base = comfyui, base
         for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
             (base / name).mkdir(parents=True)
-        (base / "custom_nodes" / "any name").symlink_to(pack, target_is_directory=True)
+        (base / "custom_nodes" / "any-name").symlink_to(pack, target_is_directory=True)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"),
     *("--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"),
 )
+# A browser that is driven through a pipe reads from 3 and writes to 4.
+LAUNCH = """import fcntl, os, sys
+ends = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 20) for end in sys.argv[1:3]]
+for end, place in zip(ends, (3, 4)):
+    os.dup2(end, place)
+    os.close(end)
+os.execv(sys.argv[3], sys.argv[3:])"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 KEYS = {" ": "Space", "ArrowLeft": "ArrowLeft", "ArrowRight": "ArrowRight", "Home": "Home"}
 
@@ -37,10 +45,8 @@ class Browser:
         command = [path, *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"]
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        # A browser that is driven through a pipe reads from 3 and writes to 4.
-        shell = ["/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *command]
         self._process = subprocess.Popen(
-            shell,
+            [sys.executable, "-c", LAUNCH, str(theirs_in), str(theirs_out), *command],
             pass_fds=(theirs_in, theirs_out),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,9 +55,7 @@ class Browser:
         os.close(theirs_out)
         self._count, self._rest, self._session = 0, b"", ""
         self.said: list[str] = []  # errors on the console, and those that nobody caught
-        (page,) = [
-            each for each in self._send("Target.getTargets")["targetInfos"] if each["type"] == "page"
-        ]
+        (page,) = [each for each in self._send("Target.getTargets")["targetInfos"] if each["type"] == "page"]
         attached = self._send("Target.attachToTarget", targetId=page["targetId"], flatten=True)
         self._session = attached["sessionId"]
         self._send("Runtime.enable")
@@ -97,7 +101,11 @@ class Browser:
 
     def size(self, width: int, height: int) -> None:
         self._send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def run(self, script: str) -> Any:  # noqa: ANN401 - JSON
@@ -149,9 +157,7 @@ class Browser:
 
     def theme(self, scheme: str) -> None:
         """Take the page's colours: light or dark."""
-        self._send(
-            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
-        )
+        self._send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def picture(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

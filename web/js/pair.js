@@ -2,8 +2,12 @@
 
 import { clamp } from "./elements.js"
 
-const NUDGE = 4 // of the speed, for each second that one video is apart
-const MOST_NUDGE = 0.5
+const NUDGE = 8 // of the speed, for each second that one video is apart
+const HARD_NUDGE = 40 // at first, where clocks with sound stand still again for a moment
+const FIRST = 0.4 // seconds
+const MOST_NUDGE = 0.9
+const CREEP = 0.0625 // the slowest speed that browsers have
+const SOON = 4 // milliseconds
 const LOST = 0.25 // seconds apart; beyond it the second video jumps
 const LOOP = 1 // seconds
 
@@ -58,33 +62,34 @@ export class Pair extends EventTarget {
     await this.start(turn)
   }
 
-  // The leader begins, which takes a while where it has sound; the follower begins when the leader moves.
+  // The leader begins late where it has sound: until it moves, the follower only creeps, ready to go.
   async start(turn) {
     await this.going
     if (this.leader.currentTime !== this.follower.currentTime) await arrive(this.follower, this.leader.currentTime)
     if (turn !== this.turn) return
     const from = this.leader.currentTime
+    this.follower.playbackRate = CREEP
     try {
-      await this.leader.play()
-      while (turn === this.turn && this.leader.currentTime <= from) await nextPicture()
-      if (turn !== this.turn) return
-      await this.follower.play()
-    } catch (error) {
+      await Promise.all([this.leader.play(), this.follower.play()])
+    } catch {
       if (turn === this.turn) this.pause()
       return
     }
+    while (turn === this.turn && this.leader.currentTime <= from) await soon()
+    const begun = performance.now()
     while (turn === this.turn) {
-      this.keepTogether(turn)
+      const early = performance.now() - begun < FIRST * 1000
+      this.keepTogether(turn, early ? HARD_NUDGE : NUDGE)
       this.tell()
-      await nextPicture()
+      await (early ? soon() : nextPicture())
     }
   }
 
-  keepTogether(turn) {
+  keepTogether(turn, nudge) {
     const time = this.leader.currentTime
     if (this.loop && (time >= this.loop[1] || time < this.loop[0] - 1 / this.rate)) return this.restart(this.loop[0])
     if (Math.abs(this.apart) > LOST && turn === this.turn) return this.restart(time)
-    this.follower.playbackRate = 1 - clamp(this.apart * NUDGE, -MOST_NUDGE, MOST_NUDGE)
+    this.follower.playbackRate = 1 - clamp(this.apart * nudge, -MOST_NUDGE, MOST_NUDGE)
   }
 
   async restart(time) {
@@ -103,8 +108,8 @@ export class Pair extends EventTarget {
   }
 
   rest() {
-    this.leader.pause()
     this.follower.pause()
+    this.leader.pause()
     this.follower.playbackRate = 1
   }
 
@@ -138,6 +143,10 @@ function arrive(video, time) {
     video.currentTime = time
     if (video.error) done()
   })
+}
+
+function soon() {
+  return new Promise(resolve => setTimeout(resolve, SOON))
 }
 
 function nextPicture() {

@@ -4,7 +4,8 @@ import { button, make } from "./elements.js"
 import { Faces } from "./faces.js"
 import { Player } from "./player.js"
 
-const LEAST = { text: 96, player: 430, faces: 260 } // pixels of height
+const LEAST = { text: 96, time: 34, chart: 82, doubts: 60, player: 300, faces: 256 } // pixels of height
+const TOP = 34 // pixels, of the line above the words
 
 export class Panel {
   // host: fileUrl(file), helpUrl, words, choose(widgets), resized()
@@ -26,7 +27,11 @@ export class Panel {
 
   get leastHeight() {
     const { player, faces } = this.content || {}
-    return 34 + LEAST.text + (player ? LEAST.player : 0) + (faces ? LEAST.faces : 0)
+    const parts = [
+      "text", ...(player ? ["player", player.chart ? "chart" : "time"] : []), ...(player?.doubts?.length ? ["doubts"] : []),
+      ...(faces ? ["faces"] : []),
+    ]
+    return parts.reduce((height, part) => height + LEAST[part], TOP)
   }
 
   say(words) {
@@ -42,6 +47,7 @@ export class Panel {
     this.player = content.player && new Player(content.player, { ...this.host, badge: content.badge })
     const faces = content.faces && new Faces(content.faces, content.point, this.host)
     this.body.replaceChildren(...[this.player, faces].filter(Boolean).map(each => each.element))
+    this.element.style.minHeight = `${this.leastHeight}px`
     this.host.resized()
   }
 

@@ -50,7 +50,7 @@ export class Player {
     this.playing = button(words.play, "▶", () => this.pair.toggle())
     this.looping = button(words.loop, "↻ 1s", () => this.pair.toggleLoop(), { "aria-pressed": "false" })
     this.mode = button(words.side, "◫", () => this.switchMode())
-    this.sound = button(words.sound, "🔊", () => this.switchSound(), { "aria-pressed": "true" })
+    this.sound = button(words.sound, "♪", () => this.switchSound(), { "aria-pressed": "true" })
     const link = finished
       ? [make("a", { href: finished, target: "_blank", title: words.open, "aria-label": words.open }, "⤢")]
       : []
@@ -118,7 +118,6 @@ export class Player {
   switchSound() {
     this.after.muted = !this.after.muted
     this.sound.setAttribute("aria-pressed", String(!this.after.muted))
-    this.sound.textContent = this.after.muted ? "🔇" : "🔊"
   }
 
   show() {

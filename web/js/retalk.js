@@ -2,15 +2,16 @@
 
 import { app } from "../../../scripts/app.js"
 import { api } from "../../../scripts/api.js"
+import { dropLivePicture, dropWords, nodeBy } from "./editor.js"
 import { Panel } from "./panel.js"
 import { wordsOf } from "./words.js"
 
 const OURS = "ReTalk" // our nodes' types begin with it
 const KEPT = "retalk" // the property of a node, stored with its workflow
 const WIDGET = "retalk_panel"
-const EDITORS_OWN = "$$node-text-preview" // where the editor shows progress in words, and takes it away again
 const MOST_REMEMBERED = 200
 const LEAST_WIDTH = 420
+const LIVE_PICTURE_GOES = [0, 700] // milliseconds; some versions draw it once more
 
 const panels = new WeakMap()
 const remembered = new Map() // undoing a change brings back older properties, but what was told stays told
@@ -72,6 +73,7 @@ function show(node, content) {
   if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value)
   node.properties[KEPT] = withoutPrivate(kept)
   panelOf(node).show(content)
+  if (content.player) for (const wait of LIVE_PICTURE_GOES) setTimeout(() => dropLivePicture(node), wait)
 }
 
 // Folders of this machine don't belong into a workflow that is handed on.
@@ -86,27 +88,6 @@ function restore(node) {
   if (newest?.text === undefined) return
   node.properties[KEPT] = withoutPrivate(newest)
   panelOf(node).show(newest)
-}
-
-function nodeBy(id) {
-  let graph = app.rootGraph ?? app.graph
-  let node = null
-  for (const part of String(id).split(":")) {
-    node = graph?.getNodeById(part) ?? graph?.getNodeById(Number(part))
-    graph = node?.subgraph
-  }
-  return node
-}
-
-function dropEditorsOwn(node) {
-  const widget = node.widgets?.find(each => each.name === EDITORS_OWN)
-  if (!widget) return
-  if (node.removeWidget) node.removeWidget(widget)
-  else {
-    widget.onRemove?.()
-    node.widgets.splice(node.widgets.indexOf(widget), 1)
-  }
-  node.setDirtyCanvas?.(true, true)
 }
 
 function after(prototype, name, react) {
@@ -133,10 +114,10 @@ app.registerExtension({
     Object.assign(link, { rel: "stylesheet", href: new URL("panel.css", import.meta.url).href })
     document.head.append(link)
     api.addEventListener("progress_text", ({ detail }) => {
-      const node = nodeBy(detail.nodeId)
+      const node = nodeBy(app, detail.nodeId)
       if (!node?.comfyClass?.startsWith(OURS)) return
       panelOf(node).say(detail.text.split("\n")[0])
-      setTimeout(() => dropEditorsOwn(node))
+      setTimeout(() => dropWords(node))
     })
   },
 })
