@@ -76,6 +76,15 @@ def dub_picture() -> Image.Image:
     return row(Tile(before, "clip", ""), Tile(voice_picture(), "voice", "+"), first, *shown[1:])
 
 
+def compare_picture() -> Image.Image:
+    before, after = (Image.fromarray(frame).crop(FACE) for frame in (portrait(), speaking()[0]))
+    middle = before.width // 2
+    both = after.copy()
+    both.paste(before.crop((0, 0, middle, before.height)), (0, 0))
+    ImageDraw.Draw(both).line([(middle, 0), (middle, before.height)], "white", max(2, before.width // 120))
+    return row(Tile(before, "first", ""), Tile(after, "second", "+"), Tile(both, "wiped"))
+
+
 def options_picture() -> Image.Image:
     return row(
         Tile("Load Video\nLoad Audio", "video, voice", ""),
@@ -87,7 +96,9 @@ def options_picture() -> Image.Image:
 
 def save_picture() -> Image.Image:
     return row(
-        Tile("Dub Video", "", ""), Tile("Save Dub", "video"), Tile("output/video\n.mp4\n.mov\n.mkv", "the same file")
+        Tile("Dub Video", "", ""),
+        Tile("Save Dub", "video"),
+        Tile("output/video\n.mp4\n.mov\n.mkv", "the same file"),
     )
 
 
@@ -309,6 +320,7 @@ def paste_picture() -> Image.Image:
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
     "save.png": save_picture,
+    "compare.jpg": compare_picture,
     "options.png": options_picture,
     "models.png": models_picture,
     "loader.png": loader_picture,
