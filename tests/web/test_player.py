@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from chromium import Browser
-from conftest import FRAMES, RATE, shade
+from two_clips import FRAMES, RATE, shade
 
 FRAME = 1 / RATE
 CONTENT = {
