@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from . import downloads, host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
 from .compare import CompareVideos
 from .crops import CropFaces, ReframeFaces
+from .demo import DemoClip, DemoVoice
+from .downloads import GetModels
 from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
@@ -47,6 +49,9 @@ NODES: list[type[io.ComfyNode]] = [
     LaplacianBlend,
     PasteBack,
     SaveDub,
+    GetModels,
+    DemoClip,
+    DemoVoice,
 ]
 
 
@@ -54,6 +59,7 @@ class ReTalk(ComfyExtension):
     """The pack, as ComfyUI asks for it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        downloads.register_addresses()
         host.register_folder()  # not in on_load, which old versions don't call
         host.warn_of_two_opencvs()
         return list(NODES)

@@ -101,11 +101,13 @@ def dub(
     a KeyboardInterrupt from then on says in words that the file is there.
     """
     _refuse_early(clip, output, options)
-    with begin_session(clip, voice, options, networks, progress) as session:
+    with (
+        finished(output, "only the look at it was stopped"),
+        begin_session(clip, voice, options, networks, progress) as session,
+    ):
         analysis = analyse(session)
         made = synthesise(session, analysis, output, show)
-        with finished(output, "only the look at it was stopped"):
-            return _sum_up(session, analysis, made, output)
+        return _sum_up(session, analysis, made, output)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
@@ -179,11 +181,26 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
 
 @contextmanager
 def finished(output: Path, missing: str) -> Iterator[None]:
-    """What comes when the file is there: being stopped is told with its name, and with what is missing."""
+    """Once a result has appeared in the block, being stopped is told with its name and with what is missing.
+
+    A stop that has words of its own keeps them. The disk is asked, since a stop comes between any two steps.
+    """
+    before = _identity(output)
     try:
         yield
     except KeyboardInterrupt as stop:
+        if str(stop) or _identity(output) in (None, before):
+            raise
         raise KeyboardInterrupt(f"{output} is finished, {missing}") from stop
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from one that replaces it; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:

@@ -228,7 +228,9 @@ def install(base: Path) -> Manager:
     sys.modules["comfy.model_management"] = manager  # type: ignore[assignment]
     _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
     _module("comfy.utils", ProgressBar=ProgressBar)
-    _module("comfy.cli_args", args=SimpleNamespace(force_fp32=False, disable_metadata=False))
+    _module(
+        "comfy.cli_args", args=SimpleNamespace(force_fp32=False, disable_metadata=False, listen="127.0.0.1")
+    )
     _module(
         "comfy",
         model_management=manager,
@@ -242,10 +244,20 @@ def install(base: Path) -> Manager:
         add_model_folder_path=lambda name, path: folders.setdefault(name, ([path], set())),
         get_temp_directory=lambda: str(base / "temp"),
         get_user_directory=lambda: str(base / "user"),
+        get_input_directory=lambda: str(base / "input"),
+        get_annotated_filepath=lambda name: str(base / "input" / name),
+        exists_annotated_filepath=lambda name: (base / "input" / name).exists(),
+        filter_files_content_types=_of_kinds,
         get_output_directory=lambda: str(base / "output"),
         get_save_image_path=_save_path,
     )
     return manager
+
+
+def _of_kinds(names: list[str], kinds: list[str]) -> list[str]:
+    """The files that are a video, or a sound, by their names."""
+    endings = {"video": (".mp4", ".mov", ".mkv"), "audio": (".wav", ".flac", ".mp3")}
+    return [name for name in names if name.endswith(tuple(each for kind in kinds for each in endings[kind]))]
 
 
 def _save_path(prefix: str, outputs: str, width: int, height: int) -> tuple[str, str, int, str, str]:
