@@ -95,7 +95,8 @@ class DemoVoice(io.ComfyNode):
             "Demo Voice",
             "demo",
             "A voice that ships with ReTalk, to try a workflow with: seven seconds of synthetic English. "
-            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's licence.",
+            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's own "
+            "licence.",
             aliases=["example audio", "sample voice", "speech", "test audio"],
             inputs=[
                 io.Combo.Input(
