@@ -240,7 +240,7 @@ class DubFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubFrames",
-            "Dub Frames",
+            "Dub Frames (Lip Sync)",
             "dub",
             "Gives a batch of frames a new voice, and the speaker's lips follow: Dub Video for IMAGEs, for "
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",

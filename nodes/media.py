@@ -122,7 +122,7 @@ def sound_of(path: Path) -> SoundArray:
 
 
 def batch_notes(**given: Audio | None) -> list[str]:
-    """What to say of AUDIOs that hold several sounds, of which only the first is used; by the inputs' names."""
+    """What to say of AUDIOs, by the inputs' names, that hold several sounds: only the first is used."""
     counts = {name: _sounds_in(audio) for name, audio in given.items() if audio is not None}
     return [
         f"{name} is a batch of {count} sounds: the first is used; dub once for each of the others"
