@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..retalk_core.types import FaceTrack
 
 
+STILL_RATE = 25.0  # frames per second of what a still picture becomes
 STAGES = {
     "listen": "listening to the voice",
     "track": "finding the face",
@@ -69,7 +70,7 @@ class DubVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubVideo",
-            "Dub Video",
+            "Dub Video (Lip Sync)",
             "dub",
             "Gives a video a new voice, and its speaker's lips follow. It is streamed from its file to a new "
             "one, so that an hour takes no more memory than a minute. Works without any checkpoint, as a "
@@ -153,6 +154,7 @@ class DubVideo(io.ComfyNode):
                 media.same_count(video=clip, protect=media.masks(protect))
             dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, viewing)
         pace.learn_shares(kind, dubbed.report.seconds)
+        dubbed.report.warnings[:0] = order.notes
         report = _told(dubbed.report, resumes=order.options.work_dir is not None)
         host.say(cls, report)
         shown = panel.words(
@@ -191,10 +193,15 @@ def _from_left(place: int, box: Sequence[float]) -> dict[str, object]:
     return {"face": places[place]} if place < len(places) else {}
 
 
+def _engine_word(report: Report) -> str:
+    """The engine that ran, as the widget calls it."""
+    return widgets.word_for(DubOptions, "engine", report.engine)
+
+
 def _told(report: Report, *, resumes: bool) -> str:
     """The report as text, with a line on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
-    text = report.to_text()
+    text = report.to_text(_engine_word(report))
     if resumes and report.engine != "embedded":
         from ..retalk_core.resume.store import list_work
 
@@ -212,6 +219,7 @@ class Order:
     heard: SoundArray  # the soundtrack, or else the voice
     options: DubOptions
     networks: networks.HostNetworks
+    notes: list[str]  # for the report
 
 
 def _order(
@@ -229,7 +237,8 @@ def _order(
     spoken = media.sound(voice)
     wanted = wanted_options(on_face, more, heard, face_track, protect)
     lent = (models or networks.HostNetworks()).with_precision(Computing(**more.computing).precision)
-    return Order(voice=spoken, heard=heard or spoken, options=wanted, networks=lent)
+    notes = media.batch_notes(voice=voice, soundtrack=soundtrack)
+    return Order(voice=spoken, heard=heard or spoken, options=wanted, networks=lent, notes=notes)
 
 
 def wanted_options(
@@ -265,7 +274,7 @@ class DubFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubFrames",
-            "Dub Frames",
+            "Dub Frames (Lip Sync)",
             "dub",
             "Gives a batch of frames a new voice, and the speaker's lips follow: Dub Video for IMAGEs, for "
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",
@@ -283,7 +292,7 @@ class DubFrames(io.ComfyNode):
                     optional=True,
                     force_input=True,
                     tooltip="Frames per second, from the node that loaded the frames. Needed unless "
-                    "video_info is connected.",
+                    "video_info is connected or there is one picture only, which becomes 25 a second.",
                 ),
                 sockets.VideoInfo.Input(
                     "video_info",
@@ -327,7 +336,7 @@ class DubFrames(io.ComfyNode):
 
         wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
-        rate = media.exact_rate(_rate_of(fps, video_info))
+        rate = media.exact_rate(_rate_of(fps, video_info, still=len(images) == 1))
         if protect is not None:
             media.same_count(images=images, protect=media.masks(protect))
         dubbed = dub_pictures(
@@ -339,7 +348,8 @@ class DubFrames(io.ComfyNode):
             _bar(cls, _kind(on_face)),
             host.stop_if_asked,
         )
-        report = dubbed.report.to_text()
+        dubbed.report.warnings[:0] = order.notes
+        report = dubbed.report.to_text(_engine_word(dubbed.report))
         host.say(cls, report)
         sound = media.cut_sound(order.heard, order.options.start, dubbed.seconds)
         return io.NodeOutput(
@@ -352,10 +362,12 @@ class DubFrames(io.ComfyNode):
         )
 
 
-def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None) -> float:
-    """The frame rate out of the one input that is connected."""
+def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None, *, still: bool) -> float:
+    """The frame rate out of the one input that is connected; a still picture needs none."""
     from ..retalk_core.errors import OptionError
 
+    if still and fps is None and video_info is None:
+        return STILL_RATE
     if (fps is None) == (video_info is None):
         which = "Neither" if fps is None else "Both"
         raise OptionError(f"{which} of fps and video_info are connected: connect one of them.")

@@ -32,6 +32,11 @@ def words(text: str, **more: object) -> dict[str, Any]:
     return {"text": (text,), "retalk": (told,)}
 
 
+def words_beside(preview: Any, text: str) -> dict[str, Any]:  # noqa: ANN401 - of many types
+    """What a node shows that has one of ComfyUI's own previews too."""
+    return {**preview.as_dict(), **words(text)}
+
+
 def private_folders() -> list[str]:
     """Folders whose names the editor keeps out of a workflow's file, the longest first."""
     known = {getattr(folder_paths, "base_path", ""), folder_paths.get_user_directory(), str(Path.home())}

@@ -40,12 +40,19 @@ def from_left(meshes: Sequence[Mesh]) -> list[Mesh]:
     return sorted(meshes, key=doubled_middle)
 
 
+def place_from_left(index: int) -> str:
+    """Which face, in words: "3rd face from the left" for 2."""
+    number = index + 1
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending} face from the left"
+
+
 def refuse_choice(choice: FaceChoice, most: int) -> None:
     """Say so where faces are in view, but never the one that is meant."""
     if most and choice.rule == "index":
         raise OptionError(
-            f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
-            f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
+            f"There is no {place_from_left(choice.index)}: no frame shows more than {most}. Choose one up to the "
+            f"{place_from_left(most - 1)}; --face-index counts from 0."
         )
     if most and choice.rule == "mask":
         raise OptionError(

@@ -122,11 +122,20 @@ def test_a_given_track_and_what_is_protected_are_kept_to(nodes: Nodes, frames: T
         run(nodes, "ReTalkDubFrames", images=frames[:6], voice=voice(0.2), fps=25.0, face_track=track)
 
 
+def test_a_batch_of_voices_is_told_in_the_report(nodes: Nodes, frames: Tensor) -> None:
+    several = voice(0.2)
+    several["waveform"] = several["waveform"].expand(3, -1, -1)
+    report = run(nodes, "ReTalkDubFrames", images=frames[:4], voice=several, fps=25.0)[4]
+    assert "note: voice is a batch of 3 sounds: the first is used" in report
+    assert "engine: embedded preview (" in report  # as the widget has it
+
+
 def test_the_frame_rate_is_never_guessed(nodes: Nodes, frames: Tensor) -> None:
     info = {"loaded_fps": 12.5, "source_fps": 25.0}
     assert run(nodes, "ReTalkDubFrames", images=frames[:4], voice=voice(0.2), video_info=info)[2] == 12.5
     with pytest.raises(OptionError, match="Neither of fps and video_info"):
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2))
+    assert run(nodes, "ReTalkDubFrames", images=frames[:1], voice=voice(0.2))[2] == 25  # a still needs none
     with pytest.raises(OptionError, match="Both of fps and video_info"):
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2), fps=25.0, video_info=info)
 

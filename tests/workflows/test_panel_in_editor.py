@@ -81,7 +81,9 @@ def server(
         pytest.skip("the package playwright is not installed")
     base = tmp_path_factory.mktemp("panel") / "base"
     other = os.environ.get("COMFYUI_FRONT_END")
-    made = ComfyServer(*request.param, base, root, *(["--front-end-root", other] if other else []))
+    made = ComfyServer(
+        *request.param, base, root, *(["--front-end-root", other] if other else []), called="retalk"
+    )
     try:
         pairs = [np.concatenate([frame[:, ::-1] // 2, frame], axis=1) for frame in talking(12)]
         write_clip(base / "input" / "two.mp4", pairs, codec="libx264")

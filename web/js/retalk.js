@@ -10,6 +10,7 @@ const OURS = "ReTalk" // our nodes' types begin with it
 const KEPT = "retalk" // the property of a node, stored with its workflow
 const WIDGET = "retalk_panel"
 const MOST_REMEMBERED = 200
+const HAVE_THEIR_OWN = ["ReTalkGetModels"] // panels
 const LEAST_WIDTH = 420
 const LIVE_PICTURE_GOES = [0, 700] // milliseconds; some versions draw it once more
 
@@ -116,7 +117,7 @@ app.registerExtension({
     api.addEventListener("progress_text", ({ detail }) => {
       const node = nodeBy(app, detail.nodeId)
       if (!node?.comfyClass?.startsWith(OURS)) return
-      panelOf(node).say(detail.text.split("\n")[0])
+      if (!HAVE_THEIR_OWN.includes(node.comfyClass)) panelOf(node).say(detail.text.split("\n")[0])
       setTimeout(() => dropWords(node))
     })
   },
