@@ -51,8 +51,8 @@ def refuse_choice(choice: FaceChoice, most: int) -> None:
     """Say so where faces are in view, but never the one that is meant."""
     if most and choice.rule == "index":
         raise OptionError(
-            f"There is no {place_from_left(choice.index)}: no frame shows more than {most}. Choose one up to the "
-            f"{place_from_left(most - 1)}; --face-index counts from 0."
+            f"There is no {place_from_left(choice.index)}: no frame shows more than {most}. Choose one up to "
+            f"the {place_from_left(most - 1)}; --face-index counts from 0."
         )
     if most and choice.rule == "mask":
         raise OptionError(
