@@ -146,7 +146,7 @@ class DubVideo(io.ComfyNode):
         wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
         wiring.refuse_what_save_video_cant(cls, order.options.codec)
-        kind = _kind(on_face)
+        kind = _kind(order)
         bar, path = _bar(cls, kind), host.temporary_file(suffixes_of(order.options.codec)[0])
         viewing = panel.Viewing(bar)
         with media.clip_of(video) as clip:
@@ -176,9 +176,12 @@ class DubVideo(io.ComfyNode):
         )
 
 
-def _kind(on_face: Mapping[str, Any]) -> str:
-    """The kind of dub that is asked for, of which one takes about as long as the other."""
-    return f"{on_face.get('engine')}, {on_face.get('preset')}"
+def _kind(order: Order) -> str:
+    """The kind of dub that will run: one takes about as long as the other. Raises CheckpointError."""
+    from ..retalk_core.dub.choose import choose_engine
+
+    choice = choose_engine(order.options, order.networks)
+    return f"{choice.engine} {choice.preset or ''}".strip()
 
 
 def _bar(node: type[io.ComfyNode], kind: str) -> host.Bar:
@@ -345,7 +348,7 @@ class DubFrames(io.ComfyNode):
             order.voice,
             order.options,
             order.networks,
-            _bar(cls, _kind(on_face)),
+            _bar(cls, _kind(order)),
             host.stop_if_asked,
         )
         dubbed.report.warnings[:0] = order.notes

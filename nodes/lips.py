@@ -167,7 +167,7 @@ class LipSyncPreview(io.ComfyNode):
             media.sound(voice),
             DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
             networks.HostNetworks(),
-            host.Bar(pace.shares_of("preview of frames")),
+            host.Bar(pace.shares_of(pace.PREVIEW)),
             host.stop_if_asked,
         )
         return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))

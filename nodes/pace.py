@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Seconds of each stage, in their order, for a clip of 5 s at 720x720 with two cores. What a machine takes
-# otherwise is learnt from its first dub.
-PREVIEW = {"listen": 1.0, "track": 10.0, "fit": 0.0, "dub": 10.0, "check": 4.0}
-PAPER = {"listen": 1.0, "track": 10.0, "fit": 20.0, "dub": 300.0, "check": 4.0}
+PREVIEW = "embedded"  # the kind that needs no weights
+# Seconds of each stage, in their order, for 126 frames of 590x590 with two cores: measured for the preview, for
+# the paper's networks from the times of each in benchmarks/README.md. What a machine takes otherwise is
+# learnt from its first dub.
+QUICK = {"listen": 0.3, "track": 2.1, "fit": 0.0, "dub": 7.8, "check": 2.5}
+PAPER = {"listen": 0.3, "track": 2.1, "fit": 12.0, "dub": 380.0, "check": 2.5}
 
 _learnt: dict[str, dict[str, float]] = {}
 
@@ -15,9 +17,9 @@ _learnt: dict[str, dict[str, float]] = {}
 def shares_of(kind: str) -> dict[str, float]:
     """The shares of the stages of a kind of dub, adding up to 1.
 
-    kind: such as a node's engine and preset; "embedded preview" is known from the start
+    kind: the engine that runs, and its preset
     """
-    seconds = _learnt.get(kind) or (PREVIEW if "preview" in kind else PAPER)
+    seconds = _learnt.get(kind) or (QUICK if kind == PREVIEW else PAPER)
     whole = sum(seconds.values())
     return {stage: spent / whole for stage, spent in seconds.items()}
 

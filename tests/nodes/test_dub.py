@@ -50,6 +50,18 @@ def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, b
     assert kept["frames_out"] == 18 and kept["output"] == Path(video.file).name
 
 
+def test_the_track_and_the_doubts_of_a_part_serve_another_run(nodes: Nodes, talking_clip: Path) -> None:
+    given = {"video": VideoFromFile(str(talking_clip)), "voice": voice(0.6)}
+    *_, track, doubts = run(nodes, "ReTalkDubVideo", **given, start=0.2, duration=0.2)
+    present = track.present.numpy()
+    assert len(present) == 18 and present[5:10].all() and not present[:5].any() and not present[10:].any()
+    for doubt in json.loads(doubts):
+        assert {"kind", "severity", "ranges", "words", "advice"} <= set(doubt)
+    edited = run(nodes, "ReTalkEditTrack", face_track=track, ranges="0.2-0.3")[0]
+    again = run(nodes, "ReTalkDubVideo", **given, start=0.2, duration=0.2, face_track=edited)
+    assert "5 frames" in again[4] and torch.equal(again[5].present, edited.present)
+
+
 def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
     node = nodes["ReTalkDubVideo"]
     given = {each.id: each.default for each in node.GET_SCHEMA().inputs[2:10]}

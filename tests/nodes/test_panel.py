@@ -34,7 +34,7 @@ def test_a_face_sets_the_widgets_that_choose_it(nodes: Nodes, base: Path) -> Non
     assert panel.faces(None, dub_nodes._from_left) is None
 
 
-@pytest.mark.parametrize("kind", ["embedded preview, paper", "retalk, fast", "auto, paper"])
+@pytest.mark.parametrize("kind", ["embedded", "retalk fast", "retalk paper"])
 def test_the_bars_shares_are_whole_and_follow_the_last_dub(kind: str) -> None:
     assert sum(pace.shares_of(kind).values()) == pytest.approx(1)
     pace.learn_shares(kind, {"track": 1.0, "dub": 8.0, "check": 1.0, "crop and paste": 5.0})
