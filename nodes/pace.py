@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PREVIEW = "embedded"  # the kind that needs no weights
-# Seconds of each stage, in their order, for 126 frames of 590x590 with two cores: measured for the preview, for
+# Seconds of each stage, in order, for 126 frames of 590x590 with two cores: measured for the preview, for
 # the paper's networks from the times of each in benchmarks/README.md. What a machine takes otherwise is
 # learnt from its first dub.
 QUICK = {"listen": 0.3, "track": 2.1, "fit": 0.0, "dub": 7.8, "check": 2.5}
