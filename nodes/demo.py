@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
-from . import host, media
+from . import host, media, panel
 from .schema import node_schema
 
 CLIP, VOICE = "demo clip", "demo voice"
@@ -78,11 +78,14 @@ class DemoClip(io.ComfyNode):
         from ..retalk_core.cli.demo import SHIPPED_CLIP
 
         if file != CLIP:
-            return io.NodeOutput(media.video(Path(folder_paths.get_annotated_filepath(file))))
+            chosen = Path(folder_paths.get_annotated_filepath(file))
+            return io.NodeOutput(media.video(chosen), ui=panel.words(file))
         host.say(cls, CLIP_LICENCE)
         shown = host.temporary_file(SHIPPED_CLIP.suffix)
         shutil.copyfile(SHIPPED_CLIP, shown)
-        return io.NodeOutput(media.video(SHIPPED_CLIP), ui=media.video_preview(shown))
+        return io.NodeOutput(
+            media.video(SHIPPED_CLIP), ui=panel.words_beside(media.video_preview(shown), CLIP_LICENCE)
+        )
 
 
 class DemoVoice(io.ComfyNode):
@@ -95,7 +98,7 @@ class DemoVoice(io.ComfyNode):
             "Demo Voice",
             "demo",
             "A voice that ships with ReTalk, to try a workflow with: seven seconds of synthetic English. "
-            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's "
+            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's own "
             "licence.",
             aliases=["example audio", "sample voice", "speech", "test audio"],
             inputs=[
@@ -125,7 +128,7 @@ class DemoVoice(io.ComfyNode):
 
         if file != VOICE:
             heard = media.file_sound(Path(folder_paths.get_annotated_filepath(file)))
-            return io.NodeOutput(media.audio(heard.samples, heard.rate))
+            return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=panel.words(file))
         host.say(cls, VOICE_LICENCE)
         heard = media.file_sound(SHIPPED_VOICE)
-        return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=ui.PreviewText(VOICE_LICENCE))
+        return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=panel.words(VOICE_LICENCE))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import folder_paths
 from comfy.cli_args import args
 from comfy_api.latest import Input, io, ui
 
-from . import host, media, wiring
+from . import host, media, panel, wiring
 from .schema import node_schema
 
 
@@ -59,9 +58,9 @@ class SaveDub(io.ComfyNode):
         host.say(cls, str(target))
         saved = ui.SavedResult(target.name, subfolder, io.FolderType.output)
         if is_played(target):
-            shown: Any = ui.PreviewVideo([saved])
+            shown = panel.words_beside(ui.PreviewVideo([saved]), str(target))
         else:  # a player on the node would only say that it can't play it
-            shown = {"files": [saved], "text": (str(target),)}
+            shown = {"files": [saved], **panel.words(str(target))}
         return io.NodeOutput(media.video(target), str(target), ui=shown)
 
 

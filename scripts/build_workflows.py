@@ -603,7 +603,7 @@ WORKFLOWS: dict[str, tuple[Callable[[Graph], None], str]] = {  # and the engine 
     "long_video": (long_video, "retalk"),
     "laplacian_blend_two_pictures": (laplacian_blend_two_pictures, "retalk"),
 }
-BLUEPRINT = "Lip Sync (ReTalk, all stages)"
+BLUEPRINT = "All ReTalk Stages (Lip Sync)"
 
 
 def describe(name: str) -> Graph:

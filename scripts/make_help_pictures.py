@@ -76,6 +76,15 @@ def dub_picture() -> Image.Image:
     return row(Tile(before, "clip", ""), Tile(voice_picture(), "voice", "+"), first, *shown[1:])
 
 
+def compare_picture() -> Image.Image:
+    before, after = (Image.fromarray(frame).crop(FACE) for frame in (portrait(), speaking()[0]))
+    middle = before.width // 2
+    both = after.copy()
+    both.paste(before.crop((0, 0, middle, before.height)), (0, 0))
+    ImageDraw.Draw(both).line([(middle, 0), (middle, before.height)], "white", max(2, before.width // 120))
+    return row(Tile(before, "first", ""), Tile(after, "second", "+"), Tile(both, "wiped"))
+
+
 def options_picture() -> Image.Image:
     return row(
         Tile("Load Video\nLoad Audio", "video, voice", ""),
@@ -330,6 +339,7 @@ def paste_picture() -> Image.Image:
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
     "save.png": save_picture,
+    "compare.jpg": compare_picture,
     "demo_clip.jpg": demo_clip_picture,
     "demo_voice.png": demo_voice_picture,
     "download.png": download_picture,

@@ -72,7 +72,7 @@ def test_the_face_can_be_chosen(nodes: Nodes, frames: Tensor) -> None:
     mask = torch.zeros(1, 160, 160)
     with pytest.raises(OptionError, match="covers none of the faces"):
         run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)
-    with pytest.raises(OptionError, match="There is no face 3"):
+    with pytest.raises(OptionError, match="There is no 4th face from the left"):
         run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="index from the left", index=3)
     mask[:, 40:120, 40:120] = 1
     assert run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)[0].present.all()

@@ -72,7 +72,7 @@ def comfy(
         pytest.skip("no Chromium on the path, or the package playwright is not installed")
     base = tmp_path_factory.mktemp("models") / "base"
     known = {name: (sha256_of(path), path.stat().st_size) for name, path in files.items()}
-    server = ComfyServer(*request.param, base, root, beside=BESIDE.format(known=known))
+    server = ComfyServer(*request.param, base, root, beside=BESIDE.format(known=known), called="retalk")
     try:
         write_clip(base / "input" / "short.mp4", talking(3, 256), codec="libx264")
         write_voice(base / "input" / "short.wav", babble(0.12))
