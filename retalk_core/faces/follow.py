@@ -46,7 +46,8 @@ MOST_FACES = 8  # that are looked at closely in one frame
 
 PRESENT = 0.5  # lowest score of a mesh
 WARM_UP = 3  # times a mesh is found again in its own region after a detection
-LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, the mesh is found again
+LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
+UNSURE_STEP = 0.06  # the same; beyond it, the mesh is found again in its own region
 LARGEST_JUMP = 0.8  # of the face's size between frames; beyond it, the detectors are asked
 REACH = 1.0  # how far a lost face may turn up again, in its own size ...
 REACH_PER_SECOND = 1.0  # ... and how much farther for each second
@@ -198,7 +199,7 @@ class _Follower:
     def _follow(self, pixels: np.ndarray, before: np.ndarray) -> Mesh | None:
         """The mesh found where the face (468, 3) was a frame ago, unless it can't be trusted."""
         mesh = find_mesh(self.networks.mesh, pixels, region_of_points(before))
-        if mesh.score >= PRESENT and face_step(before, mesh.points) > LARGEST_STEP:
+        if mesh.score >= PRESENT and face_step(before, mesh.points) > UNSURE_STEP:
             mesh = find_mesh(self.networks.mesh, pixels, region_of_points(mesh.points))
         if mesh.score < PRESENT or face_step(before, mesh.points) > LARGEST_JUMP:
             return None

@@ -10,22 +10,19 @@ from typing import Literal
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
 
 from ...models.faces.facemesh import POINTS
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
+from .steady import steady
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
 HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
 LONGEST_GAP = 0.3  # seconds without a face that are filled in
 GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
 FILLED_SCORE = 0.25  # confidence in a filled frame
-SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
-SMOOTHING_ORDER = 2
-POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
@@ -96,9 +93,7 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
-                some = mesh[stretch, first : first + POINTS_AT_ONCE]
-                some[:] = smooth(some)
+            steady(mesh[stretch])
     weight = _weights(mesh, present, shot, seconds, stretches)
     reasons = tuple(
         "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
@@ -116,13 +111,6 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
     return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
-
-
-def smooth(mesh: np.ndarray) -> np.ndarray:
-    """Smooth meshes (T, n, 3) over time; fewer than five stay as they are."""
-    if len(mesh) < SMOOTHED_FRAMES:
-        return mesh
-    return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
