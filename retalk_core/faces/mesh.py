@@ -13,7 +13,7 @@ from ..compute.devices import cpu_threads
 from ..images import eight_bit, to_input
 from ..types import FaceTrack
 from .canonical import EYE_CORNERS
-from .detect import Detection
+from .detect import Detection, quarters
 
 FACE_MARGIN = 1.5  # the side of the region around a face, for the face's longer side
 # Points of the mesh around the face, clockwise as seen from the top of the forehead.
@@ -108,6 +108,12 @@ def region_of_points(points: np.ndarray) -> FaceRegion:
     low, high = level.min(axis=0), level.max(axis=0)
     centre = turn @ ((low + high) / 2)
     return FaceRegion((float(centre[0]), float(centre[1])), FACE_MARGIN * float((high - low).max()), angle)
+
+
+def quarters_of(points: np.ndarray) -> int:
+    """By how many quarters to turn a picture to the left so that a face (468, 2 or 3) is upright, 0..3."""
+    right, left = EYE_CORNERS
+    return quarters(points[left, :2] - points[right, :2])
 
 
 def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:

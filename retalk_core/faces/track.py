@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
 
 from ...models.faces.facemesh import POINTS
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
+from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
+from .people.overlaps import Neighbour
 from .steady import steady
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
@@ -26,9 +29,18 @@ FILLED_SCORE = 0.25  # confidence in a filled frame
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
+# Of the mouth and as much room around it as opening needs, what the picture holds where an edit shows not at
+# all, and wholly.
+NO_INSIDE, FULL_INSIDE = 0.9, 0.99
+EDGE_ROOM = 1.15  # sizes of the lips
+EDGE_FRAMES = 5  # over which that is calmed
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
-Reason = Literal["", "no face", "turned away", "too small"]
+Reason = Literal[
+    "", "no face", "turned away", "too small", "someone else covers the mouth", "the picture's edge cuts the mouth"
+]
+COVERED: Reason = "someone else covers the mouth"
+CUT: Reason = "the picture's edge cuts the mouth"
 
 
 @dataclass(eq=False)
@@ -42,6 +54,11 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+    neighbours: tuple[Neighbour, ...] = ()  # other people's faces beside it
+
+    def take_back(self) -> None:
+        """Say that what was seen was not the face that is followed, but one before it."""
+        self.points, self.score, self.reason, self.neighbours = None, 0.0, COVERED, ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +70,9 @@ class TrackedFace:
     filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
     reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
     cuts: tuple[int, ...]  # the first frame of each shot but the first
+    people: int = 1  # different ones that were seen, as far as looks tell
+    # T; other people's faces near the one that is followed. Empty where nothing is known of them.
+    neighbours: tuple[tuple[Neighbour, ...], ...] = ()
 
 
 def sighting_of(
@@ -76,7 +96,9 @@ def is_large_enough(points: np.ndarray) -> bool:
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
 
 
-def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
+def assemble_track(
+    sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str, people: int = 1
+) -> TrackedFace:
     """Fill short gaps, smooth each stretch, and decide how far an edit may show."""
     times = tuple(sighting.time for sighting in sightings)
     seconds = np.array([float(time) for time in times])
@@ -88,15 +110,20 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     scores = np.array([sighting.score for sighting in sightings]) * present
     starts = _starts_anew(sightings, shot, mesh, present)
 
-    filled = _fill_gaps(mesh, present, shot, seconds)
+    covered = np.array([sighting.reason == COVERED for sighting in sightings])
+    filled = _fill_gaps(mesh, present, covered, shot, seconds)
+    present |= filled
     scores[filled] = FILLED_SCORE
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
             steady(mesh[stretch])
-    weight = _weights(mesh, present, shot, seconds, stretches)
+    facing = _weights(mesh, present, shot, seconds, stretches)
+    weight = facing * _inside(mesh, stretches, frame_size)
     reasons = tuple(
-        "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
+        sighting.reason
+        if not present[i]
+        else ("" if weight[i] > 0 else CUT if facing[i] > 0 else "turned away")
         for i, sighting in enumerate(sightings)
     )
     track = FaceTrack(
@@ -110,7 +137,11 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         frame_size=frame_size,
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
-    return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
+    seen = np.array([sighting.seen for sighting in sightings])
+    neighbours = tuple(sighting.neighbours for sighting in sightings)
+    return TrackedFace(
+        track, seen, filled, reasons, cuts, people=max(people, int(seen.max())), neighbours=neighbours
+    )
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
@@ -135,18 +166,23 @@ def _starts_anew(
     return starts
 
 
-def _fill_gaps(mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did."""
+def _fill_gaps(
+    mesh: np.ndarray, present: np.ndarray, covered: np.ndarray, shot: np.ndarray, seconds: np.ndarray
+) -> np.ndarray:
+    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did.
+
+    covered: (T,) bool; someone else is before the face there, so that nothing may be put into the gap
+    """
     filled = np.zeros(len(present), bool)
     shown = np.flatnonzero(present)
     for left, right in itertools.pairwise(shown):
         gap = slice(left + 1, right)
         short = right - left > 1 and seconds[right] - seconds[left + 1] <= LONGEST_GAP
-        if not short or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
+        if not short or covered[gap].any() or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
             continue
         share = (seconds[gap] - seconds[left]) / (seconds[right] - seconds[left])
         mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])
-        filled[gap] = present[gap] = True
+        filled[gap] = True
     return filled
 
 
@@ -176,6 +212,31 @@ def _weights(
                 facing = facing * (1 - _fade(np.abs(time - seconds[neighbour]), 0.0, EASE_SECONDS))
         weight[stretch] = facing
     return weight.clip(0, 1)
+
+
+def _inside(mesh: np.ndarray, stretches: list[slice], frame_size: tuple[int, int]) -> np.ndarray:
+    """How far an edit may show for the picture's edge, (T,) in [0, 1]: the mouth must lie inside."""
+    share = np.ones(len(mesh))
+    for stretch in stretches:
+        inside = np.array([_share_inside(points, frame_size) for points in mesh[stretch]])
+        allowed = 1 - _fade(inside, NO_INSIDE, FULL_INSIDE)
+        least = minimum_filter1d(allowed, EDGE_FRAMES, mode="nearest")  # early, so that it can fade
+        share[stretch] = np.minimum(allowed, uniform_filter1d(least, EDGE_FRAMES, mode="nearest"))
+    return share
+
+
+def _share_inside(points: np.ndarray, frame_size: tuple[int, int]) -> float:
+    """The share of the mouth and some room around it that the picture holds, in [0, 1]."""
+    lips = points[list(OUTER_LIP), :2]
+    middle = (lips.min(axis=0) + lips.max(axis=0)) / 2
+    around = middle + EDGE_ROOM * (lips - middle)
+    size = np.array(frame_size[::-1])
+    if (around >= 0).all() and (around <= size).all():
+        return 1.0
+    turned = cv2.convexHull(around.astype(np.float32))
+    corners = np.array([(0, 0), (size[0], 0), size, (0, size[1])], np.float32)
+    shared, _ = cv2.intersectConvexConvex(turned, corners)
+    return float(shared) / max(cv2.contourArea(turned), 1e-6)
 
 
 def _fade(value: np.ndarray, full: float, none: float) -> np.ndarray:
