@@ -37,7 +37,7 @@ from .mesh import (
     region_of_detection,
     region_of_points,
 )
-from .people.company import LEFT, MOST_PEOPLE, SAME_STEP, Company, is_same, remember
+from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
 from .people.likeness import LIKE, UNLIKE, Look, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
 from .select import choose_face, refuse_choice
@@ -196,7 +196,7 @@ class _Follower:
 
     def start_shot(self) -> None:
         """Forget the face: the picture was cut."""
-        remember(self._others, self.shot.company.people)
+        remember(self._others, self.shot.company.well_known)
         self.previous, self.shot = self.shot, _Shot(self.shot.number + 1)
 
     def forget_shot(self) -> None:
@@ -206,7 +206,7 @@ class _Follower:
     def count(self) -> int:
         """How many people were seen, as far as looks tell."""
         everyone: list[Person] = []
-        remember(everyone, [*self.people, *self._others, *self.shot.company.people])
+        remember(everyone, [*self.people, *self._others, *self.shot.company.well_known])
         return len(everyone)
 
     def step(self, frame: Frame) -> tuple[Sighting, int]:
@@ -233,10 +233,12 @@ class _Follower:
         """What the frame shows of the face, unless someone is before its mouth."""
         shot = self.shot
         sighting = sighting_of(mesh, frame.time, shot.number, shot.seen, continues=continues)
-        if shot.person is None or not shot.company.is_near(mesh.points):
+        if shot.person is None or not shot.company.beside_of(mesh.points, float(frame.time)):
             return sighting
         shown = look_at(frame.pixels, mesh.points)
-        neighbours, hidden = shot.company.beside(mesh.points, shown, shot.person)
+        neighbours, hidden = shot.company.beside(
+            mesh.points, shown, shot.person, float(frame.time)
+        )
         sighting.neighbours = tuple(neighbours)
         if hidden:
             sighting.take_back()
@@ -266,7 +268,7 @@ class _Follower:
         """
         shot, person = self.shot, self.shot.person
         due = frame.index >= shot.look_due[0] or frame.time >= shot.look_due[1]
-        alone = not shot.company.is_near(mesh.points)
+        alone = not shot.company.beside_of(mesh.points, float(frame.time))
         if person is None or (alone and not due and self.steps % SEEN_STEPS):
             return mesh, 0
         shown = look_at(frame.pixels, mesh.points)
@@ -279,7 +281,7 @@ class _Follower:
             here = look_at(frame.pixels, found.points)
             if rival.person.unlikeness(here) < person.unlikeness(here):
                 return None, self.steps - 1 - shot.sure
-            rival.points = None
+            rival.lose()
         if found is not mesh:
             mistaken, shot.sure = self.steps - 1 - shot.sure, self.steps
             return found, mistaken
@@ -312,7 +314,7 @@ class _Follower:
                 shot.company.notice(face.box, seconds)
                 continue
             other = self._settle(frame.pixels, face)
-            if other is not None and face_step(mesh.points, other.points) >= SAME_STEP:
+            if other is not None and not is_on(mesh.points, other.points):
                 others.append(other)
         if thorough or others:
             shot.seen = 1 + len(others) + away
@@ -424,7 +426,7 @@ class _Follower:
         rivals = [person.unlikeness(shown) for person in shot.company.people]
         if rivals and min(rivals) < unlike:
             return False
-        noticed = shot.company.boxes()
+        noticed = shot.company.boxes
         taken = len(noticed) and overlap(face.box, noticed).max() > SAME_FACE
         return unlike < (LIKE if taken else UNLIKE)
 

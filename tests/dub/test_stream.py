@@ -12,6 +12,7 @@ import torch
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.dub import stream
+from retalk_nodes.retalk_core.dub.analysis import Analysis
 from retalk_nodes.retalk_core.dub.frames import dub_pictures
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
@@ -44,8 +45,8 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame of every dub goes through one more step."""
     before = stream.steps_of
 
-    def steps_of(session: Session) -> list[Step]:
-        return [*before(session), mark]
+    def steps_of(session: Session, analysis: Analysis) -> list[Step]:
+        return [*before(session, analysis), mark]
 
     monkeypatch.setattr(stream, "steps_of", steps_of)
 

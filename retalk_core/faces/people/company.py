@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..canonical import EYE_CORNERS, MOUTH_CORNERS
 from ..detect import Detection, overlap
-from ..mesh import FACE_OVAL, Mesh, box_distance, face_box, face_step
+from ..mesh import FACE_OVAL, Mesh, box_distance, face_box
 from .likeness import LIKE, Look, Person, look_at
 from .overlaps import HIDDEN, Neighbour, covered_by, hidden_lips, spared
 
 NEAR = 1.6  # sizes of the followed face between two middles; from here on the other is followed too
 LEFT = 2.2  # the same; whoever is farther away than this is not followed any longer
-SAME_STEP = 0.25  # of a face's size; meshes that are less apart lie on one face
-SAME_POINTS = 0.4  # eye distances between a detection's points and a mesh's on the same face
+SAME_MESH = 0.2  # eye distances; meshes that are less apart lie on one face
+SAME_POINTS = 0.4  # the same for a detection's points and a mesh
+HELD = 2.0  # seconds for which someone is expected where the face was seen last
 ASTRAY = 1.2  # so unlike itself someone is whose mesh has gone astray
 FORGOTTEN = 3.0  # seconds after which someone who isn't seen any more is no longer expected
+_FEATURES = (*EYE_CORNERS, 4, *MOUTH_CORNERS)  # with the tip of the nose
+WELL_KNOWN = 3  # frames in which someone must have been seen apart to be counted
 MOST_PEOPLE = 16  # that are remembered in a shot
 LEAD_SHARE = 0.4  # of the newest frame in who is in front
 
@@ -29,10 +33,24 @@ class Other:
     box: np.ndarray  # (4,) where the face was last
     time: float  # seconds, when it was seen last
     person: Person | None = None  # None: it was never near
-    points: np.ndarray | None = None  # (468, 3) where the mesh was a frame ago; None: it isn't followed
+    points: np.ndarray | None = None  # (468, 3) where the mesh is; None: it was lost, or never looked for
+    last: np.ndarray | None = None  # (468, 3) where the mesh was last
+    before: tuple[np.ndarray | None, float] = (None, 0.0)  # where, and when, it was before that
     lead: float = 0.0  # above 0 it is in front of the one who is followed
     latest: Look | None = None  # what it looks like in this frame
     doubtful: bool = False  # it turned up while the followed one was lost, and may be that one
+
+
+    def place(self, points: np.ndarray, look: Look, seconds: float) -> None:
+        """Say where it is now, and what it looks like."""
+        self.before = self.last, self.time
+        self.points = self.last = points
+        self.box, self.time, self.latest = face_box(points), seconds, look
+
+    def lose(self) -> None:
+        """Say that its mesh lies on someone else: it is where it was before, as far as is known."""
+        self.points = self.latest = None
+        self.last, self.time = self.before
 
 
 class Company:
@@ -46,17 +64,26 @@ class Company:
         """Those whose looks are known."""
         return [other.person for other in self.others if other.person is not None]
 
-    def boxes(self, since: float = -np.inf) -> np.ndarray:
-        """The boxes (n, 4) of those seen since a time in seconds."""
-        return np.array([other.box for other in self.others if other.time >= since]).reshape(-1, 4)
+    @property
+    def well_known(self) -> list[Person]:
+        """Those who were seen apart from others, so that nobody is counted twice."""
+        return [person for person in self.people if person.frames >= WELL_KNOWN]
 
-    def is_near(self, points: np.ndarray) -> bool:
-        """Whether anyone is followed beside a face (468, 3)."""
+    @property
+    def boxes(self) -> np.ndarray:
+        """Where they were last: boxes (n, 4)."""
+        return np.array([other.box for other in self.others]).reshape(-1, 4)
+
+    def beside_of(self, points: np.ndarray, seconds: float) -> list[Other]:
+        """Those who are, or were a moment ago, beside a face (468, 3)."""
         box = face_box(points)
-        return any(
-            other.points is not None and box_distance(box, face_box(other.points)) < NEAR
+        return [
+            other
             for other in self.others
-        )
+            if other.last is not None
+            and seconds - other.time <= HELD
+            and box_distance(box, face_box(other.last)) < NEAR
+        ]
 
     def meet(self, pixels: np.ndarray, mesh: Mesh, seconds: float, doubtful: bool = False) -> None:
         """Take note of someone else's face near the one who is followed."""
@@ -66,11 +93,11 @@ class Company:
             known = Other(face_box(mesh.points), seconds, doubtful=doubtful)
             self.others = [*self.others[-(MOST_PEOPLE - 1) :], known]
         known.person = known.person or Person(look)
-        known.points, known.box, known.time, known.latest = mesh.points, face_box(mesh.points), seconds, look
+        known.place(mesh.points, look, seconds)
 
     def notice(self, box: np.ndarray, seconds: float) -> None:
         """Take note of a face (4,) that is far away."""
-        boxes = self.boxes()
+        boxes = self.boxes
         if len(boxes) and (shares := overlap(box, boxes)).max() > 0:
             other = self.others[int(shares.argmax())]
             other.box, other.time = box, seconds
@@ -86,18 +113,15 @@ class Company:
     ) -> None:
         """Follow those who are near a face (468, 3) into the next frame."""
         for other in self.others:
-            if other.points is None:
+            where, other.points, other.latest = other.last, None, None
+            if where is None or seconds - other.time > HELD or box_distance(face_box(around), other.box) > LEFT:
                 continue
-            far = box_distance(face_box(around), other.box) > LEFT
-            mesh = None if far else follow(pixels, other.points)
+            mesh = follow(pixels, where)
             if mesh is None:
-                other.points = other.latest = None
                 continue
-            other.latest = look_at(pixels, mesh.points)
-            if other.person is not None and other.person.unlikeness(other.latest) > ASTRAY:
-                other.points = other.latest = None
-                continue
-            other.points, other.box, other.time = mesh.points, face_box(mesh.points), seconds
+            look = look_at(pixels, mesh.points)
+            if other.person is None or other.person.unlikeness(look) < ASTRAY:
+                other.place(mesh.points, look, seconds)
         self._part()
         self.others = [other for other in self.others if seconds - other.time < FORGOTTEN or other.person]
 
@@ -115,32 +139,33 @@ class Company:
         beside = [
             other.points
             for other in self.others
-            if other.points is not None and face_step(points, other.points) >= SAME_STEP
+            if other.points is not None and not is_on(points, other.points)
         ]
         return spared(look, points, beside)
 
     def on(self, points: np.ndarray) -> Other | None:
         """Whoever is followed on the same face (468, 3)."""
         for other in self.others:
-            if other.points is not None and face_step(points, other.points) < SAME_STEP:
+            if other.points is not None and is_on(points, other.points):
                 return other
         return None
 
-    def beside(self, points: np.ndarray, look: Look, person: Person) -> tuple[list[Neighbour], bool]:
+    def beside(
+        self, points: np.ndarray, look: Look, person: Person, seconds: float
+    ) -> tuple[list[Neighbour], bool]:
         """The faces beside and before one (468, 3), and whether they hide its mouth."""
-        found, box = [], face_box(points)
-        for other in self.others:
-            if other.points is None or other.person is None or other.latest is None:
-                continue
-            if box_distance(box, face_box(other.points)) >= NEAR:
-                continue
-            newest = covered_by(points, look, person, other.points, other.latest, other.person)
-            other.lead += LEAD_SHARE * (newest - other.lead) if other.lead else newest
-            if newest == 0 and other.person.unlikeness(other.latest) < LIKE:
-                other.person.learn(other.latest)  # they don't overlap: all of it is its own
-            outline = other.points[list(FACE_OVAL), :2].astype(np.float32)
-            found.append(Neighbour(outline, before=newest != 0 and other.lead > 0))
-        before = [each.outline for each in found if each.before]
+        found, before = [], []
+        for other in self.beside_of(points, seconds):
+            assert other.last is not None
+            outline = other.last[list(FACE_OVAL), :2].astype(np.float32)
+            if other.points is not None and other.latest is not None and other.person is not None:
+                newest = covered_by(points, look, person, other.points, other.latest, other.person)
+                other.lead += LEAD_SHARE * (newest - other.lead) if other.lead else newest
+                if newest == 0 and other.person.unlikeness(other.latest) < LIKE:
+                    other.person.learn(other.latest)  # they don't overlap: all of it is its own
+                if newest != 0 and other.lead > 0:
+                    before.append(outline)
+            found.append(Neighbour(outline, before=bool(before) and before[-1] is outline))
         return found, bool(before) and hidden_lips(points, before) > HIDDEN
 
     def hides(self, points: np.ndarray) -> bool:
@@ -170,15 +195,21 @@ class Company:
             if rival is None or other.latest is None or other.person is None or rival.person is None:
                 continue
             if other.person.unlikeness(other.latest) > rival.person.unlikeness(other.latest):
-                other.points = other.latest = None
+                other.lose()
+
+
+def is_on(points: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two meshes (468, 3) lie on one face."""
+    apart = np.linalg.norm(points[list(_FEATURES), :2] - other[list(_FEATURES), :2], axis=1).mean()
+    return float(apart) < SAME_MESH * min(_eye_distance(points), _eye_distance(other))
 
 
 def is_same(face: Detection, points: np.ndarray) -> bool:
     """Whether a detection shows the face whose mesh (468, 3) is known."""
     eyes = points[[33, 133], :2].mean(axis=0), points[[362, 263], :2].mean(axis=0)
     places = np.stack([*eyes, points[[13, 14], :2].mean(axis=0)])
-    size = max(float(np.linalg.norm(points[33, :2] - points[263, :2])), 1e-3)
-    return float(np.linalg.norm(face.keypoints[[0, 1, 3]] - places, axis=1).mean()) < SAME_POINTS * size
+    apart = np.linalg.norm(face.keypoints[[0, 1, 3]] - places, axis=1).mean()
+    return float(apart) < SAME_POINTS * _eye_distance(points)
 
 
 def remember(everyone: list[Person], people: list[Person]) -> None:
@@ -188,6 +219,9 @@ def remember(everyone: list[Person], people: list[Person]) -> None:
             everyone.append(person)
 
 
+def _eye_distance(points: np.ndarray) -> float:
+    return max(float(np.linalg.norm(points[EYE_CORNERS[0], :2] - points[EYE_CORNERS[1], :2])), 1e-3)
+
+
 def _on_one(one: Other, other: Other) -> bool:
-    both = one.points is not None and other.points is not None
-    return both and face_step(one.points, other.points) < SAME_STEP  # type: ignore[arg-type]
+    return one.points is not None and other.points is not None and is_on(one.points, other.points)
