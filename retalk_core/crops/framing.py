@@ -108,7 +108,9 @@ def _turned_track(track: FaceTrack, turned: np.ndarray, turn: int) -> FaceTrack:
 def _after(affines: np.ndarray, turned: np.ndarray) -> np.ndarray:
     """Affines (T, 2, 3) of turned frames as those of the frames themselves."""
     linear = affines[:, :, :2]
-    return np.concatenate([linear @ turned[:, :2], (linear @ turned[:, 2] + affines[:, :, 2])[..., None]], axis=2)
+    return np.concatenate(
+        [linear @ turned[:, :2], (linear @ turned[:, 2] + affines[:, :, 2])[..., None]], axis=2
+    )
 
 
 def _turned_boxes(boxes: np.ndarray, turned: np.ndarray) -> np.ndarray:

@@ -50,9 +50,7 @@ def load_face_networks() -> FaceNetworks:
     return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh())
 
 
-def look(
-    networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True, turn: int = 0
-) -> list[Detection]:
+def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True, turn: int = 0) -> list[Detection]:
     """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough.
 
     turn: quarters by which the picture is turned to the left first, see `quarters`
@@ -94,13 +92,13 @@ def look_closely(networks: FaceNetworks, pixels: np.ndarray, found: list[Detecti
             ways.append([_turned_back(face, small.shape, turn) for face in both])
     scale = pixels.shape[1] / small.shape[1]
     ways[1:] = [[_placed(face, scale, (0, 0)) for face in way] for way in ways[1:]]
-    scores = [max((face.score for face in way), default=0.0) - (SURER if way is not found else 0) for way in ways]
+    scores = [
+        max((face.score for face in way), default=0.0) - (SURER if way is not found else 0) for way in ways
+    ]
     return ways[int(np.argmax(scores))]
 
 
-def look_near(
-    networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray, turn: int = 0
-) -> list[Detection]:
+def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray, turn: int = 0) -> list[Detection]:
     """Find the faces around a box (4,), in the frame's pixels: small ones show better in a small part.
 
     turn: quarters by which the picture is turned to the left first, see `quarters`

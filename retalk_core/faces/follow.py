@@ -13,33 +13,12 @@ from ..errors import InputError
 from ..types import Frame, Progress, silent
 from .choice import FaceChoice
 from .cuts import CutFinder
-from .detect import (
-    SAME_FACE,
-    SURE,
-    TILE_SIDES,
-    Detection,
-    FaceNetworks,
-    look,
-    look_at_tiles,
-    look_closely,
-    look_near,
-    overlap,
-)
-from .mesh import (
-    Mesh,
-    box_area,
-    box_distance,
-    face_box,
-    face_step,
-    find_mesh,
-    head_pose,
-    quarters_of,
-    region_of_detection,
-    region_of_points,
-)
+from .detect import SAME_FACE, SURE, Detection, FaceNetworks, look, look_closely, look_near, overlap
+from .mesh import Mesh, box_distance, face_box, face_step, head_pose, quarters_of
 from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
 from .people.likeness import LIKE, UNLIKE, Look, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
+from .people.seek import Seeker
 from .select import choose_face, refuse_choice
 from .track import (
     COVERED,
@@ -56,18 +35,13 @@ LOOK_SECONDS = 1.0  # a followed face is checked against the detectors this ofte
 LOOK_FRAMES = 25  # ... or after this many frames, whichever comes first
 FULL_LOOK_FRAMES = 3  # without a face, the slower detector looks in every third frame ...
 RARE_LOOK_SECONDS = 1.0  # ... and at tiles, and any way up, once a second
-MOST_FACES = 8  # that are looked at closely in one frame
 
 SEEN_STEPS = 2  # in every second frame it is seen what a followed face looks like ...
 LEARN_STEPS = 10  # ... and in every tenth that is remembered
 WARY_STEPS = 3  # frames between looks while others are near, or while the face has changed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
-PRESENT = 0.5  # lowest score of a mesh
-WARM_UP = 3  # times a mesh is found again in its own region after a detection
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
-UNSURE_STEP = 0.06  # the same; beyond it, the mesh is found again in its own region
-LARGEST_JUMP = 0.8  # of the face's size between frames; beyond it, the detectors are asked
 REACH = 1.0  # how far a lost face may turn up again, in its own size ...
 REACH_PER_SECOND = 1.0  # ... and how much farther for each second
 
@@ -187,6 +161,7 @@ class _Follower:
 
     def __init__(self, networks: FaceNetworks, choice: FaceChoice) -> None:
         self.networks = networks
+        self.seeker = Seeker(networks)
         self.choice = choice
         self.shot = _Shot(0)
         self.previous = self.shot
@@ -213,9 +188,9 @@ class _Follower:
         """Find the face in the next frame; and how many frames before it turned out to be someone else's."""
         shot, mesh, mistaken = self.shot, None, 0
         if shot.points is not None:
-            shot.company.go_on(frame.pixels, float(frame.time), shot.points, self._follow)
+            shot.company.go_on(frame.pixels, float(frame.time), shot.points, self.seeker.follow)
         if shot.following and shot.points is not None:
-            mesh = self._follow(frame.pixels, shot.points)
+            mesh = self.seeker.follow(frame.pixels, shot.points)
         if mesh is not None:
             mesh, mistaken = self._recognise(frame, mesh)
         continues = mesh is not None and not mistaken
@@ -236,9 +211,7 @@ class _Follower:
         if shot.person is None or not shot.company.beside_of(mesh.points, float(frame.time)):
             return sighting
         shown = look_at(frame.pixels, mesh.points)
-        neighbours, hidden = shot.company.beside(
-            mesh.points, shown, shot.person, float(frame.time)
-        )
+        neighbours, hidden = shot.company.beside(mesh.points, shown, shot.person, float(frame.time))
         sighting.neighbours = tuple(neighbours)
         if hidden:
             sighting.take_back()
@@ -251,15 +224,6 @@ class _Follower:
         if self.shot.company.hides(self.shot.points):
             return COVERED
         return "turned away" if abs(head_pose(self.shot.points)[0]) > 0.8 * NO_YAW else "no face"
-
-    def _follow(self, pixels: np.ndarray, before: np.ndarray) -> Mesh | None:
-        """The mesh found where a face (468, 3) was a frame ago, unless it can't be trusted."""
-        mesh = find_mesh(self.networks.mesh, pixels, region_of_points(before))
-        if mesh.score >= PRESENT and face_step(before, mesh.points) > UNSURE_STEP:
-            mesh = find_mesh(self.networks.mesh, pixels, region_of_points(mesh.points))
-        if mesh.score < PRESENT or face_step(before, mesh.points) > LARGEST_JUMP:
-            return None
-        return mesh
 
     def _recognise(self, frame: Frame, mesh: Mesh) -> tuple[Mesh | None, int]:
         """The followed person's mesh: as it was followed, or elsewhere if that came to lie on someone else.
@@ -313,7 +277,7 @@ class _Follower:
                 away += 1
                 shot.company.notice(face.box, seconds)
                 continue
-            other = self._settle(frame.pixels, face)
+            other = self.seeker.settle(frame.pixels, face)
             if other is not None and not is_on(mesh.points, other.points):
                 others.append(other)
         if thorough or others:
@@ -331,28 +295,6 @@ class _Follower:
         shot.wary_due = self.steps + shot.wary_wait
         return mesh
 
-    def _settle(self, pixels: np.ndarray, detection: Detection) -> Mesh | None:
-        """The mesh of a detected face, found again in its own region until it rests."""
-        mesh = find_mesh(self.networks.mesh, pixels, region_of_detection(detection))
-        for _ in range(WARM_UP):
-            if mesh.score < PRESENT / 2:
-                return None
-            mesh = find_mesh(self.networks.mesh, pixels, region_of_points(mesh.points))
-        return mesh if mesh.score >= PRESENT else None
-
-    def _settle_all(self, pixels: np.ndarray, found: list[Detection]) -> list[Mesh]:
-        """The meshes of the largest faces among those that were detected."""
-        found = sorted(found, key=lambda face: -box_area(face.box))[:MOST_FACES]
-        return [mesh for face in found if (mesh := self._settle(pixels, face))]
-
-    def _search_tiles(self, pixels: np.ndarray) -> list[Mesh]:
-        """The meshes of small faces; those in large tiles, or else in small ones."""
-        for side in TILE_SIDES:
-            found = look_at_tiles(self.networks, pixels, side)
-            if meshes := self._settle_all(pixels, found):
-                return meshes
-        return []
-
     def _search(self, frame: Frame) -> Mesh | None:
         """Ask the detectors: for the face that was lost, or for the one to follow in this shot."""
         shot = self.shot
@@ -363,9 +305,9 @@ class _Follower:
         rarely = float(frame.time) >= shot.rare_due
         if rarely and not (found and min(face.score for face in found) >= SURE):
             found = look_closely(self.networks, frame.pixels, found)
-        meshes = self._settle_all(frame.pixels, found)
+        meshes = self.seeker.settle_all(frame.pixels, found)
         if not meshes and rarely:
-            meshes = self._search_tiles(frame.pixels)
+            meshes = self.seeker.search_tiles(frame.pixels)
             shot.rare_due = float(frame.time) + shot.rare_wait
             shot.rare_wait *= 2  # a long stretch without faces should not cost much
         usable = [mesh for mesh in meshes if is_large_enough(mesh.points)] or meshes
@@ -400,14 +342,14 @@ class _Follower:
         points = None if shot.person is None else shot.company.returned(shot.person)
         if points is not None:
             shot.sure = self.steps
-            return find_mesh(self.networks.mesh, frame.pixels, region_of_points(points))
+            return self.seeker.follow(frame.pixels, points)
         reach = REACH + REACH_PER_SECOND * float(frame.time - shot.time)
         found = look_near(self.networks, frame.pixels, box, turn)
         found += look(self.networks, frame.pixels, thorough, turn)
         for face in sorted(found, key=lambda face: box_distance(box, face.box)):
             if box_distance(box, face.box) > reach:
                 continue
-            mesh = self._settle(frame.pixels, face)
+            mesh = self.seeker.settle(frame.pixels, face)
             if mesh is None or face_step(lost, mesh.points) > 1.5 * reach or shot.company.on(mesh.points):
                 continue
             shown = shot.company.spare(look_at(frame.pixels, mesh.points), mesh.points)

@@ -133,7 +133,7 @@ def shot_quarters(track: FaceTrack) -> np.ndarray:
 
 
 def quarter_turn(frame_size: tuple[int, int], turn: int) -> np.ndarray:
-    """The affine (2, 3) from a frame's pixels to those of the frame turned to the left by so many quarters."""
+    """The affine (2, 3) from a frame's pixels to those of the same turned to the left by so many quarters."""
     height, width = frame_size
     return np.array(
         {

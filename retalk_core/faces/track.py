@@ -37,7 +37,12 @@ EDGE_FRAMES = 5  # over which that is calmed
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
 Reason = Literal[
-    "", "no face", "turned away", "too small", "someone else covers the mouth", "the picture's edge cuts the mouth"
+    "",
+    "no face",
+    "turned away",
+    "too small",
+    "someone else covers the mouth",
+    "the picture's edge cuts the mouth",
 ]
 COVERED: Reason = "someone else covers the mouth"
 CUT: Reason = "the picture's edge cuts the mouth"
@@ -178,7 +183,8 @@ def _fill_gaps(
     for left, right in itertools.pairwise(shown):
         gap = slice(left + 1, right)
         short = right - left > 1 and seconds[right] - seconds[left + 1] <= LONGEST_GAP
-        if not short or covered[gap].any() or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
+        short &= not covered[gap].any()
+        if not short or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
             continue
         share = (seconds[gap] - seconds[left]) / (seconds[right] - seconds[left])
         mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])

@@ -71,6 +71,7 @@ class Report:
     frames_resumed: int = 0  # taken over from an earlier run
     doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
     frames_doubtful: int = 0  # that any doubt is about
+    people_seen: int = 1  # different ones, as far as looks tell
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -129,7 +130,8 @@ class Report:
             f"{self.frames_edited} edited, {self.frames_out - self.frames_edited} left as they were",
             f"engine: {self.engine} ({self.engine_note}); mouth from {self.mouth_source}",
             *self._computing_lines(),
-            f"faces seen: {self.faces_seen}",
+            f"faces seen: {self.faces_seen}"
+            + (f", people: {self.people_seen}" if self.people_seen > 1 else ""),
         ]
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]
         if len(self.untouched) > 12:

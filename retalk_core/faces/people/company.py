@@ -40,7 +40,6 @@ class Other:
     latest: Look | None = None  # what it looks like in this frame
     doubtful: bool = False  # it turned up while the followed one was lost, and may be that one
 
-
     def place(self, points: np.ndarray, look: Look, seconds: float) -> None:
         """Say where it is now, and what it looks like."""
         self.before = self.last, self.time
@@ -114,7 +113,11 @@ class Company:
         """Follow those who are near a face (468, 3) into the next frame."""
         for other in self.others:
             where, other.points, other.latest = other.last, None, None
-            if where is None or seconds - other.time > HELD or box_distance(face_box(around), other.box) > LEFT:
+            if (
+                where is None
+                or seconds - other.time > HELD
+                or box_distance(face_box(around), other.box) > LEFT
+            ):
                 continue
             mesh = follow(pixels, where)
             if mesh is None:
@@ -126,12 +129,13 @@ class Company:
         self.others = [other for other in self.others if seconds - other.time < FORGOTTEN or other.person]
 
     def returned(self, person: Person) -> np.ndarray | None:
-        """The mesh (468, 3) of someone who turned out to be the one who was lost; no longer one of the others."""
+        """The mesh (468, 3) of one of the others who turned out to be the one who was lost; no longer one."""
         for other in self.others:
-            if other.doubtful and other.points is not None and other.latest is not None:
-                if person.unlikeness(self.spare(other.latest, other.points)) < LIKE:
-                    self.others.remove(other)
-                    return other.points
+            if not other.doubtful or other.points is None or other.latest is None:
+                continue
+            if person.unlikeness(self.spare(other.latest, other.points)) < LIKE:
+                self.others.remove(other)
+                return other.points
         return None
 
     def spare(self, look: Look, points: np.ndarray) -> Look:

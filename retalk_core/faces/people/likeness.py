@@ -83,8 +83,8 @@ def look_at(pixels: np.ndarray, points: np.ndarray) -> Look:
     colours = cv2.remap(
         small, there[None].astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )[0]
-    seen = ((places >= 0) & (places <= size)).all(axis=1)
-    return Look(np.log(colours + BLACK), seen)
+    inside = (places >= 0) & (places <= size)
+    return Look(np.log(colours + BLACK), inside[:, 0] & inside[:, 1])
 
 
 def has_changed(person: Person, look: Look) -> bool:

@@ -154,8 +154,7 @@ def _hidden(look: Look, person: Person, part: np.ndarray) -> float:
     halves = part & ~part[mirror] & look.seen[mirror]
     if not halves.any():
         return 0.0
-    colours = look.colours - np.median(look.colours[look.seen & ~part], axis=0) if (~part).any() else look.colours
-    return float(np.abs(colours - colours[mirror]).max(axis=1).clip(max=SURELY)[halves].mean())
+    return float(np.abs(look.colours - look.colours[mirror]).max(axis=1).clip(max=SURELY)[halves].mean())
 
 
 @functools.lru_cache(maxsize=1)
