@@ -53,7 +53,7 @@ def open_store(
 def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:
     """The face's track from an earlier run, or the one that is made now."""
     stored = store.read_state("track") if store is not None else None
-    if stored is not None:
+    if stored is not None and "people" in stored:  # it is lacking in what older versions kept
         return _restored_track(stored)
     made = track()
     if store is not None:
