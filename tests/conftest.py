@@ -52,7 +52,14 @@ NETWORKS_COMPUTE = (
         "dub/test_stream",
     ),
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
-    *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
+    *(
+        "faces/test_mesh",
+        "faces/test_s3fd",
+        "faces/people/test_seek",
+        "nodes/test_dub",
+        "nodes/test_execution",
+        "reports/test_check",
+    ),
     *("reports/test_track", "stages/test_coefficients", "stages/test_expression", "test_documents"),
     *("dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )

@@ -39,6 +39,7 @@ RARE_LOOK_SECONDS = 1.0  # ... and at tiles, and any way up, once a second
 SEEN_STEPS = 2  # in every second frame it is seen what a followed face looks like ...
 LEARN_STEPS = 10  # ... and in every tenth that is remembered
 WARY_STEPS = 3  # frames between looks while others are near, or while the face has changed
+ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
@@ -78,7 +79,7 @@ def track_faces(
         elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
         sighting, mistaken = follower.step(frame)
-        for earlier in sightings[len(sightings) - mistaken :]:
+        for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
             earlier.take_back()
         sightings.append(sighting)
         progress(len(sightings), frame_count)
@@ -202,7 +203,10 @@ class _Follower:
             shot.missing += 1
             return sighting_of(None, frame.time, shot.number, shot.seen, absence=self._absence()), mistaken
         shot.points, shot.time, shot.missing = mesh.points, frame.time, 0
-        return self._sighting(frame, mesh, continues), mistaken
+        sighting = self._sighting(frame, mesh, continues)
+        if sighting.reason == COVERED:  # it was on its way there while the face looked unlike itself
+            mistaken = max(mistaken, min(self.steps - 2 - shot.sure, ON_ITS_WAY))
+        return sighting, mistaken
 
     def _sighting(self, frame: Frame, mesh: Mesh, continues: bool) -> Sighting:
         """What the frame shows of the face, unless someone is before its mouth."""
