@@ -13,6 +13,8 @@ import torch
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
 
 from ...models.faces.facemesh import POINTS
+from ..compute.aside import long_array, put_aside
+from ..compute.memory import return_freed
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
@@ -34,6 +36,7 @@ FADE_SIGMA = 0.08  # seconds; smooths the weight
 NO_INSIDE, FULL_INSIDE = 0.9, 0.99
 EDGE_ROOM = 1.15  # sizes of the lips
 EDGE_FRAMES = 5  # over which that is calmed
+FREED_FRAMES = 1000  # whose memory goes back to the system together
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
 Reason = Literal[
@@ -104,7 +107,12 @@ def is_large_enough(points: np.ndarray) -> bool:
 def assemble_track(
     sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str, people: int = 1
 ) -> TrackedFace:
-    """Fill short gaps, smooth each stretch, and decide how far an edit may show."""
+    """Fill short gaps, smooth each stretch, and decide how far an edit may show.
+
+    people: that were seen, as far as is known
+
+    The sightings lose their points: a long clip's shall fill the memory once, not twice.
+    """
     times = tuple(sighting.time for sighting in sightings)
     seconds = np.array([float(time) for time in times])
     shot = np.unique([sighting.shot for sighting in sightings], return_inverse=True)[1]
@@ -131,9 +139,11 @@ def assemble_track(
         else ("" if weight[i] > 0 else CUT if facing[i] > 0 else "turned away")
         for i, sighting in enumerate(sightings)
     )
+    boxes = np.stack([face_box(points) for points in mesh])
+    put_aside(mesh)
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
+        boxes=torch.from_numpy(boxes),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
@@ -150,13 +160,18 @@ def assemble_track(
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
-    """Meshes (T, 468, 3) fp32; without a face the last one of the shot, or zeros before its first."""
-    mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
+    """Meshes (T, 468, 3) fp32, taken away from the sightings.
+
+    Without a face the last one of the shot, or zeros before its first.
+    """
+    mesh = long_array((len(sightings), POINTS, 3))
     for i, sighting in enumerate(sightings):
         if sighting.points is not None:
-            mesh[i] = sighting.points
+            mesh[i], sighting.points = sighting.points, None
         elif i and shot[i] == shot[i - 1]:
             mesh[i] = mesh[i - 1]
+        if i % FREED_FRAMES == FREED_FRAMES - 1:
+            return_freed()
     return mesh
 
 
