@@ -18,7 +18,8 @@ HEAD = 1.12  # the outline of a head, hair and ears included, in sizes of its fa
 LIPS_ROOM = 1.25  # around the lips, in their own size: what an edit draws there must be free
 HIDDEN = 0.06  # of the lips and that room; from here on the mouth is hidden
 KNOWN_FRAMES = 8  # a person who was seen in fewer is compared with the other half of the own face
-SOFT = 0.012  # of the face's height: the blur of a mask's edge
+OWN = 0.93  # of the followed face's oval: what of it may move before another's face
+SOFT = 0.015  # of the face's height: the blur of a mask's edge
 NOT_TINY = 0.2  # of the largest face; someone known who is smaller than this is passed over
 SURELY = 0.6  # a change of colour that can't mean more than a change
 
@@ -108,6 +109,7 @@ def neighbours_mask(
     points: (468, 2 or 3) the followed face; corner, size: of the part of the frame that is asked for
 
     Those in front are kept with some room around them, of those behind only what the followed face leaves.
+    Its own edge before them is kept, too: a jaw that moves there would drag their faces along.
     """
     mask = np.zeros(size, np.float32)
     own = points[list(FACE_OVAL), :2]
@@ -117,7 +119,7 @@ def neighbours_mask(
                 outline = grown(each.outline, HEAD) if each.before else each.outline
                 _fill(mask, outline - corner, 1.0)
         if behind:
-            _fill(mask, own - corner, 0.0)
+            _fill(mask, grown(own, OWN) - corner, 0.0)
     soft = SOFT * float(np.linalg.norm(own[0] - own[len(own) // 2]))
     return cv2.GaussianBlur(mask, (0, 0), max(soft, 0.5))
 
