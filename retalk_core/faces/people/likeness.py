@@ -14,8 +14,8 @@ SIDE = 48  # pixels across the face in the picture that colours are read off; fi
 BLACK = 0.05  # added to colours before their logarithm: noise in the dark says nothing
 PATTERN_UNIT, TINT_UNIT = 0.3, 0.05  # of what tells two faces apart
 # In those units. Between frames of three talking clips, up to four seconds apart, one person's looks differed
-# by at most 0.73, those of two people by 0.98 and more, in like light; with several looks remembered, by 0.42 at
-# most and 1.18 at least.
+# by at most 0.73, those of two people by 0.98 and more, in like light; with several looks remembered, by 0.42
+# at most and by 1.18 and more.
 LIKE, UNLIKE = 0.75, 1.0
 MOST_LOOKS = 8  # that are remembered of a person
 NEW_LOOK = 0.3  # one that is less unlike those that are remembered adds nothing
