@@ -40,7 +40,6 @@ SEEN_STEPS = 2  # in every second frame it is seen what a followed face looks li
 LEARN_STEPS = 10  # ... and in every tenth that is remembered
 WARY_STEPS = 3  # frames between looks while others are near, or while the face has changed
 ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
-FAST = 3  # the same, where they come within so few
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
@@ -148,7 +147,7 @@ class _Shot:
     following: bool = False  # it was seen in the frame before
     person: Person | None = None  # whose it is
     sure: int = 0  # the step in which it was surely that person's last
-    clear: int = 0  # the step in which nothing was before it last
+    free: int = 0  # the step in which others were near, but not before its mouth, last
     company: Company = field(default_factory=Company)  # the others in view
     seen: int = 0
     look_due: tuple[int, float] = (0, 0.0)  # frame and time of the next look at the whole frame
@@ -207,7 +206,7 @@ class _Follower:
         shot.points, shot.time, shot.missing = mesh.points, frame.time, 0
         sighting = self._sighting(frame, mesh, continues)
         if sighting.reason == COVERED:  # it was on its way there while the face looked unlike itself
-            mistaken = max(mistaken, min(self.steps - 2 - shot.sure, ON_ITS_WAY))
+            mistaken = max(mistaken, min(self.steps - 2 - max(shot.sure, shot.free), ON_ITS_WAY))
         return sighting, mistaken
 
     def _sighting(self, frame: Frame, mesh: Mesh, continues: bool) -> Sighting:
@@ -221,6 +220,8 @@ class _Follower:
         sighting.neighbours = tuple(neighbours)
         if hidden:
             sighting.take_back()
+        else:
+            shot.free = self.steps - 1
         return sighting
 
     def _absence(self) -> Reason:
@@ -250,18 +251,13 @@ class _Follower:
         if rival is not None and rival.person is not None:
             here = look_at(frame.pixels, found.points)
             if rival.person.unlikeness(here) < person.unlikeness(here):
-                return None, self._unsure()
+                return None, self.steps - 1 - max(shot.sure, shot.free)
             rival.lose()
         if found is not mesh:
-            mistaken, shot.sure = self.steps - 1 - shot.sure, self.steps
+            mistaken, shot.sure = self.steps - 1 - max(shot.sure, shot.free), self.steps
             return found, mistaken
         self._learn(shown, changed, alone)
         return mesh, 0
-
-    def _unsure(self) -> int:
-        """How many frames before this one may show someone else, who drags the mesh along in passing."""
-        since_clear = self.steps - 1 - self.shot.clear
-        return since_clear if since_clear <= FAST else self.steps - 1 - self.shot.sure
 
     def _learn(self, shown: Look, changed: bool, alone: bool) -> None:
         """Remember what the followed person looks like, unless it may be someone else."""
@@ -270,7 +266,7 @@ class _Follower:
         if not changed or shot.person.unlikeness(shown) < LIKE:
             shot.sure = self.steps
         if not changed:
-            shot.wary_wait, shot.clear = WARY_STEPS, self.steps
+            shot.wary_wait = WARY_STEPS
         settled = self.steps - shot.sure > LOOK_FRAMES and not shot.company.others  # the light, or a shadow
         if (not changed and alone and self.steps % LEARN_STEPS == 0) or settled:
             shot.person.learn(shown)
