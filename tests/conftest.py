@@ -54,6 +54,7 @@ NETWORKS_COMPUTE = (
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
+        "faces/people/test_seek",
         "reports/test_faces",
         "reports/test_track",
         "stages/test_coefficients",

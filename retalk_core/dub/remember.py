@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 
 from ..compute.provider import NetworkProvider
 from ..engines.likeness import Likeness
+from ..faces.people.overlaps import Neighbour
 from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..fields import key_of
@@ -52,7 +53,7 @@ def open_store(
 def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:
     """The face's track from an earlier run, or the one that is made now."""
     stored = store.read_state("track") if store is not None else None
-    if stored is not None:
+    if stored is not None and "people" in stored:  # it is lacking in what older versions kept
         return _restored_track(stored)
     made = track()
     if store is not None:
@@ -73,7 +74,27 @@ def _track_arrays(tracked: TrackedFace) -> dict[str, np.ndarray]:
         "filled": tracked.filled,
         "reasons": np.array(tracked.reasons),
         "cuts": np.array(tracked.cuts, int),
+        "people": np.array(tracked.people),
+        **_neighbour_arrays(tracked.neighbours),
     }
+
+
+def _neighbour_arrays(neighbours: Sequence[Sequence[Neighbour]]) -> dict[str, np.ndarray]:
+    """Other people's faces, in one row each."""
+    listed = [(row, each) for row, beside in enumerate(neighbours) for each in beside]
+    return {
+        "neighbour_rows": np.array([row for row, _ in listed], int),
+        "neighbour_outlines": np.array([each.outline for _, each in listed], np.float32).reshape(-1, 36, 2),
+        "neighbour_before": np.array([each.before for _, each in listed], bool),
+    }
+
+
+def _restored_neighbours(stored: Mapping[str, np.ndarray], count: int) -> tuple[tuple[Neighbour, ...], ...]:
+    beside: list[list[Neighbour]] = [[] for _ in range(count)]
+    names = ("neighbour_rows", "neighbour_outlines", "neighbour_before")
+    for row, outline, before in zip(*(stored[name] for name in names), strict=True):
+        beside[int(row)].append(Neighbour(outline, bool(before)))
+    return tuple(tuple(each) for each in beside)
 
 
 def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
@@ -89,6 +110,8 @@ def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
         stored["filled"],
         tuple(stored["reasons"].tolist()),
         tuple(stored["cuts"].tolist()),
+        int(stored["people"]),
+        _restored_neighbours(stored, len(track)),
     )
 
 

@@ -44,6 +44,7 @@ def make_report(
         frames_edited=edited,
         seconds_out=float(timeline.end),
         faces_seen=int(tracked.faces_seen.max()),
+        people_seen=tracked.people,
         untouched=stretches(timeline.times, timeline.end, analysis.reasons, analysis.shot),
         warnings=_warnings(session, analysis),
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},

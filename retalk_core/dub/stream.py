@@ -10,13 +10,15 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.aside import put_aside
-from ..crops.patch import Patch, paste_patch, spare
+from ..crops.patch import Patch, paste_patch, spare, spare_part
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
 from ..engines.embedded.engine import EmbeddedEngine
 from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
+from ..faces.people.overlaps import neighbours_mask
+from ..faces.track import TrackedFace
 from ..media.reader import prefetch
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
@@ -58,7 +60,7 @@ def finished_frames(
 
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
-    steps, total = steps_of(session), len(analysis.timeline)
+    steps, total = steps_of(session, analysis), len(analysis.timeline)
     frames = prefetch(analysis.clip.frames(analysis.timeline.source))
     for index, (frame, patch) in enumerate(engine.edits(frames)):
         shown = Finished(index, frame, patch)
@@ -70,10 +72,28 @@ def finished_frames(
         progress(index + 1, total)
 
 
-def steps_of(session: Session) -> list[Step]:
+def steps_of(session: Session, analysis: Analysis) -> list[Step]:
     """What every output frame goes through behind the engine, in this order."""
-    protect = session.options.protect
-    return [] if protect is None else [keep_protected(protect)]
+    protect, steps = session.options.protect, list[Step]()
+    if any(analysis.tracked.neighbours):
+        steps.append(keep_neighbours(analysis.tracked, analysis.plan.rows))
+    if protect is not None:
+        steps.append(keep_protected(protect))
+    return steps
+
+
+def keep_neighbours(tracked: TrackedFace, rows: np.ndarray) -> Step:
+    """A step that leaves other people's faces as they are; rows (T,) of the track that are shown."""
+
+    def step(shown: Finished) -> Finished:
+        row = int(rows[shown.index])
+        if shown.patch is None or not tracked.neighbours[row]:
+            return shown
+        own, box = tracked.track.mesh[row].numpy(), shown.patch.box
+        kept = neighbours_mask(tracked.neighbours[row], own, box.corner, box.size)
+        return replace(shown, patch=spare_part(shown.patch, shown.before, kept))
+
+    return step
 
 
 def keep_protected(protect: np.ndarray) -> Step:

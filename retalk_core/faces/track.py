@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
 
 from ...models.faces.facemesh import POINTS
 from ..compute.aside import long_array, put_aside
@@ -18,23 +18,37 @@ from ..compute.memory import return_freed
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
+from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
+from .people.overlaps import Neighbour
+from .steady import steady
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
 HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
 LONGEST_GAP = 0.3  # seconds without a face that are filled in
 GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
 FILLED_SCORE = 0.25  # confidence in a filled frame
-SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
-SMOOTHING_ORDER = 2
-POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
+# Of the mouth and as much room around it as opening needs, what the picture holds where an edit shows not at
+# all, and wholly.
+NO_INSIDE, FULL_INSIDE = 0.9, 0.99
+EDGE_ROOM = 1.15  # sizes of the lips
+EDGE_FRAMES = 5  # over which that is calmed
 FREED_FRAMES = 1000  # whose memory goes back to the system together
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
-Reason = Literal["", "no face", "turned away", "too small"]
+Reason = Literal[
+    "",
+    "no face",
+    "turned away",
+    "too small",
+    "someone else covers the mouth",
+    "the picture's edge cuts the mouth",
+]
+COVERED: Reason = "someone else covers the mouth"
+CUT: Reason = "the picture's edge cuts the mouth"
 
 
 @dataclass(eq=False)
@@ -48,6 +62,11 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+    neighbours: tuple[Neighbour, ...] = ()  # other people's faces beside it
+
+    def take_back(self) -> None:
+        """Say that what was seen was not the face that is followed, but one before it."""
+        self.points, self.score, self.reason, self.neighbours = None, 0.0, COVERED, ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +78,9 @@ class TrackedFace:
     filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
     reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
     cuts: tuple[int, ...]  # the first frame of each shot but the first
+    people: int = 1  # different ones that were seen, as far as looks tell
+    # T; other people's faces near the one that is followed. Empty where nothing is known of them.
+    neighbours: tuple[tuple[Neighbour, ...], ...] = ()
 
 
 def sighting_of(
@@ -82,8 +104,12 @@ def is_large_enough(points: np.ndarray) -> bool:
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
 
 
-def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
+def assemble_track(
+    sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str, people: int = 1
+) -> TrackedFace:
     """Fill short gaps, smooth each stretch, and decide how far an edit may show.
+
+    people: that were seen, as far as is known
 
     The sightings lose their points: a long clip's shall fill the memory once, not twice.
     """
@@ -97,17 +123,20 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     scores = np.array([sighting.score for sighting in sightings]) * present
     starts = _starts_anew(sightings, shot, mesh, present)
 
-    filled = _fill_gaps(mesh, present, shot, seconds)
+    covered = np.array([sighting.reason == COVERED for sighting in sightings])
+    filled = _fill_gaps(mesh, present, covered, shot, seconds)
+    present |= filled
     scores[filled] = FILLED_SCORE
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
-                some = mesh[stretch, first : first + POINTS_AT_ONCE]
-                some[:] = smooth(some)
-    weight = _weights(mesh, present, shot, seconds, stretches)
+            steady(mesh[stretch])
+    facing = _weights(mesh, present, shot, seconds, stretches)
+    weight = facing * _inside(mesh, stretches, frame_size)
     reasons = tuple(
-        "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
+        sighting.reason
+        if not present[i]
+        else ("" if weight[i] > 0 else CUT if facing[i] > 0 else "turned away")
         for i, sighting in enumerate(sightings)
     )
     boxes = np.stack([face_box(points) for points in mesh])
@@ -123,14 +152,11 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         frame_size=frame_size,
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
-    return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
-
-
-def smooth(mesh: np.ndarray) -> np.ndarray:
-    """Smooth meshes (T, n, 3) over time; fewer than five stay as they are."""
-    if len(mesh) < SMOOTHED_FRAMES:
-        return mesh
-    return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)
+    seen = np.array([sighting.seen for sighting in sightings])
+    neighbours = tuple(sighting.neighbours for sighting in sightings)
+    return TrackedFace(
+        track, seen, filled, reasons, cuts, people=max(people, int(seen.max())), neighbours=neighbours
+    )
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
@@ -160,18 +186,24 @@ def _starts_anew(
     return starts
 
 
-def _fill_gaps(mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did."""
+def _fill_gaps(
+    mesh: np.ndarray, present: np.ndarray, covered: np.ndarray, shot: np.ndarray, seconds: np.ndarray
+) -> np.ndarray:
+    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did.
+
+    covered: (T,) bool; someone else is before the face there, so that nothing may be put into the gap
+    """
     filled = np.zeros(len(present), bool)
     shown = np.flatnonzero(present)
     for left, right in itertools.pairwise(shown):
         gap = slice(left + 1, right)
         short = right - left > 1 and seconds[right] - seconds[left + 1] <= LONGEST_GAP
+        short &= not covered[gap].any()
         if not short or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
             continue
         share = (seconds[gap] - seconds[left]) / (seconds[right] - seconds[left])
         mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])
-        filled[gap] = present[gap] = True
+        filled[gap] = True
     return filled
 
 
@@ -201,6 +233,31 @@ def _weights(
                 facing = facing * (1 - _fade(np.abs(time - seconds[neighbour]), 0.0, EASE_SECONDS))
         weight[stretch] = facing
     return weight.clip(0, 1)
+
+
+def _inside(mesh: np.ndarray, stretches: list[slice], frame_size: tuple[int, int]) -> np.ndarray:
+    """How far an edit may show for the picture's edge, (T,) in [0, 1]: the mouth must lie inside."""
+    share = np.ones(len(mesh))
+    for stretch in stretches:
+        inside = np.array([_share_inside(points, frame_size) for points in mesh[stretch]])
+        allowed = 1 - _fade(inside, NO_INSIDE, FULL_INSIDE)
+        least = minimum_filter1d(allowed, EDGE_FRAMES, mode="nearest")  # early, so that it can fade
+        share[stretch] = np.minimum(allowed, uniform_filter1d(least, EDGE_FRAMES, mode="nearest"))
+    return share
+
+
+def _share_inside(points: np.ndarray, frame_size: tuple[int, int]) -> float:
+    """The share of the mouth and some room around it that the picture holds, in [0, 1]."""
+    lips = points[list(OUTER_LIP), :2]
+    middle = (lips.min(axis=0) + lips.max(axis=0)) / 2
+    around = middle + EDGE_ROOM * (lips - middle)
+    size = np.array(frame_size[::-1])
+    if (around >= 0).all() and (around <= size).all():
+        return 1.0
+    turned = cv2.convexHull(around.astype(np.float32))
+    corners = np.array([(0, 0), (size[0], 0), size, (0, size[1])], np.float32)
+    shared, _ = cv2.intersectConvexConvex(turned, corners)
+    return float(shared) / max(cv2.contourArea(turned), 1e-6)
 
 
 def _fade(value: np.ndarray, full: float, none: float) -> np.ndarray:

@@ -74,6 +74,7 @@ class Report:
     doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
     frames_doubtful: int = 0  # that any doubt is about
     preview: bool = False  # made by the engine that is there for a first look
+    people_seen: int = 1  # different ones, as far as looks tell
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -129,6 +130,7 @@ class Report:
         engine: what the host calls it; "" as it is called here
         """
         name = Path(self.output).name
+        people = f", people: {self.people_seen}" if self.people_seen > 1 else ""
         lines = [
             *([PREVIEW_WORDS] if self.preview else []),
             *self._mostly_doubtful_lines(),
@@ -139,7 +141,7 @@ class Report:
         lines += [f"doubt, {doubt}" for doubt in self.doubts or ()]
         if self.measured:
             lines.append(f"measured: {_measured_text(self.measured)}")
-        lines += [*self._computing_lines(), f"faces seen: {self.faces_seen}"]
+        lines += [*self._computing_lines(), f"faces seen: {self.faces_seen}{people}"]
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]
         if len(self.untouched) > 12:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")

@@ -105,6 +105,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
         "frames_with_face": int(track.present.sum()),
         "frames_filled_in": int(tracked.filled.sum()),
         "faces_seen": int(tracked.faces_seen.max()),
+        "people_seen": tracked.people,
         "face_height": {"least": float(heights.min()), "median": float(heights.median())},
         "head_degrees": {
             name: {"least": float(np.min(angle)), "most": float(np.max(angle))}

@@ -12,15 +12,19 @@ import torch
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.dub import stream
+from retalk_nodes.retalk_core.dub.analysis import Analysis
 from retalk_nodes.retalk_core.dub.frames import dub_pictures
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
 from retalk_nodes.retalk_core.dub.session import Session
-from retalk_nodes.retalk_core.dub.stream import Finished, Step, keep_protected
+from retalk_nodes.retalk_core.dub.stream import Finished, Step, keep_neighbours, keep_protected
+from retalk_nodes.retalk_core.faces.edits import tracked_face
+from retalk_nodes.retalk_core.faces.mesh import FACE_OVAL
+from retalk_nodes.retalk_core.faces.people.overlaps import Neighbour
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray
 from retalk_nodes.retalk_core.types import Frame
-from scenes import RATE, babble, pixels_of
+from scenes import RATE, babble, drawn_mesh, drawn_track, pixels_of
 
 OPTIONS = DubOptions(engine="embedded", codec="ffv1", phones=False, check=False)
 CORNER = Box(0, 0, 4, 4)
@@ -44,8 +48,8 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame of every dub goes through one more step."""
     before = stream.steps_of
 
-    def steps_of(session: Session) -> list[Step]:
-        return [*before(session), mark]
+    def steps_of(session: Session, analysis: Analysis) -> list[Step]:
+        return [*before(session, analysis), mark]
 
     monkeypatch.setattr(stream, "steps_of", steps_of)
 
@@ -91,3 +95,20 @@ def test_what_is_protected_is_taken_out_of_an_edit() -> None:
     after = keep_protected(left)(shown).after
     assert not after[:, :2].any() and (after[:4, 2:4] == 200).all()
     assert keep_protected(np.ones((8, 8), np.float32))(shown).patch is None
+
+
+def test_other_peoples_faces_stay_as_they_are() -> None:
+    own, other = drawn_mesh(30, (40, 40)), drawn_mesh(30, (75, 40))
+    track = drawn_track([own], (100, 140))
+    outline = other[list(FACE_OVAL), :2]
+    before = np.full((100, 140, 3), 50, np.uint8)
+    patch = Patch(Box(10, 10, 130, 90), np.full((80, 120, 3), 200, np.uint8), np.ones((80, 120), bool))
+    shown = Finished(0, Frame(0, Fraction(0), before), patch)
+    tracked = replace(tracked_face(track), neighbours=((Neighbour(outline, before=False),),))
+
+    after = keep_neighbours(tracked, np.array([0]))(shown).after
+
+    assert (after[40, 85:95] == 50).all()  # the other's cheek
+    assert (after[40, 30:45] == 200).all()  # the followed one's own
+    alone = replace(tracked, neighbours=((),))
+    assert keep_neighbours(alone, np.array([0]))(shown).patch is patch

@@ -6,7 +6,8 @@ import tracemalloc
 from fractions import Fraction
 
 import numpy as np
-from retalk_nodes.retalk_core.faces.track import Sighting, assemble_track, smooth
+from retalk_nodes.retalk_core.faces.steady import smooth
+from retalk_nodes.retalk_core.faces.track import Sighting, assemble_track
 
 COUNT = 1500
 
