@@ -17,6 +17,8 @@ SHUT = 0.004  # opening of shut lips, as landmarks see it
 SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, least and most
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
 WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
+LIP_EDGES = ((81, 82, 13, 312, 311), (178, 87, 14, 317, 402))  # the inner lips' middle: upper, lower
+JAW = (18, 200)  # points that go with the lower teeth; the chin is seen to move less than the jaw does
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
 SLOW_FRAMES = 5  # frames that share one sample of the slow residual
 
@@ -97,6 +99,21 @@ def place_mouth(
     share = (strength[:, None] * model.moves)[..., None]
     target = pose.to_frame(given + share * (target - given))
     return np.where(share == 0, mesh, target)[..., :2]  # exact where nothing moves
+
+
+def teeth_places(rest: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Where the rows of teeth are, (T, 2, 3) in canonical coordinates: the upper one's place, the lower one's.
+
+    rest:   (T, 468, 3) faces with their speech taken out
+    driven: (T, 3) the drivers of their mouths
+
+    A place is where the edge of the resting lip was: what speech does to the lips moves no tooth, and the lower
+    row goes with the jaw.
+    """
+    places = np.stack([rest[:, list(edge)].mean(axis=1) for edge in LIP_EDGES], axis=1)
+    jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(JAW)].mean(axis=1))
+    places[:, 1] += jaw
+    return places
 
 
 def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
