@@ -10,9 +10,9 @@ from .drawn import drawn_teeth
 from .face import Jaws
 from .retrieval import Bank
 from .shape import ShotShapes, teeth_places
-from .teeth import Teeth, seen_teeth
+from .teeth import FINENESS, ROUGH, Teeth, seen_teeth
 
-TRIED = 12  # of the widest mouths
+TRIED = 8  # of the widest mouths
 
 
 def gather_teeth(shapes: ShotShapes, bank: Bank, mesh: np.ndarray) -> Teeth:
@@ -20,26 +20,27 @@ def gather_teeth(shapes: ShotShapes, bank: Bank, mesh: np.ndarray) -> Teeth:
 
     mesh: (m, 468, 3) the face in the bank's pictures
     """
-    driven = shapes.drivers[bank.rows]
-    best, most = None, 0.0
-    for entry in np.argsort(-driven[:, 0], kind="stable")[:TRIED].tolist():
-        opening = float(driven[entry, 0])
-        seen = _teeth_of(shapes, bank, mesh, entry)
+    opening = shapes.drivers[bank.rows, 0]
+    best, most = -1, 0.0
+    for entry in np.argsort(-opening, kind="stable")[:TRIED].tolist():
+        seen = _teeth_of(shapes, bank, mesh, entry, ROUGH)
         if seen is None:
             continue
-        size = opening / shapes.full_opening
+        size = float(opening[entry]) / shapes.full_opening
         sharp = bank.sharpness[entry] / max(float(np.median(bank.sharpness)), 1e-6)
         worth = seen.worth * min(size, 1.0, (1.4 / size) ** 2) * min(sharp, 1.5)
         if worth > most:
-            best, most = seen, worth
-    return best or drawn_teeth()
+            best, most = entry, worth
+    seen = None if best < 0 else _teeth_of(shapes, bank, mesh, best, FINENESS)
+    return seen or drawn_teeth()
 
 
-def _teeth_of(shapes: ShotShapes, bank: Bank, mesh: np.ndarray, entry: int) -> Teeth | None:
+def _teeth_of(shapes: ShotShapes, bank: Bank, mesh: np.ndarray, entry: int, per_pixel: float) -> Teeth | None:
     row = bank.rows[entry : entry + 1]
     driven, pose = shapes.drivers[row], shapes.pose[row]
     rest = pose.to_canonical(mesh[entry][None]) - np.einsum("tk,kpc->tpc", driven, load_mouth_model().basis)
     upper, lower = teeth_places(rest, driven)[0]
     picture = bank.pictures[entry].astype(np.float32) / white_of(bank.pictures[entry])
     jaws = Jaws(pose, upper, lower)
-    return seen_teeth(picture, bank.corners[entry], mesh[entry][:, :2], jaws, float(driven[0, 0]))
+    points, opening = mesh[entry][:, :2], float(driven[0, 0])
+    return seen_teeth(picture, bank.corners[entry], points, jaws, opening, per_pixel)

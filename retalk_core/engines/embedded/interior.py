@@ -76,8 +76,11 @@ def _common(first: Box, second: Box) -> Box:
 def _layers(face: Face, teeth: Teeth, positions: np.ndarray, between: Between) -> np.ndarray:
     """What is behind the lips (h, w, 3), in the light in which the teeth were seen."""
     drawn = teeth.throat + _tongue(between, face.opening) * (np.array(TONGUE, np.float32) - 1) * teeth.throat
-    for row, anchor in ((teeth.lower, face.jaws.lower), (teeth.upper, face.jaws.upper)):
-        layer = sample_row(row, teeth.fineness, *on_arch(face.jaws, anchor, positions))
+    x, y = on_arch(face.jaws, face.jaws.upper, positions)
+    shift = face.jaws.lower - face.jaws.upper
+    lower = sample_row(teeth.lower, teeth.fineness, x - shift[0], y - shift[1])
+    upper = sample_row(teeth.upper, teeth.fineness, x, y)
+    for layer in (lower, upper):
         drawn = drawn * (1 - layer[..., 3:]) + layer[..., :3]
     return drawn
 

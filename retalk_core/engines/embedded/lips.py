@@ -50,14 +50,10 @@ def between_lips(points: np.ndarray, positions: np.ndarray) -> Between:
 
     Beyond the corners the lips' edges run on as one line, so that nothing lies between them.
     """
-    left, right = points[UPPER_INNER[0]], points[UPPER_INNER[-1]]
-    axis = (right - left) / 2
-    half = max(float(np.linalg.norm(axis)), 1e-3)
-    axis = axis / half
-    away = (positions - (left + right) / 2).astype(np.float32)
-    across = (away[..., 0] * axis[0] + away[..., 1] * axis[1]).astype(np.float32)
-    down = (away[..., 1] * axis[0] - away[..., 0] * axis[1]).astype(np.float32)
-    upper, lower = (_edge(points, line, axis, across) for line in (UPPER_INNER, LOWER_INNER))
+    axis, half, away = _axes(points, positions)
+    across = away[..., 0] * axis[0] + away[..., 1] * axis[1]
+    down = away[..., 1] * axis[0] - away[..., 0] * axis[1]
+    upper, lower = (_edge(points[list(line)], axis, across) for line in (UPPER_INNER, LOWER_INNER))
     return Between(down - upper, np.maximum(lower, upper) - down, across / np.float32(half))
 
 
@@ -77,9 +73,9 @@ def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     seen = cv2.remap(picture, places.reshape(18, RIM_STEPS, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = seen.reshape(2, 9, RIM_STEPS, 3).astype(np.float32) / white_of(picture)
     seen = seen @ np.array(REDNESS, np.float32)
-    own = np.median(seen[:, :, steps > DEEPEST - 0.1], axis=(1, 2), keepdims=True)  # of each lip as a whole
-    off = np.linalg.norm(seen - own, axis=3)[:, :, steps <= DEEPEST]
-    off = (off > np.maximum(0.5 * off.max(axis=2, keepdims=True), LIKE_LIP)).astype(int)
+    own = seen[:, :, steps > DEEPEST - 0.1].mean(axis=(1, 2), keepdims=True)  # of each lip as a whole
+    off = np.sqrt(np.square(seen[:, :, steps <= DEEPEST] - own).sum(axis=3))
+    off = off > np.maximum(0.5 * off.max(axis=2, keepdims=True), LIKE_LIP)
     begins = np.where(off.any(axis=2), off.shape[2] - off[:, :, ::-1].argmax(axis=2), 0) * float(steps[1])
     width = max(float(np.linalg.norm(points[308] - points[78])), 1e-3)
     apart = np.linalg.norm(inner[1] - inner[0], axis=1) / width
@@ -90,10 +86,10 @@ def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _calmed(values: np.ndarray) -> np.ndarray:
     """Medians of neighbours along the lips: `LIP_PAIRS` go from the middle to both sides."""
     order = np.array([7, 5, 3, 1, 0, 2, 4, 6, 8])
-    along = np.pad(values[:, order], ((0, 0), (1, 1)), mode="edge")
-    calm = np.median(np.stack([along[:, :-2], along[:, 1:-1], along[:, 2:]]), axis=0)
-    result = np.empty_like(values)
-    result[:, order] = calm
+    along = values[:, order]
+    low, high = np.minimum(along[:, :-1], along[:, 1:]), np.maximum(along[:, :-1], along[:, 1:])
+    result = values.copy()
+    result[:, order[1:-1]] = np.maximum(low[:, :-1], np.minimum(high[:, :-1], along[:, 2:]))
     return result
 
 
@@ -102,10 +98,13 @@ def upper_half(points: np.ndarray, positions: np.ndarray, softness: float) -> np
 
     The step is sharp between the corners, and `softness` pixels wide beyond them.
     """
-    between = between_lips(points, positions)
-    inside = np.clip((1 - np.abs(between.across)) / 0.15, 0, 1)
-    width = np.maximum(np.float32(softness) * (1 - inside), 1e-3)
-    return np.clip((between.above - between.below) / (2 * width) + 0.5, 0, 1).astype(np.float32)
+    axis, half, away = _axes(points, positions)
+    across = away[..., 0] * axis[0] + away[..., 1] * axis[1]
+    middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
+    above = _edge(middle, axis, across) - (away[..., 1] * axis[0] - away[..., 0] * axis[1])
+    inside = np.clip((half - np.abs(across)) / np.float32(0.15 * half), 0, 1)
+    width = np.maximum(np.float32(softness) * (1 - inside), np.float32(1e-3))
+    return np.clip(above / width + np.float32(0.5), 0, 1)
 
 
 def pixel_centres(box: Box) -> np.ndarray:
@@ -114,9 +113,17 @@ def pixel_centres(box: Box) -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-def _edge(points: np.ndarray, line: tuple[int, ...], axis: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """How far down a lip's edge lies at places across the mouth, both in pixels about its middle."""
-    smooth = _smoother(len(line)) @ (points[list(line)] - (points[line[0]] + points[line[-1]]) / 2)
+def _axes(points: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """From the mouth's left to its right (2,), half its width, and positions (h, w, 2) about its middle."""
+    left, right = points[UPPER_INNER[0]], points[UPPER_INNER[-1]]
+    axis = (right - left) / 2
+    half = max(float(np.linalg.norm(axis)), 1e-3)
+    return (axis / half).astype(np.float32), half, positions - ((left + right) / 2).astype(np.float32)
+
+
+def _edge(line: np.ndarray, axis: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """How far down a line of points (11, 2) lies at places across the mouth, both in pixels about its middle."""
+    smooth = _smoother(len(line)) @ (line - (line[0] + line[-1]) / 2)
     along = np.maximum.accumulate(smooth @ axis)
     return np.interp(across, along, smooth[:, 1] * axis[0] - smooth[:, 0] * axis[1]).astype(np.float32)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import cv2
@@ -96,7 +97,7 @@ def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
     """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
     given = face.mesh[:, :2]
     source, target = with_ring(given, given), with_ring(face.target, given)
-    used = np.unique(lower_face())
+    used = _moving_points()
     corners = np.array([(least.left, least.top), (least.right, least.bottom)], np.float32)
     box = box_around(np.concatenate([source[used], target[used], corners]), frame.shape[:2], margin=0)
     depth = np.concatenate([face.mesh[:, 2], np.full(len(FACE_OVAL), face.mesh[:, 2].max())])
@@ -104,6 +105,11 @@ def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
     pixels = carry(frame[box.slices], positions, box.corner)
     np.copyto(pixels, frame[box.slices], where=~support[..., None])
     return Patch(box, pixels, support)
+
+
+@functools.lru_cache(maxsize=1)
+def _moving_points() -> np.ndarray:
+    return np.unique(lower_face())
 
 
 def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:

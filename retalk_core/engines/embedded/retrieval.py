@@ -6,6 +6,7 @@ through it is found by dynamic programming: near in lip shape, opening and pose,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ BANK_PICTURES = (16, 80)  # at least and at most
 SHAPE_SHARE = 0.7
 SHAPE_UNIT = 0.025  # eye distances, root mean square over the lips' points
 POSE_UNIT = 0.15  # radians
-FAR_APART = 0.13  # eye distances; such lips are drawn thin, and teeth lie along their edges
+FAR_APART = 0.1  # eye distances; such lips are drawn thin, and teeth lie along their edges
 NARROW = 0.012  # eye distances; openings below this look alike
 RIM_UNIT = 0.15  # of a lip's thickness
 VISIBLE = 1.2  # jumps beyond this many units are seen and cross-faded
@@ -98,8 +99,13 @@ def bank_size(patch: tuple[int, int], bytes_per_pixel: int) -> int:
 
 def patch_box(points: np.ndarray, frame_size: tuple[int, int]) -> Box:
     """The box around the mouth's patch for points (468, 2) in frame pixels."""
+    return box_around(points[_patch_points()], frame_size, margin=4)
+
+
+@functools.lru_cache(maxsize=1)
+def _patch_points() -> np.ndarray:
     used = np.unique(mouth_patch())
-    return box_around(points[used[used < 468]], frame_size, margin=4)
+    return used[used < 468]
 
 
 def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: Iterable[Frame]) -> Bank:
@@ -172,7 +178,7 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _jumps(bank: Bank) -> np.ndarray:
     """How visible the change from one entry to another is (m, m), in units of the bank's finest steps."""
-    difference = np.abs(bank.thumbs[:, None] - bank.thumbs[None]).mean(axis=2)
+    difference = np.stack([np.abs(bank.thumbs - thumb).mean(axis=1) for thumb in bank.thumbs])
     if len(bank) < 2:
         return difference
     nearest = np.where(np.eye(len(bank), dtype=bool), np.inf, difference).min(axis=1)

@@ -23,6 +23,9 @@ MOST_SAMPLES = 640  # for an eye distance
 LIGHT_POINTS = (164, 167, 393, 165, 391, 92, 322, 216, 436, 212, 432, 18, 83, 313, 200, 204, 424)  # skin
 SEEN_FROM = 0.06  # eye distances; a mouth must be that open to show its teeth
 SEEN_PIXELS = 5  # likewise
+AROUND = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(9, 2)
+STEPS = (-2, -1, 0, 1, 2)  # lines by which a seam may rise or fall from column to column
+ROUGH = 0.5  # samples for a pixel where a picture is only judged
 RIMS = (0.012, 0.02)  # eye distances under the upper and over the lower lip's edge whose pixels may show lip
 
 
@@ -86,25 +89,30 @@ def row_grid(fineness: float) -> tuple[np.ndarray, np.ndarray]:
 def light_about(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Mean colour (3,) of the skin about a mouth; points (468, 2) in the picture's own pixels."""
     low, high = np.zeros(2), np.array(picture.shape[1::-1]) - 1
-    place = np.clip(points[list(LIGHT_POINTS)], low, high).astype(int)
-    around = [
-        picture[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].mean(axis=(0, 1)) for x, y in place.tolist()
-    ]
-    return np.mean(around, axis=0).astype(np.float32)
+    around = points[list(LIGHT_POINTS), None] + AROUND  # (n, 9, 2)
+    place = np.clip(around, low, high).astype(int)
+    return picture[place[..., 1], place[..., 0]].mean(axis=(0, 1)).astype(np.float32)
 
 
 def seen_teeth(
-    picture: np.ndarray, corner: np.ndarray, points: np.ndarray, jaws: Jaws, opening: float
+    picture: np.ndarray,
+    corner: np.ndarray,
+    points: np.ndarray,
+    jaws: Jaws,
+    opening: float,
+    per_pixel: float = FINENESS,
 ) -> Teeth | None:
     """Cut both rows out of one picture (h, w, 3), float32 in [0, 1]; None: it shows too little of them.
 
-    corner: (2,) the picture's left top in its frame
-    points: (468, 2) the face in that frame
+    corner:    (2,) the picture's left top in its frame
+    points:    (468, 2) the face in that frame
+    opening:   of its mouth, eye distances
+    per_pixel: samples of the rows for each of the picture's pixels
     """
     eye_distance = 1 / float(jaws.pose.scale[0])
     if opening < SEEN_FROM or opening * eye_distance < SEEN_PIXELS:
         return None
-    fineness = min(FINENESS * eye_distance, MOST_SAMPLES)
+    fineness = min(per_pixel * eye_distance, MOST_SAMPLES)
     x, y = row_grid(fineness)
     places = from_arch(jaws, jaws.upper, x, y).astype(np.float32)
     seen = cv2.remap(picture, places - (corner + np.float32(0.5)), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -131,14 +139,14 @@ def _seam(light: np.ndarray, sure: np.ndarray, between: Between) -> np.ndarray:
     cost = cost[:, columns[0] : columns[-1] + 1].astype(np.float64)
     total, came = cost[:, 0], []
     for column in range(1, cost.shape[1]):
-        ways = np.stack([np.roll(total, step) + 0.02 * abs(step) for step in (-2, -1, 0, 1, 2)])
-        ways[:2, -2:] = ways[3:, :2] = np.inf
+        padded = np.pad(total, 2, constant_values=np.inf)
+        ways = np.stack([padded[2 + step : 2 + step + len(total)] + 0.02 * abs(step) for step in STEPS])
         best = ways.argmin(axis=0)
         came.append(best - 2)
         total = ways[best, np.arange(len(best))] + cost[:, column]
     path = [int(total.argmin())]
     for steps in reversed(came):
-        path.append(path[-1] - int(steps[path[-1]]))
+        path.append(path[-1] + int(steps[path[-1]]))
     inner = np.array(path[::-1], np.float64)
     return np.interp(np.arange(light.shape[1]), columns[0] + np.arange(len(inner)), inner)
 

@@ -17,7 +17,7 @@ from ...faces.mesh import FACE_OVAL
 from .lips import OUTER_PAIRS
 
 RING = 1.45  # the pinned ring around the face, in sizes of its oval: what the chin pushes away stays inside
-FINEST = 160  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
+FINEST = 128  # a map is worked out on at most so many columns or rows, then enlarged: it is smooth
 SLIVER = 1.5  # samples of the map; a triangle less high than this moves as one
 STILL = 1e-3  # pixels; what moves less is left alone
 UPPER, LOWER = (list(side) for side in zip(*LIP_PAIRS, strict=True))
@@ -89,7 +89,7 @@ class Painted:
     triangles: np.ndarray  # (M, 3)
     box: Box
     labels: np.ndarray  # (rows, columns) a triangle, M: none; on the map's own grid
-    inverse: np.ndarray  # (M, 3, 3) from a triangle's points to its affine
+    inverse: np.ndarray  # (M, 2, 2) of each triangle's edges from its first point, one a column
     sliver: np.ndarray  # (M,) bool; seen edge-on
 
     @property
@@ -118,12 +118,8 @@ def paint(
     seen = (high >= -16).all(axis=1) & (low <= 16 * np.array((columns, rows))).all(axis=1)
     for i in order[seen[order]].tolist():
         cv2.fillConvexPoly(labels, fixed[i], i, lineType=cv2.LINE_8, shift=4)  # four binary places
-    placed = target[triangles].astype(np.float64)
-    corners = np.concatenate([placed, np.ones((len(triangles), 3, 1))], axis=2)
-    longest = np.linalg.norm(placed - np.roll(placed, 1, axis=1), axis=2).max(axis=1)
-    sliver = np.abs(np.linalg.det(corners)) <= SLIVER * float(step.max()) * longest
-    corners[sliver] = np.eye(3)
-    return Painted(target, triangles, box, labels, np.linalg.inv(corners), sliver)
+    inverse, sliver = _inverse(target[triangles].astype(np.float64), SLIVER * float(step.max()))
+    return Painted(target, triangles, box, labels, inverse, sliver)
 
 
 def backward_map(
@@ -183,11 +179,23 @@ def _smoothed(shift: np.ndarray, sigma: float, halves: np.ndarray | None) -> np.
     return second + part * (first / np.maximum(weight, 1e-3) - second)
 
 
+def _inverse(placed: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """The inverse of triangles' edges (M, 2, 2) and which of them (M,) are less than `least` high."""
+    first, second = placed[:, 1] - placed[:, 0], placed[:, 2] - placed[:, 0]
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    longest = np.sqrt(np.square(placed - placed[:, [1, 2, 0]]).sum(axis=2).max(axis=1))
+    sliver = np.abs(area) <= least * longest
+    rows = np.stack([second[:, 1], -second[:, 0], -first[:, 1], first[:, 0]], axis=1)
+    return (rows / np.where(sliver, np.inf, area)[:, None]).reshape(-1, 2, 2), sliver
+
+
 def _offsets(source: np.ndarray, painted: Painted) -> np.ndarray:
     """Affine offsets (M + 1, 2, 3): source position − target position, of each triangle and of none."""
-    differences = (source[painted.triangles] - painted.target[painted.triangles]).astype(np.float64)
-    affine = (painted.inverse @ differences).transpose(0, 2, 1)
-    sliver = painted.sliver
-    affine[sliver] = 0
-    affine[sliver, :, 2] = differences[sliver].mean(axis=1)  # seen edge-on, its affine would fling pixels far
-    return np.concatenate([affine, np.zeros((1, 2, 3))]).astype(np.float32)
+    triangles, place = painted.triangles, painted.target[painted.triangles[:, 0]].astype(np.float64)
+    moved = (source - painted.target)[triangles].astype(np.float64)  # (M, 3, 2)
+    affine = np.zeros((len(triangles) + 1, 2, 3))
+    affine[:-1, :, :2] = np.moveaxis(moved[:, 1:] - moved[:, :1], 1, 2) @ painted.inverse
+    affine[:-1, :, 2] = moved[:, 0] - (affine[:-1, :, :2] @ place[..., None])[..., 0]
+    # One seen edge-on moves as a whole: its affine would fling pixels far.
+    affine[:-1, :, 2][painted.sliver] = moved[painted.sliver].mean(axis=1)
+    return affine.astype(np.float32)
