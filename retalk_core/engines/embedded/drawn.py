@@ -14,12 +14,18 @@ SKIN = (0.72, 0.56, 0.48)  # RGB, mean of the skin beside teeth of this colour
 TOOTH = (0.70, 0.64, 0.56)
 GUM = (0.50, 0.27, 0.27)
 THROAT = (0.13, 0.06, 0.065)
-UPPER = (0.046, 0.036, 0.039, 0.031, 0.027, 0.026)  # half of a row: how wide each tooth looks, in eye distances
+UPPER = (
+    0.046,
+    0.036,
+    0.039,
+    0.031,
+    0.027,
+    0.026,
+)  # half of a row: how wide each tooth looks, in eye distances
 LOWER = (0.028, 0.031, 0.034, 0.030, 0.029, 0.027)
 UPPER_TIPS = (0.030, 0.024, 0.031, 0.022, 0.016, 0.012)  # below the resting lip
 LOWER_TIPS = (0.010, 0.010, 0.008, 0.012, 0.016, 0.018)
 LENGTHS = (0.105, 0.085)  # from tips to gums
-"""Eye distances are about nine centimetres."""
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""A mouth's inside, in layers: the throat and the tongue, the lower row of teeth, the upper one, the lips over them."""
+"""A mouth's inside in layers: throat and tongue, the lower row of teeth, the upper one, lips over them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def fill_inside(
 
     dressed: (h, w, 3) float32 in [0, 1], the lips in their box
     """
-    place = _common(box_around(face.target[list(INNER_LIP)], (box.bottom, box.right), 3 * LINE[1] * eye_distance + 2), box)
+    place = _common(
+        box_around(face.target[list(INNER_LIP)], (box.bottom, box.right), 3 * LINE[1] * eye_distance + 2), box
+    )
     if min(place.size) < 1:
         return
     positions = pixel_centres(place)
@@ -70,7 +72,9 @@ def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def _common(first: Box, second: Box) -> Box:
     left, top = max(first.left, second.left), max(first.top, second.top)
-    return Box(left, top, max(min(first.right, second.right), left), max(min(first.bottom, second.bottom), top))
+    return Box(
+        left, top, max(min(first.right, second.right), left), max(min(first.bottom, second.bottom), top)
+    )
 
 
 def _layers(face: Face, teeth: Teeth, positions: np.ndarray, between: Between) -> np.ndarray:

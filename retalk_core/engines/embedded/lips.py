@@ -15,7 +15,17 @@ from ...images import white_of
 UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 # For each pair of `LIP_PAIRS`, the outer lip's points above and below it.
-OUTER_PAIRS = ((0, 17), (37, 84), (267, 314), (39, 181), (269, 405), (40, 91), (270, 321), (185, 146), (409, 375))
+OUTER_PAIRS = (
+    (0, 17),
+    (37, 84),
+    (267, 314),
+    (39, 181),
+    (269, 405),
+    (40, 91),
+    (270, 321),
+    (185, 146),
+    (409, 375),
+)
 SAMPLED, RIM_STEPS = 0.8, 21  # how far into a lip its colours are looked at, and in how many steps
 DEEPEST = 0.6  # how far into it its edge may lie; beyond that all is lip
 LIKE_LIP = 0.10  # a colour nearer to the lip's than this is lip, whatever else is there
@@ -70,7 +80,9 @@ def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     outer = points[np.array(OUTER_PAIRS).T]
     steps = np.linspace(0, SAMPLED, RIM_STEPS, dtype=np.float32)
     places = (inner[:, :, None] + steps[:, None] * (outer - inner)[:, :, None]).astype(np.float32) - 0.5
-    seen = cv2.remap(picture, places.reshape(18, RIM_STEPS, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.remap(
+        picture, places.reshape(18, RIM_STEPS, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     seen = seen.reshape(2, 9, RIM_STEPS, 3).astype(np.float32) / white_of(picture)
     seen = seen @ np.array(REDNESS, np.float32)
     own = seen[:, :, steps > DEEPEST - 0.1].mean(axis=(1, 2), keepdims=True)  # of each lip as a whole
@@ -122,7 +134,7 @@ def _axes(points: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, float,
 
 
 def _edge(line: np.ndarray, axis: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """How far down a line of points (11, 2) lies at places across the mouth, both in pixels about its middle."""
+    """How far down a line of points (11, 2) lies across the mouth, both in pixels about its middle."""
     smooth = _smoother(len(line)) @ (line - (line[0] + line[-1]) / 2)
     along = np.maximum.accumulate(smooth @ axis)
     return np.interp(across, along, smooth[:, 1] * axis[0] - smooth[:, 0] * axis[1]).astype(np.float32)
@@ -130,7 +142,7 @@ def _edge(line: np.ndarray, axis: np.ndarray, across: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def _smoother(count: int) -> np.ndarray:
-    """Points on a Catmull-Rom spline (FINER · (count − 1) + 1, count) as weights of the points that it meets."""
+    """Points on a Catmull-Rom spline, as weights (N, count) of those that it meets."""
     identity = np.eye(count)
     padded = np.concatenate([identity[:1], identity, identity[-1:]])
     rows = []

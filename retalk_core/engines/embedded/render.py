@@ -115,7 +115,9 @@ def _moving_points() -> np.ndarray:
 def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:
     """The textures' mix in a box (h, w, 3) float32, in the frame's own numbers."""
     dressed = np.zeros((*box.size, 3), np.float32)
-    depth = np.concatenate([face.mesh[:, 2], np.full(2 * len(LIP_PAIRS), face.mesh[:, 2].max())])  # behind lips
+    depth = np.concatenate(
+        [face.mesh[:, 2], np.full(2 * len(LIP_PAIRS), face.mesh[:, 2].max())]
+    )  # behind lips
     painted = paint(with_middle(face.target), mouth_patch(), box, depth, finest=max(box.size))
     halves = upper_half(face.target, pixel_centres(box), 2 * soften)
     for texture in textures:

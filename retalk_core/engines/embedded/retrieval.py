@@ -145,12 +145,12 @@ def choose_textures(
     speaking: (T,) bool
     """
     cost = mismatch(wanted, offered)
-    cost += (offered.opening / FAR_APART) ** 2
+    cost += _apart_cost(offered.opening)
     relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
     cost += np.square(bank.rims.mean(axis=(1, 2)) / RIM_UNIT)  # a mesh that lies beside the lips
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
-    own_cost = SHAPE_SHARE * lips + _opening_cost(wanted.opening, own.opening) + (own.opening / FAR_APART) ** 2
+    own_cost = SHAPE_SHARE * lips + _opening_cost(wanted.opening, own.opening) + _apart_cost(own.opening)
     jumps = _jumps(bank)
     to_own = np.sqrt(_squared(own.lips, offered.lips) / len(LIP_POINTS)) / SHAPE_UNIT * 2  # (T, m)
     path = _cheapest_path(np.concatenate([cost, own_cost[:, None]], axis=1), jumps, to_own, speaking)
@@ -170,6 +170,11 @@ def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
     """Ratios count, not differences: lips that part look other than lips that are wide open."""
     ratio = np.log((wanted + NARROW) / (offered + NARROW))
     return np.where(ratio > 0, 0.8, 1.6) * ratio**2
+
+
+def _apart_cost(opening: np.ndarray) -> np.ndarray:
+    apart = (opening / FAR_APART) ** 2
+    return apart / (1 + apart / 2)
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:

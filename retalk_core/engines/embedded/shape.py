@@ -16,8 +16,8 @@ from ...types import FaceTrack
 SHUT = 0.004  # opening of shut lips, as landmarks see it
 SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, least and most
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
-# Relative change of the mouth's width, from a neutral to a rounded and to a spread one: voices ask for a third
-# of it or so, and people narrow their mouths by a tenth.
+# Relative change of the mouth's width, from a neutral to a rounded and to a spread one: voices ask for a
+# third of it or so, and people narrow their mouths by a tenth.
 WIDTH_SWING = (0.26, 0.16)
 PROTRUSION = 0.35  # eye distances that lips come forward, for each eye distance that the mouth grows narrower
 LIPS_REACH = 0.2  # eye distances from the mouth's middle over which that falls off
@@ -108,13 +108,13 @@ def place_mouth(
 
 
 def teeth_places(rest: np.ndarray, driven: np.ndarray) -> np.ndarray:
-    """Where the rows of teeth are, (T, 2, 3) in canonical coordinates: the upper one's place, the lower one's.
+    """Where the upper and the lower row of teeth are, (T, 2, 3) in canonical coordinates.
 
     rest:   (T, 468, 3) faces with their speech taken out
     driven: (T, 3) the drivers of their mouths
 
-    A place is where the edge of the resting lip was: what speech does to the lips moves no tooth, and the lower
-    row goes with the jaw.
+    A place is where the edge of the resting lip was: what speech does to the lips moves no tooth, and the
+    lower row goes with the jaw.
     """
     places = np.stack([rest[:, list(edge)].mean(axis=1) for edge in LIP_EDGES], axis=1)
     jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(JAW)].mean(axis=1))

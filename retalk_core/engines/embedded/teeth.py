@@ -1,7 +1,7 @@
-"""Two rows of teeth for a shot: cut out of the clip's own pictures, the upper one on the skull, the lower on the jaw.
+"""Two rows of teeth for a shot, out of the clip's own pictures: the upper on the skull, the lower on the jaw.
 
-They are gathered once, so that no frame's teeth differ from the next one's. Light shades of one picture are teeth
-(or a tongue), its darkest the throat; a seam from corner to corner parts what hangs from what stands.
+They are gathered once, so that no frame's teeth differ from the next one's. Light shades of one picture are
+teeth (or a tongue), its darkest the throat; a seam from side to side parts what hangs from what stands.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from ...faces.canonical import Pose
 from .face import Jaws
 from .lips import Between, between_lips
+from .warp import carry
 
 ARCH = 2.2  # how fast rows of teeth fall back to the sides, per eye distance
 BEHIND = 0.03  # eye distances from the lips' edge back to the teeth
@@ -51,7 +52,7 @@ def on_arch(jaws: Jaws, anchor: np.ndarray, positions: np.ndarray) -> tuple[np.n
     flat = (positions - constant) @ inverse.T
     tilt = inverse @ matrix[:, 2]
     x = flat[..., 0]
-    for _ in range(3):  # the arch is shallow: each round leaves a third of the error or less
+    for _ in range(4):  # the arch is shallow: each round leaves half of the error or less
         x = flat[..., 0] - tilt[0] * (BEHIND + ARCH * np.square(np.clip(x, -0.3, 0.3)))
     depth = BEHIND + ARCH * np.square(np.clip(x, -0.3, 0.3))
     return x.astype(np.float32), (flat[..., 1] - tilt[1] * depth).astype(np.float32)
@@ -115,7 +116,7 @@ def seen_teeth(
     fineness = min(per_pixel * eye_distance, MOST_SAMPLES)
     x, y = row_grid(fineness)
     places = from_arch(jaws, jaws.upper, x, y).astype(np.float32)
-    seen = cv2.remap(picture, places - (corner + np.float32(0.5)), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    seen = carry(picture, places, corner)
     between = between_lips(points, places)
     rims = [max(rim * eye_distance, 1) for rim in RIMS]
     sure = (between.below >= rims[0]) & (between.above >= rims[1])
@@ -127,7 +128,9 @@ def seen_teeth(
     shift = (jaws.lower - jaws.upper)[:2] * fineness  # a row lies about its own anchor
     moved = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]], np.float32)
     lower = cv2.warpAffine(lower, moved, lower.shape[1::-1], flags=cv2.INTER_LINEAR)
-    return Teeth(upper, lower, fineness, throat, light_about(picture, points - corner), _worth(light, sure, seam))
+    return Teeth(
+        upper, lower, fineness, throat, light_about(picture, points - corner), _worth(light, sure, seam)
+    )
 
 
 def _seam(light: np.ndarray, sure: np.ndarray, between: Between) -> np.ndarray:
@@ -152,7 +155,7 @@ def _seam(light: np.ndarray, sure: np.ndarray, between: Between) -> np.ndarray:
 
 
 def _worth(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> float:
-    """How much darker than both rows the seam is, by how much of the mouth's width the upper row is seen in."""
+    """How much darker than both rows the seam is, times how wide the upper row is seen."""
     line = np.arange(len(light))[:, None]
     upper, lower = (np.where(sure & own, light, -1).max(axis=0) for own in (line <= seam, line > seam))
     known = sure.any(axis=0)
@@ -195,11 +198,11 @@ def _run_on(layer: np.ndarray, mine: np.ndarray) -> np.ndarray:
         return np.zeros_like(layer)
     first = np.where(known, mine.argmax(axis=0), 0)
     last = np.where(known, height - 1 - mine[::-1].argmax(axis=0), height - 1)
-    line = np.clip(np.arange(height)[:, None], first, last)
+    line: np.ndarray = np.clip(np.arange(height)[:, None], first, last)
     return layer[line, np.arange(layer.shape[1])[None]]
 
 
 def _between_columns(mine: np.ndarray, fineness: float) -> np.ndarray:
     """1 in the columns that have a part of their own, fading out at the sides."""
-    known = mine.any(axis=0).astype(np.float32)
+    known: np.ndarray = mine.any(axis=0).astype(np.float32)
     return cv2.GaussianBlur(known[None], (0, 0), max(0.008 * fineness, 0.5))

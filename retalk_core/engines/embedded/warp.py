@@ -38,7 +38,7 @@ def lower_face() -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def mouth_patch() -> np.ndarray:
-    """Triangles (N, 3) around the mouth, for texture: FaceMesh points, then 18 in the middle between the lips.
+    """Triangles (N, 3) around the mouth, for texture: FaceMesh points, then 18 in the middle between lips.
 
     Each lip is carried on to that middle by points of its own; see `with_middle`.
     """
@@ -60,11 +60,11 @@ def with_middle(points: np.ndarray) -> np.ndarray:
 
 
 def with_lips(source: np.ndarray, target: np.ndarray, rims: np.ndarray) -> np.ndarray:
-    """Source points for `mouth_patch` (486, 2), of points (468, 2) each: nothing between the lips is stretched.
+    """Source points (486, 2) for `mouth_patch`, of points (468, 2) each.
 
     rims: (2, 9) from `lips.lip_rims`: so much of the source's lips is left out, as it shows no lip
 
-    What lies behind each lip's edge moves as that edge does.
+    Nothing between the lips is stretched: what lies behind each lip's edge moves as that edge does.
     """
     points = source.astype(np.float64).copy()
     inner, outer = np.array(LIP_PAIRS).T, np.array(OUTER_PAIRS).T
