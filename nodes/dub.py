@@ -12,7 +12,7 @@ from torch import Tensor
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.stages.options import Stages
-from . import host, media, networks, sockets, weights, widgets
+from . import host, media, networks, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
 from .host import SHARES
 from .schema import node_schema
@@ -84,6 +84,7 @@ class DubVideo(io.ComfyNode):
                 "revoice",
             ],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Video.Input("video", tooltip="The clip. Trims, rotation and later edits are honoured."),
                 io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
@@ -128,10 +129,12 @@ class DubVideo(io.ComfyNode):
         **on_face: Any,  # noqa: ANN401 - one for each widget
     ) -> io.NodeOutput:
         from ..retalk_core.dub.pipeline import dub
-        from ..retalk_core.media.codecs import recipe_of
+        from ..retalk_core.media.codecs import suffixes_of
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
-        bar, path = _bar(cls), host.temporary_file(recipe_of(order.options.codec).suffixes[0])
+        wiring.refuse_what_save_video_cant(cls, order.options.codec)
+        bar, path = _bar(cls), host.temporary_file(suffixes_of(order.options.codec)[0])
         with media.clip_of(video) as clip:
             if protect is not None:
                 media.same_count(video=clip, protect=media.masks(protect))
@@ -234,6 +237,7 @@ class DubFrames(io.ComfyNode):
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",
             aliases=["lipsync", "lip sync", "dub images", "video retalking", "wav2lip"],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The clip's frames. One picture alone is shown all the time."
@@ -287,6 +291,7 @@ class DubFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.dub.frames import dub_pictures
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
         rate = media.exact_rate(_rate_of(fps, video_info))
         if protect is not None:

@@ -115,6 +115,14 @@ def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
     return SoundArray(_as_float(samples).numpy(), int(audio["sample_rate"]))
 
 
+def file_sound(path: Path) -> SoundArray:
+    """A file's sound at its own rate, in one or two channels. Raises InputError where there is none."""
+    from ..retalk_core.media.sound import Decoder, SoundArray
+
+    with Decoder(path) as sound:
+        return SoundArray(np.concatenate(list(sound.as_two()), axis=1), sound.rate)
+
+
 def _as_float(samples: Tensor) -> Tensor:
     """Samples (C, n) in [-1, 1]; whole numbers are scaled, two channels in one row told apart."""
     if samples.is_floating_point():
@@ -187,9 +195,19 @@ def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
 
 
 @contextmanager
-def _file_of(video: Input.Video) -> Iterator[Path]:
-    """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first."""
-    source = None if _is_edited(video) else video.get_stream_source()
+def finished_file(video: Input.Video) -> Iterator[Path]:
+    """A file that holds a VIDEO and nothing else: what is trimmed off is not in it."""
+    with _file_of(video, whole=_trim_of(video) == (Fraction(0), None)) as path:
+        yield path
+
+
+@contextmanager
+def _file_of(video: Input.Video, *, whole: bool = True) -> Iterator[Path]:
+    """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first.
+
+    whole: all of the file is wanted, whatever is trimmed off
+    """
+    source = None if _is_edited(video) or not whole else video.get_stream_source()
     if isinstance(source, str):
         yield Path(source)
         return

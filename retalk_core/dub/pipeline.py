@@ -14,8 +14,10 @@ import numpy as np
 
 from ..compute.provider import NetworkProvider
 from ..media.clip import Clip, written_as
+from ..media.codecs import Codec, codec_for
+from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
-from ..media.writer import VideoWriter
+from ..media.writer import VideoWriter, check_video_place
 from ..reports.charts import draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged
@@ -73,18 +75,33 @@ def dub(
     a KeyboardInterrupt from then on says in words that the file is there.
     """
     _refuse_early(clip, output, options)
-    with begin_session(clip, voice, options, networks, progress) as session:
+    with (
+        finished(output, "only the look at it was stopped"),
+        begin_session(clip, voice, options, networks, progress) as session,
+    ):
         analysis = analyse(session)
         made = synthesise(session, analysis, output, show)
-        with finished(output, "only the look at it was stopped"):
-            return _sum_up(session, analysis, made, output)
+        return _sum_up(session, analysis, made, output)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     """Raise what writing the result would raise, before the minutes that it takes to come so far."""
-    VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    check_video_place(output, options.codec)
+    VideoWriter(
+        output,
+        clip.size,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
+        quality=options.quality,
+        bit_depth=clip.bit_depth,
+    )
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
+
+
+def _codec(clip: Clip, options: DubOptions) -> Codec:
+    """What the result is encoded with."""
+    return codec_for(options.codec, clip.bit_depth, two_moments=written_as(clip) in KEPT)
 
 
 def synthesise(
@@ -120,7 +137,8 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         clip.size,
         rate=timeline.rate,
         tick=exact_tick(timeline.times, timeline.end),
-        codec=options.codec,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
         quality=options.quality,
         bit_depth=clip.bit_depth,
         color=clip.color,
@@ -138,11 +156,26 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
 
 @contextmanager
 def finished(output: Path, missing: str) -> Iterator[None]:
-    """What comes when the file is there: being stopped is told with its name, and with what is missing."""
+    """Once a result has appeared in the block, being stopped is told with its name and with what is missing.
+
+    A stop that has words of its own keeps them. The disk is asked, since a stop comes between any two steps.
+    """
+    before = _identity(output)
     try:
         yield
     except KeyboardInterrupt as stop:
+        if str(stop) or _identity(output) in (None, before):
+            raise
         raise KeyboardInterrupt(f"{output} is finished, {missing}") from stop
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from one that replaces it; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:

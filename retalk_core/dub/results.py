@@ -71,10 +71,10 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
     found += _interlaced(session, analysis)
-    if clip.light != LightLevels() and session.options.codec != "h264":
+    if clip.light != LightLevels() and session.options.codec in ("prores", "ffv1"):
         found.append(
             f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
-            "them when it is exported, or choose h264"
+            "them when it is exported, or choose h264 or hevc"
         )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...compute.aside import put_aside
 from ...crops.patch import Patch
 from ...types import FaceTrack, Frame
 from .face import Face, Jaws
@@ -140,6 +141,7 @@ class EmbeddedEngine:
         rows = distinct(mouths, bank_size(box.size, self._bytes_per_pixel))
         chosen = frames[rows]
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
+        put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
         teeth = gather_teeth(shapes, bank, self._mesh[chosen])
         return Shot(shapes, row_of, bank, self._mesh[chosen], mouths, teeth)
