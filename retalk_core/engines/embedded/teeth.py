@@ -204,5 +204,5 @@ def _run_on(layer: np.ndarray, mine: np.ndarray) -> np.ndarray:
 
 def _between_columns(mine: np.ndarray, fineness: float) -> np.ndarray:
     """1 in the columns that have a part of their own, fading out at the sides."""
-    known: np.ndarray = mine.any(axis=0).astype(np.float32)
+    known = np.asarray(mine.any(axis=0), np.float32)
     return cv2.GaussianBlur(known[None], (0, 0), max(0.008 * fineness, 0.5))
