@@ -32,7 +32,7 @@ def gather_teeth(shapes: ShotShapes, bank: Bank, mesh: np.ndarray) -> Teeth:
         if worth > most:
             best, most = entry, worth
     seen = None if best < 0 else _teeth_of(shapes, bank, mesh, best, FINENESS)
-    return seen or drawn_teeth()
+    return seen or drawn_teeth(round(1 / float(np.median(shapes.pose.scale))))
 
 
 def _teeth_of(shapes: ShotShapes, bank: Bank, mesh: np.ndarray, entry: int, per_pixel: float) -> Teeth | None:

@@ -12,16 +12,17 @@ from .teeth import Teeth, light_about, on_arch, sample_row
 
 TONGUE = (1.9, 1.5, 1.5)  # its colour, in throats
 TONGUE_SHOWN = (0.06, 0.14)  # eye distances of opening: the tongue comes into view
-EDGE = 0.009  # eye distances over which a lip's edge fades
-TOUCH = (0.003, 0.024)  # eye distances: lips this near touch, and these let all of the inside be seen
-DIM = (0.25, 0.06)  # least light that falls in, and the gap that lets all in, in eye distances
-LIP_SHADOW = (0.45, 0.02)  # how dark it is right under the upper lip, and how far down, in eye distances
+EDGE = 0.015  # eye distances over which a lip's edge fades
+TOUCH = (0.004, 0.03)  # eye distances: lips this near touch, and these let all of the inside be seen
+DIM = (0.25, 0.05)  # least light that falls in, and the gap that lets all in, in eye distances
+LIP_SHADOW = (0.3, 0.02)  # how dark it is right under the upper lip, and how far down, in eye distances
 CORNERS = (0.6, 1.05, 0.5)  # from where to where it grows dark towards the corners, and how much
+FADING = (0.7, 1.0, 0.7)  # from where to where it fades into the lips at the corners, and how much
 WARMTH = (0.8, 1.15, 1.1)  # what shades the inside is red
 LIGHTING = (0.3, 3.0)
 OPEN = 0.03  # eye distances; a texture this much more open than wanted has no line between its lips
 SHUT_BELOW = 0.02  # eye distances; lips less open than this are shut
-LINE = (0.4, 0.008)  # how much darker the line between shut lips is, and its half width in eye distances
+LINE = (0.5, 0.008)  # how much darker the line between shut lips is, and its half width in eye distances
 
 
 def fill_inside(
@@ -45,6 +46,7 @@ def fill_inside(
         part *= 1 - np.float32(need) * _line(between, eye_distance)[..., None]
     gap = between.gap / eye_distance
     shown = between.mask(max(EDGE * eye_distance, 1.0)) * _ramp(gap, *TOUCH)
+    shown *= 1 - FADING[2] * _ramp(np.abs(between.across), *FADING[:2])
     if not shown.any():
         return
     drawn = _layers(face, teeth, positions, between)

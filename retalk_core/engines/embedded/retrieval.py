@@ -28,7 +28,7 @@ SHAPE_SHARE = 0.7
 SHAPE_UNIT = 0.025  # eye distances, root mean square over the lips' points
 POSE_UNIT = 0.15  # radians
 FAR_APART = 0.1  # eye distances; such lips are drawn thin, and teeth lie along their edges
-NARROW = 0.012  # eye distances; openings below this look alike
+NARROW = 0.03  # eye distances; openings below this look alike: lips are shut and parted without a trace
 RIM_UNIT = 0.15  # of a lip's thickness
 VISIBLE = 1.2  # jumps beyond this many units are seen and cross-faded
 

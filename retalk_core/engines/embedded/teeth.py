@@ -27,6 +27,7 @@ SEEN_PIXELS = 5  # likewise
 AROUND = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(9, 2)
 STEPS = (-2, -1, 0, 1, 2)  # lines by which a seam may rise or fall from column to column
 ROUGH = 0.5  # samples for a pixel where a picture is only judged
+TALLEST = (0.1, 0.07, 0.02)  # eye distances of an upper and a lower row that show, and over which they end
 RIMS = (0.012, 0.02)  # eye distances under the upper and over the lower lip's edge whose pixels may show lip
 
 
@@ -125,6 +126,8 @@ def seen_teeth(
     light = cv2.GaussianBlur(seen.mean(axis=2), (0, 0), max(0.006 * fineness, 0.5))
     seam = _seam(light, sure, between)
     upper, lower, throat = _parted(np.clip(seen, 0, 1), light, sure, seam, fineness)
+    for row, away, tallest in ((upper, between.below, TALLEST[0]), (lower, between.above, TALLEST[1])):
+        row *= np.clip((tallest - away / eye_distance) / TALLEST[2] + 1, 0, 1)[..., None]  # beyond is tongue
     shift = (jaws.lower - jaws.upper)[:2] * fineness  # a row lies about its own anchor
     moved = np.array([[1, 0, -shift[0]], [0, 1, -shift[1]]], np.float32)
     lower = cv2.warpAffine(lower, moved, lower.shape[1::-1], flags=cv2.INTER_LINEAR)

@@ -36,12 +36,12 @@ def gathered(openings: list[float], teeth: list[bool]) -> Teeth:
 
 
 def test_a_mouth_that_stays_shut_gets_drawn_teeth() -> None:
-    assert gathered([-0.075, -0.07, -0.06], [False] * 3) is drawn_teeth()
+    assert gathered([-0.075, -0.07, -0.06], [False] * 3) is drawn_teeth(120)
 
 
 def test_the_picture_that_shows_teeth_lends_them() -> None:
     teeth = gathered([0.0, 0.09, 0.08, 0.1], [False, False, True, False])
-    assert teeth is not drawn_teeth()
+    assert teeth is not drawn_teeth(120)
     assert teeth.upper[..., 3].max() > 0.9 and teeth.upper[..., 0].max() > 0.7
 
 

@@ -39,7 +39,7 @@ def texture_of(opening: float, share: float = 1.0) -> Texture:
 def filled(face: Face, lent: float, lips: float = 0.6) -> np.ndarray:
     """The inside put between lips of one grey."""
     picture = np.full((*BOX.size, 3), lips, np.float32)
-    fill_inside(picture, face, [texture_of(lent)], drawn_teeth(), BOX, EYES)
+    fill_inside(picture, face, [texture_of(lent)], drawn_teeth(120), BOX, EYES)
     return picture
 
 

@@ -63,7 +63,7 @@ def render(
     frame: np.ndarray, track: FaceTrack, shapes: ShotShapes, opening: float, show: float = 1.0
 ) -> Patch:
     face = face_of(track, shapes, opening, show)
-    return render_mouth(frame, face, own(frame, face, float(shapes.drivers[0, 0])), drawn_teeth())
+    return render_mouth(frame, face, own(frame, face, float(shapes.drivers[0, 0])), drawn_teeth(120))
 
 
 def pasted(frame: np.ndarray, patch: Patch) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_a_mouth_that_shall_stay_as_it_is_looks_as_it_was_outside_the_lips(
     frame, mesh = portrait(240), track.mesh[0].numpy()
     opening = float(measure_mouth(head_poses(mesh[None]).to_canonical(mesh[None]))[0][0])
     face = Face(mesh, mesh[:, :2].copy(), opening, 1.0, face_of(track, shapes, 0.0).jaws)
-    result = pasted(frame, render_mouth(frame, face, own(frame, face, opening), drawn_teeth()))
+    result = pasted(frame, render_mouth(frame, face, own(frame, face, opening), drawn_teeth(120)))
     inside = np.zeros((240, 240), np.uint8)
     cv2.fillPoly(inside, [np.round(mesh[list(INNER_LIP), :2]).astype(np.int32)], 1)
     outside = cv2.dilate(inside, np.ones((9, 9), np.uint8)) == 0
@@ -166,7 +166,7 @@ def test_a_face_at_the_frames_edge_or_beyond_is_no_trouble(
     frame = portrait(240)
     face = face_of(track, shapes, opening)
     face = moved(face, np.array([*shift, 0], np.float32))
-    patch = render_mouth(frame, face, own(frame, face, 0.1), drawn_teeth())
+    patch = render_mouth(frame, face, own(frame, face, 0.1), drawn_teeth(120))
     result = pasted(frame, patch)
     support = np.zeros((240, 240), bool)
     support[patch.box.slices] = patch.support
@@ -191,7 +191,7 @@ def test_faces_of_any_size_are_rendered(track: FaceTrack, shapes: ShotShapes, sc
     factor = np.float32(side / 240)
     jaws = Jaws(head_poses(face.mesh[None] * factor), face.jaws.upper, face.jaws.lower)
     face = Face(face.mesh * factor, face.target * factor, face.opening, 1.0, jaws)
-    patch = render_mouth(frame, face, own(frame, face, 0.1), drawn_teeth())
+    patch = render_mouth(frame, face, own(frame, face, 0.1), drawn_teeth(120))
     assert patch.support.any()
     assert patch.box.left >= 0 and patch.box.right <= side and patch.box.bottom <= side
 
@@ -211,7 +211,7 @@ def test_two_textures_are_mixed(track: FaceTrack, shapes: ShotShapes) -> None:
             for picture, part in ((lipstick, share), (frame, 1 - share))
             if part
         ]
-        patch = render_mouth(frame, face, textures, drawn_teeth())
+        patch = render_mouth(frame, face, textures, drawn_teeth(120))
         lip = face.target[17].astype(int)
         looks.append(pasted(frame, patch)[lip[1] - 2 : lip[1] + 2, lip[0] - 2 : lip[0] + 2].mean(axis=(0, 1)))
     assert np.abs(looks[0] - looks[2]).max() > 5
