@@ -12,7 +12,7 @@ from .teeth import Teeth, light_about, on_arch, sample_row
 
 TONGUE = (1.9, 1.5, 1.5)  # its colour, in throats
 TONGUE_SHOWN = (0.06, 0.14)  # eye distances of opening: the tongue comes into view
-EDGE = 0.015  # eye distances over which a lip's edge fades
+EDGE = 0.022  # eye distances over which a lip's edge fades
 TOUCH = (0.004, 0.03)  # eye distances: lips this near touch, and these let all of the inside be seen
 DIM = (0.25, 0.05)  # least light that falls in, and the gap that lets all in, in eye distances
 LIP_SHADOW = (0.3, 0.02)  # how dark it is right under the upper lip, and how far down, in eye distances

@@ -19,7 +19,7 @@ from .warp import carry
 ARCH = 2.2  # how fast rows of teeth fall back to the sides, per eye distance
 BEHIND = 0.03  # eye distances from the lips' edge back to the teeth
 REACH = (0.32, 0.16, 0.26)  # eye distances that a row reaches to the side, above the resting lip and below it
-FINENESS = 1.5  # samples of a row for each of its picture's pixels, as it is sampled twice
+FINENESS = 1.0  # samples of a row for each of its picture's pixels
 MOST_SAMPLES = 640  # for an eye distance
 LIGHT_POINTS = (164, 167, 393, 165, 391, 92, 322, 216, 436, 212, 432, 18, 83, 313, 200, 204, 424)  # skin
 SEEN_FROM = 0.06  # eye distances; a mouth must be that open to show its teeth
