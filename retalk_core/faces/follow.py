@@ -29,6 +29,7 @@ from .track import (
     assemble_track,
     is_large_enough,
     sighting_of,
+    undo_cut,
 )
 
 LOOK_SECONDS = 1.0  # a followed face is checked against the detectors this often ...
@@ -42,7 +43,6 @@ WARY_STEPS = 3  # frames between looks while others are near, or while the face 
 ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
-LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
 REACH = 1.0  # how far a lost face may turn up again, in its own size ...
 REACH_PER_SECOND = 1.0  # ... and how much farther for each second
 
@@ -76,7 +76,7 @@ def track_faces(
         change = cuts.see(frame.pixels)
         if change == "cut":
             follower.start_shot()
-        elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
+        elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
         sighting, mistaken = follower.step(frame)
         for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
@@ -114,7 +114,7 @@ def track_found_faces(
         change = cuts.see(frame.pixels)
         if change == "cut":
             shot, last = shot + 1, None
-        elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
+        elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
             shot = sightings[-1].shot
         mesh = _next_face(found, last, choice, frame)
         last = last if mesh is None else mesh.points
@@ -388,17 +388,3 @@ class _Follower:
         noticed = shot.company.boxes
         taken = len(noticed) and overlap(face.box, noticed).max() > SAME_FACE
         return unlike < (LIKE if taken else UNLIKE)
-
-
-def _undo_cut(sightings: list[Sighting], since: int) -> bool:
-    """Join the frames since a cut to the shot before it, if the face stayed where it was through them."""
-    flash, before = sightings[-since:], sightings[: -since or None]
-    if not before or before[-1].points is None:
-        return False
-    points = before[-1].points
-    for sighting in flash:
-        if sighting.points is None or face_step(points, sighting.points) > LARGEST_STEP:
-            return False
-    for sighting in flash:
-        sighting.shot = before[-1].shot
-    return True

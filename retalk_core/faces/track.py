@@ -38,6 +38,7 @@ EDGE_ROOM = 1.15  # sizes of the lips
 EDGE_FRAMES = 5  # over which that is calmed
 FREED_FRAMES = 1000  # whose memory goes back to the system together
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
+LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
 
 Reason = Literal[
     "",
@@ -102,6 +103,20 @@ def sighting_of(
 def is_large_enough(points: np.ndarray) -> bool:
     """Tell whether a face (468, 3) is worth an edit."""
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
+
+
+def undo_cut(sightings: list[Sighting], since: int) -> bool:
+    """Join the frames since a cut to the shot before it, if the face stayed where it was through them."""
+    flash, before = sightings[-since:], sightings[: -since or None]
+    if not before or before[-1].points is None:
+        return False
+    points = before[-1].points
+    for sighting in flash:
+        if sighting.points is None or face_step(points, sighting.points) > LARGEST_STEP:
+            return False
+    for sighting in flash:
+        sighting.shot = before[-1].shot
+    return True
 
 
 def assemble_track(

@@ -11,7 +11,8 @@ import numpy as np
 from ...compute.aside import put_aside
 from ...crops.patch import Patch
 from ...types import FaceTrack, Frame
-from .face import Face
+from .face import Face, Jaws
+from .gather import gather_teeth
 from .render import render_mouth, textures_for
 from .retrieval import (
     Bank,
@@ -24,7 +25,8 @@ from .retrieval import (
     lip_shapes,
     patch_box,
 )
-from .shape import ShotShapes, learn_shot, outright_shape, place_mouth, wanted_drivers
+from .shape import ShotShapes, learn_shot, outright_shape, place_mouth, teeth_places, wanted_drivers
+from .teeth import Teeth
 
 LONGEST_RUN = 1500  # frames whose textures are chosen together
 SHOTS_KEPT = 2  # playing to and fro crosses the same cut again soon
@@ -51,6 +53,7 @@ class Shot:
     bank: Bank
     bank_mesh: np.ndarray  # (m, 468, 3)
     mouths: Mouths  # of all rows of the shot
+    teeth: Teeth
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +143,8 @@ class EmbeddedEngine:
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
         put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
-        return Shot(shapes, row_of, bank, self._mesh[chosen], mouths)
+        teeth = gather_teeth(shapes, bank, self._mesh[chosen])
+        return Shot(shapes, row_of, bank, self._mesh[chosen], mouths, teeth)
 
     def _edit(self, run: Run, output: int, pixels: np.ndarray) -> Patch | None:
         place = int(np.searchsorted(run.outputs, output))
@@ -151,7 +155,9 @@ class EmbeddedEngine:
         show = self._plan.show[output : output + 1].astype(np.float32)
         wanted = run.drivers[place : place + 1]
         target = place_mouth(shot.shapes, row, mesh[None], wanted, show)[0]
-        face = Face(mesh, target, float(wanted[0, 0]), float(show[0]))
+        upper, lower = teeth_places(shot.shapes.neutral_at(row), wanted)[0]
+        jaws = Jaws(shot.shapes.pose[row], upper, lower)
+        face = Face(mesh, target, float(wanted[0, 0]), float(show[0]), jaws)
         textures = textures_for(
             pixels,
             face,
@@ -162,7 +168,7 @@ class EmbeddedEngine:
             shot.bank_mesh,
             shot.mouths.opening[shot.bank.rows],
         )
-        return render_mouth(pixels, face, textures)
+        return render_mouth(pixels, face, textures, shot.teeth)
 
 
 def _given_mouths(shapes: ShotShapes, mesh: np.ndarray) -> Mouths:

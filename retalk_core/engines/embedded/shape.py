@@ -16,7 +16,13 @@ from ...types import FaceTrack
 SHUT = 0.004  # opening of shut lips, as landmarks see it
 SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, least and most
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
-WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
+# Relative change of the mouth's width, from a neutral to a rounded and to a spread one: voices ask for a
+# third of it or so, and people narrow their mouths by a tenth.
+WIDTH_SWING = (0.26, 0.16)
+PROTRUSION = 0.35  # eye distances that lips come forward, for each eye distance that the mouth grows narrower
+LIPS_REACH = 0.2  # eye distances from the mouth's middle over which that falls off
+LIP_EDGES = ((81, 82, 13, 312, 311), (178, 87, 14, 317, 402))  # the inner lips' middle: upper, lower
+JAW = (18, 200)  # points that go with the lower teeth; the chin is seen to move less than the jaw does
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
 POINTS_AT_ONCE = 39  # that are calmed together
 SLOW_FRAMES = 5  # frames that share one sample of the slow residual
@@ -64,7 +70,8 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
 def wanted_drivers(shapes: ShotShapes, opening: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Turn the voice's opening (T,) in [0, 1] and width (T,) in [-1, 1] into this mouth's drivers (T, 3)."""
     h = SHUT + opening * (shapes.full_opening - SHUT)
-    return drivers(h, shapes.neutral_width * (1 + WIDTH_SWING * width), shapes.neutral_width)
+    swing = np.where(width < 0, *WIDTH_SWING)
+    return drivers(h, shapes.neutral_width * (1 + swing * width), shapes.neutral_width)
 
 
 def outright_shape(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -74,6 +81,7 @@ def outright_shape(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> 
     wanted: (T, 3) drivers from wanted_drivers
     """
     shape = shapes.neutral_at(rows) + np.einsum("tk,kpc->tpc", wanted, load_mouth_model().basis)
+    shape[..., 2] -= _forward(shapes, wanted)
     _part_lips(shape, wanted[:, 0])
     return shape
 
@@ -100,9 +108,32 @@ def place_mouth(
     return np.where(share == 0, mesh, target)[..., :2]  # exact where nothing moves
 
 
+def teeth_places(rest: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Where the upper and the lower row of teeth are, (T, 2, 3) in canonical coordinates.
+
+    rest:   (T, 468, 3) faces with their speech taken out
+    driven: (T, 3) the drivers of their mouths
+
+    A place is where the edge of the resting lip was: what speech does to the lips moves no tooth, and the
+    lower row goes with the jaw.
+    """
+    places = np.stack([rest[:, list(edge)].mean(axis=1) for edge in LIP_EDGES], axis=1)
+    jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(JAW)].mean(axis=1))
+    places[:, 1] += jaw
+    return places
+
+
 def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
     """What drives the basis, (T, 3): h, 5 h² (the jaw turns, so points follow a curve), relative width."""
     return np.stack([opening, 5 * opening**2, width / neutral_width - 1], axis=1).astype(np.float32)
+
+
+def _forward(shapes: ShotShapes, wanted: np.ndarray) -> np.ndarray:
+    """How far forward rounded lips come (T, 468), in eye distances."""
+    reference = load_mouth_model().reference
+    away = np.linalg.norm((reference - reference[[13, 14]].mean(axis=0))[:, :2], axis=1)
+    lips = np.exp(-0.5 * (away / LIPS_REACH) ** 2)
+    return PROTRUSION * shapes.neutral_width * np.maximum(-wanted[:, 2:], 0) * lips
 
 
 def _speechless(
