@@ -33,7 +33,7 @@ def run_dub(args: argparse.Namespace) -> None:
     from .options import read_dub_options
 
     _keep_apart(
-        given=(args.clip, args.voice, args.soundtrack, args.mask, _picture_of(args.expression)),
+        given=(args.clip, args.voice, args.soundtrack, args.mask, args.protect, _picture_of(args.expression)),
         made=(args.output, args.sheet, args.chart, args.report),
     )
     _check_pictures(args.sheet, args.chart)

@@ -38,6 +38,7 @@ READ_BY_ARGPARSE: dict[OptionKind, Callable[[str], Any]] = {
     "whole": int,
     "path": read_path,
     "mask": read_path,
+    "masks": read_path,
 }
 METAVARS: dict[OptionKind, str] = {
     "whole": "N",
@@ -49,6 +50,7 @@ METAVARS: dict[OptionKind, str] = {
     "point": "X,Y",
     "path": "FILE",
     "mask": "PICTURE",
+    "masks": "PICTURE/VIDEO",
     "ranges": "RANGES",
     "amounts": "N=X",
     "choice or picture": "WHICH",

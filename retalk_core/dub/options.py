@@ -15,6 +15,7 @@ from ..stages.options import PRESETS, Preset, Stages
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..media.clip import Clip
     from ..media.sound import SoundSource
     from ..types import FaceTrack
 
@@ -70,12 +71,14 @@ class DubOptions:
         widget_choices=FACES,
     )
     track: FaceTrack | None = None  # of the clip's frames, all of them; None: the face is tracked here
-    protect: np.ndarray | None = option(
-        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is
+    protect: np.ndarray | Clip | None = option(
+        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is; or a clip of such pictures
         None,
-        kind="mask",
+        kind="masks",
         keeps_pixels=True,
-        flag="",
+        tip="White where the clip must stay as it is, such as a hand before the mouth: a picture, or a video "
+        "of as many frames as the clip; of any size.",
+        group="made",
         widget="",
     )
     longer: LongerVoice = option(

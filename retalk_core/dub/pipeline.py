@@ -27,7 +27,7 @@ from .analysis import Analysis, analyse
 from .options import DubOptions
 from .results import chart_of, make_report
 from .session import Session, StageProgress, begin_session, quiet
-from .stream import finished_frames, make_engine
+from .stream import check_protected, finished_frames, make_engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,7 @@ def dub(
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     """Raise what writing the result would raise, before the minutes that it takes to come so far."""
     VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    check_protected(clip, options.protect)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
 

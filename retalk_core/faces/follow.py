@@ -36,7 +36,16 @@ from .mesh import (
     region_of_points,
 )
 from .select import choose_face, refuse_choice
-from .track import NO_YAW, Reason, Sighting, TrackedFace, assemble_track, is_large_enough, sighting_of
+from .track import (
+    NO_YAW,
+    Reason,
+    Sighting,
+    TrackedFace,
+    assemble_track,
+    is_large_enough,
+    look_closer,
+    sighting_of,
+)
 
 LOOK_SECONDS = 1.0  # a followed face is checked against the detectors this often ...
 LOOK_FRAMES = 25  # ... or after this many frames, whichever comes first
@@ -83,7 +92,9 @@ def track_faces(
             follower.start_shot()
         elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
-        sightings.append(follower.step(frame))
+        sighting = follower.step(frame)
+        look_closer(sighting, frame.pixels, networks.cover)
+        sightings.append(sighting)
         progress(len(sightings), frame_count)
     if not sightings:
         raise InputError("The clip has no frames. Give a clip or a batch with at least one picture.")

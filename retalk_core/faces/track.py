@@ -11,8 +11,13 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
+from torch import Tensor
 
+from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
+from ..covers.find import find_cover
+from ..covers.hold import eased, held_covers, hidden_mouths, stacked
+from ..covers.view import skin_colour
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
@@ -31,7 +36,7 @@ FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
-Reason = Literal["", "no face", "turned away", "too small"]
+Reason = Literal["", "no face", "turned away", "too small", "mouth covered"]
 
 
 @dataclass(eq=False)
@@ -45,6 +50,8 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+    cover: np.ndarray | None = None  # (32, 32) uint8; what lies before the lower face, if anything
+    light: np.ndarray | None = None  # (3,) the skin's colour in [0, 1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +81,13 @@ def sighting_of(
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
 
 
+def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder) -> None:
+    """Add to a sighting what lies before the mouth, and in which light the face is."""
+    if sighting.points is not None:
+        sighting.cover = find_cover(network, pixels, sighting.points)
+        sighting.light = skin_colour(pixels, sighting.points)
+
+
 def is_large_enough(points: np.ndarray) -> bool:
     """Tell whether a face (468, 3) is worth an edit."""
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
@@ -100,10 +114,14 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
                 some = mesh[stretch, first : first + POINTS_AT_ONCE]
                 some[:] = smooth(some)
     weight = _weights(mesh, present, shot, seconds, stretches)
+    covers = held_covers([sighting.cover for sighting in sightings], shot)
+    hidden = hidden_mouths(covers, mesh, shot)
+    seen = weight * eased(hidden, shot, seconds)
     reasons = tuple(
-        "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
+        _reason(sighting, bool(present[i]), float(weight[i]), bool(seen[i] > 0))
         for i, sighting in enumerate(sightings)
     )
+    cover = stacked(covers)
     track = FaceTrack(
         times=times,
         boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
@@ -111,11 +129,29 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
         shot=torch.from_numpy(shot.astype(np.int64)),
-        weight=torch.from_numpy(weight.astype(np.float32)),
+        weight=torch.from_numpy(seen.astype(np.float32)),
         frame_size=frame_size,
+        cover=None if cover is None else torch.from_numpy(cover),
+        light=_lights(sightings),
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
     return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
+
+
+def _reason(sighting: Sighting, present: bool, weight: float, seen: bool) -> Reason:
+    """Why no edit shows in a frame, or ""."""
+    if not present:
+        return sighting.reason
+    return "" if seen else "mouth covered" if weight > 0 else "turned away"
+
+
+def _lights(sightings: list[Sighting]) -> Tensor:
+    """The skin's colour (T, 3) in each frame; where there is no face, as in the last one that had one."""
+    lights, last = np.zeros((len(sightings), 3), np.float32), np.zeros(3, np.float32)
+    for i, sighting in enumerate(sightings):
+        last = last if sighting.light is None else sighting.light
+        lights[i] = last
+    return torch.from_numpy(lights)
 
 
 def smooth(mesh: np.ndarray) -> np.ndarray:

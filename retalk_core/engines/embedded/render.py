@@ -15,6 +15,7 @@ from ...images import white_of
 from ...metrics.mouth import lip_sharpness
 from .face import Face, Texture
 from .interior import darken_line, fill_interior
+from .light import relit
 from .retrieval import OWN, Bank, patch_box
 from .warp import backward_map, carry, lower_face, mouth_patch, with_inside, with_ring
 
@@ -75,16 +76,15 @@ def textures_for(
             sharpness = lip_sharpness(frame, face.mesh)
             textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share))
         else:
-            textures.append(
-                Texture(
-                    bank.pictures[entry],
-                    bank.corners[entry],
-                    bank_mesh[entry][:, :2],
-                    float(bank_opening[entry]),
-                    float(bank.sharpness[entry]),
-                    share,
-                )
+            lent = Texture(
+                bank.pictures[entry],
+                bank.corners[entry],
+                bank_mesh[entry][:, :2],
+                float(bank_opening[entry]),
+                float(bank.sharpness[entry]),
+                share,
             )
+            textures.append(relit(lent, frame, face.mesh[:, :2]))
     return textures
 
 

@@ -15,6 +15,7 @@ from ...crops.patch import Box, box_around
 from ...faces.canonical import INNER_LIP, OUTER_LIP
 from ...metrics.mouth import lip_sharpness, mouth_thumb
 from ...types import Frame
+from .light import DARK, light_mismatch
 from .shape import ShotShapes
 from .warp import mouth_patch
 
@@ -35,9 +36,11 @@ class Mouths:
     lips: np.ndarray  # (n, 80) canonical x, y of the lips' points about their mean
     opening: np.ndarray  # (n,) eye distances
     rotation: np.ndarray  # (n, 3, 3)
+    light: np.ndarray | None = None  # (n, 3) the skin's colour; None: it doesn't count
 
     def __getitem__(self, item: np.ndarray) -> Mouths:
-        return Mouths(self.lips[item], self.opening[item], self.rotation[item])
+        light = None if self.light is None else self.light[item]
+        return Mouths(self.lips[item], self.opening[item], self.rotation[item], light)
 
     def __len__(self) -> int:
         return len(self.opening)
@@ -126,7 +129,10 @@ def choose_textures(
     speaking: (T,) bool
     """
     cost = mismatch(wanted, offered)
-    relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
+    sharpness = bank.sharpness
+    if offered.light is not None:
+        sharpness = sharpness / (offered.light.mean(axis=1) + DARK)
+    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     own_cost = 0.7 * 0.4 * lips + _opening_cost(wanted.opening, own.opening)
@@ -137,12 +143,15 @@ def choose_textures(
 
 
 def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
-    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones."""
+    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones; of like light, if known."""
     shape = _squared(wanted.lips, offered.lips) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
     angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
     turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
-    return 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    cost = 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    if wanted.light is not None and offered.light is not None:
+        cost += light_mismatch(wanted.light, offered.light)
+    return cost
 
 
 def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
