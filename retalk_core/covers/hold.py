@@ -23,8 +23,8 @@ def held_covers(covers: list[np.ndarray | None], shot: np.ndarray) -> list[np.nd
     shown = np.array([cover is not None for cover in covers])
     held: list[np.ndarray | None] = []
     for i in range(len(covers)):
-        near = range(max(i - REACH, 0), min(i + REACH + 1, len(covers)))
-        near = [j for j in near if shot[j] == shot[i]]
+        around = range(max(i - REACH, 0), min(i + REACH + 1, len(covers)))
+        near = [j for j in around if shot[j] == shot[i]]
         if shown[near].sum() * 2 <= len(near):
             held.append(None)
             continue

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..images import white_of
-from .view import view_affine
+from .view import OUTER_LIP, view_affine
 
 CELLS = 32
 BEYOND = 10  # cells around a view, over which what reaches its edge goes on: a stalk, an arm
@@ -54,10 +54,19 @@ def cover_mask(pixels: np.ndarray, points: np.ndarray, cover: np.ndarray) -> Cov
     return CoverMask(slices, cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def uncovered(pixels: np.ndarray, mask: CoverMask) -> np.ndarray:
-    """The frame (H, W, 3) with the face carried on behind what lies before it: a guess, in its colours."""
+def uncovered(pixels: np.ndarray, points: np.ndarray, mask: CoverMask) -> np.ndarray:
+    """The frame (H, W, 3) with the face's skin carried on behind what lies before it: a guess.
+
+    points: (468, 2 or 3) the face; its lips are not carried on, they would smear over the chin
+    """
     part = pixels[mask.slices].astype(np.float32)
-    filled = _pushed_in(part, (1 - mask.shown).clip(0, 1) ** 4)
+    corner = np.array((mask.slices[1].start, mask.slices[0].start))
+    lips = np.zeros(mask.shown.shape, np.float32)
+    outline = np.round((points[list(OUTER_LIP), :2] - corner - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(lips, [outline], 1.0, lineType=cv2.LINE_8, shift=4)
+    reach = 2 * max(round(0.08 * float(np.ptp(points[list(OUTER_LIP), 0]))), 1) + 1
+    lips = cv2.dilate(lips, np.ones((reach, reach), np.uint8))
+    filled = _pushed_in(part, (1 - mask.shown).clip(0, 1) ** 4 * (1 - lips))
     mixed = part + np.minimum(2 * mask.shown, 1)[..., None] * (filled - part)
     made = pixels.copy()
     made[mask.slices] = np.rint(mixed).clip(0, white_of(pixels)).astype(pixels.dtype)

@@ -81,6 +81,13 @@ class DubOptions:
         group="made",
         widget="",
     )
+    covers: bool = option(
+        True,
+        tip="Look for what lies before the mouth, and leave it as it is.",
+        group="made",
+        command_tip="Don't look for what lies before the mouth, such as a hand: edit as if it were free.",
+        widget="",
+    )
     longer: LongerVoice = option(
         "bounce",
         choices=get_args(LongerVoice),

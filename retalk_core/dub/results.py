@@ -106,7 +106,8 @@ def _covered(analysis: Analysis) -> Iterator[str]:
     if covered and not (analysis.plan.show > 0).any():
         yield (
             f"the mouth is covered in {covered} of {len(analysis.reasons)} frames and is nowhere seen: "
-            "nothing was edited. If it is free, choose the face (--face-at, or Detect Faces)"
+            "nothing was edited. If it is free, choose the face (--face-at, or Detect Faces), or dub as if "
+            "nothing lay before it (--no-covers)"
         )
 
 

@@ -24,11 +24,7 @@ class UncoveredEngine:
         show: (T,) how far each one's edit shows; where it is 0 nobody looks
         """
         self._engine, self._track, self._rows, self._show = engine, track, rows, show
-
-    @property
-    def resumed(self) -> int:
-        """Output frames taken over from an earlier run."""
-        return self._engine.resumed
+        self.resumed = engine.resumed  # output frames taken over from an earlier run
 
     def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:
         """Pair each output frame, in order, with the pixels to put into it (None: it stays as it is)."""
@@ -38,10 +34,11 @@ class UncoveredEngine:
             for frame, row, show in zip(frames, self._rows.tolist(), self._show.tolist(), strict=True):
                 mask = mask_at(self._track, row, frame.pixels) if show > 0 else None
                 waiting.append((frame, mask))
-                yield frame if mask is None else replace(frame, pixels=uncovered(frame.pixels, mask))
+                yield _bare(frame, self._track, row, mask)
 
         for _, patch in self._engine.edits(shown()):
             frame, mask = waiting.popleft()
+            self.resumed = self._engine.resumed
             yield frame, patch if patch is None or mask is None else put_before(patch, frame.pixels, mask)
 
 
@@ -52,8 +49,7 @@ def without_covers(frames_at: FramesAt, track: FaceTrack) -> FramesAt:
 
     def bare(rows: Sequence[int], /) -> Iterator[Frame]:
         for row, frame in zip(rows, frames_at(rows), strict=True):
-            mask = mask_at(track, row, frame.pixels)
-            yield frame if mask is None else replace(frame, pixels=uncovered(frame.pixels, mask))
+            yield _bare(frame, track, row, mask_at(track, row, frame.pixels))
 
     return bare
 
@@ -63,6 +59,13 @@ def mask_at(track: FaceTrack, row: int, pixels: np.ndarray) -> CoverMask | None:
     if track.cover is None or not bool(track.cover[row].any()):
         return None
     return cover_mask(pixels, track.mesh[row].numpy(), track.cover[row].numpy())
+
+
+def _bare(frame: Frame, track: FaceTrack, row: int, mask: CoverMask | None) -> Frame:
+    """A frame without what a mask says lies before the face."""
+    if mask is None:
+        return frame
+    return replace(frame, pixels=uncovered(frame.pixels, track.mesh[row].numpy(), mask))
 
 
 def put_before(patch: Patch, frame: np.ndarray, mask: CoverMask) -> Patch | None:

@@ -67,6 +67,7 @@ def track_faces(
     *,
     choice: FaceChoice | None = None,
     smoothing: Literal["savgol", "none"] = "savgol",
+    covers: bool = True,
     frame_count: int | None = None,
     progress: Progress = silent,
 ) -> TrackedFace:
@@ -75,6 +76,7 @@ def track_faces(
     frames:      in order, each looked at once and let go; all of one size
     choice:      whose face, where several are in view; the largest by default
     smoothing:   of the mesh over time, within each shot; "none" leaves the network's own trembling
+    covers:      whether to look for what lies before the mouth; where it is covered no edit shows
     frame_count: how many frames will come, if it is known; for the progress only
     raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
                  faces are in view, but not the chosen one
@@ -93,7 +95,7 @@ def track_faces(
         elif change == "back" and _undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
         sighting = follower.step(frame)
-        look_closer(sighting, frame.pixels, networks.cover)
+        look_closer(sighting, frame.pixels, networks.cover if covers else None)
         sightings.append(sighting)
         progress(len(sightings), frame_count)
     if not sightings:

@@ -81,10 +81,11 @@ def sighting_of(
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
 
 
-def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder) -> None:
-    """Add to a sighting what lies before the mouth, and in which light the face is."""
+def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder | None) -> None:
+    """Add to a sighting what lies before the mouth, if that is wished, and in which light the face is."""
     if sighting.points is not None:
-        sighting.cover = find_cover(network, pixels, sighting.points)
+        if network is not None:
+            sighting.cover = find_cover(network, pixels, sighting.points)
         sighting.light = skin_colour(pixels, sighting.points)
 
 

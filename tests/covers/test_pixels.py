@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.covers.pixels import CoverMask, cover_mask, uncovered
-from retalk_nodes.retalk_core.covers.view import view_affine
+from retalk_nodes.retalk_core.covers.view import OUTER_LIP, view_affine
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 
 FACE = 130 * load_mouth_model().reference[:, :2] + (200, 120)
@@ -39,7 +39,7 @@ def test_behind_a_cover_the_face_is_carried_on(dtype: type) -> None:
     frame, disc, cover = scene(dtype)
     mask = cover_mask(frame, FACE, cover)
     assert mask is not None
-    bare = uncovered(frame, mask)
+    bare = uncovered(frame, FACE, mask)
     white = np.iinfo(dtype).max
     assert bare.dtype == dtype
     assert np.abs(bare[disc] / white - np.array(SKIN) / 255).max() < 0.06
@@ -61,4 +61,15 @@ def test_without_a_cover_there_is_no_mask() -> None:
 def test_a_cover_at_the_frames_edge_is_no_trouble() -> None:
     frame, _, cover = scene()
     mask = cover_mask(frame[:260], FACE, cover)
-    assert isinstance(mask, CoverMask) and uncovered(frame[:260], mask).shape == (260, 400, 3)
+    assert isinstance(mask, CoverMask) and uncovered(frame[:260], FACE, mask).shape == (260, 400, 3)
+
+
+def test_lips_are_not_smeared_over_what_is_filled_in() -> None:
+    frame, disc, cover = scene()
+    lips = np.zeros(disc.shape, np.uint8)
+    cv2.fillPoly(lips, [np.round(FACE[list(OUTER_LIP)]).astype(np.int32)], 1)
+    frame = np.where((lips[..., None] > 0) & ~disc[..., None], (150, 40, 60), frame).astype(np.uint8)
+    mask = cover_mask(frame, FACE, cover)
+    assert mask is not None
+    below = disc & (np.arange(420)[:, None] > 262)
+    assert np.abs(uncovered(frame, FACE, mask)[below].astype(float) - SKIN).max() < 25

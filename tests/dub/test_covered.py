@@ -118,6 +118,15 @@ def test_a_mask_that_is_never_taken_off_leaves_the_clip_as_it_is_and_is_told(
     )
 
 
+def test_who_wishes_it_edits_as_if_nothing_lay_before_the_mouth(
+    frames: list[np.ndarray], networks: FaceNetworks
+) -> None:
+    covered = shown_in(frames, hand((SIDE, SIDE), MOUTH, EYES), CHEEK)
+    shown = [Frame(i, Fraction(i, 25), each) for i, each in enumerate(covered)]
+    tracked = track_faces(shown, networks, covers=False)
+    assert tracked.track.cover is None and not any(tracked.reasons)
+
+
 def test_pixels_of_a_cover_are_found_by_the_track(frames: list[np.ndarray], networks: FaceNetworks) -> None:
     shape = microphone((SIDE, SIDE), MOUTH, EYES)
     track = followed([lay(each, shape, (40, 40, 42)) for each in frames[:8]], networks).track
