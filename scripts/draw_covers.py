@@ -115,10 +115,10 @@ def light_face(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 # What may lie before them
 
 
-def stuff(face: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The colours (160, 160, 3) of what something is made of: skin, cloth, metal, anything."""
+def stuff(face: np.ndarray, points: np.ndarray, rng: np.random.Generator, skin: float = 0.42) -> np.ndarray:
+    """The colours (160, 160, 3) of what something is made of: skin (as often as is said), or anything."""
     kind = rng.random()
-    if kind < 0.42:  # skin: this face's own, or like it
+    if kind < skin:  # skin: this face's own, or like it
         spot = (
             points[int(rng.choice([50, 280, 205, 425, 151, 5, 199, 36, 266]))].astype(int).clip(3, SIDE - 4)
         )
@@ -133,7 +133,7 @@ def stuff(face: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.
     made = made + rng.uniform(0, 0.25) * smooth_noise(rng, rng.uniform(15, 70))
     if rng.random() < 0.6:
         made = made + rng.uniform(0, 0.12) * smooth_noise(rng, rng.uniform(1, 8))
-    if kind > 0.42 and rng.random() < 0.45:
+    if kind > skin and rng.random() < 0.45:
         made = made + _pattern(rng)
     return np.exp(made) - 0.03
 
@@ -141,7 +141,7 @@ def stuff(face: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.
 def _pattern(rng: np.random.Generator) -> np.ndarray:
     """Stripes, a grid or rows of dots, as the logarithm of their colours."""
     y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-    angle, period = rng.uniform(0, np.pi), rng.uniform(3, 30)
+    angle, period = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(3), np.log(30)))
     across = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / period)
     along = np.sin((y * np.cos(angle) - x * np.sin(angle)) * 2 * np.pi / (period * rng.uniform(0.7, 1.5)))
     wave = (
@@ -175,6 +175,16 @@ def hand(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         palm = middle + out * rng.uniform(0, 50)
         cv2.ellipse(mask, (palm.tolist(), (2 * size).tolist(), float(np.degrees(angle))), 1.0, -1)
         _capsule(mask, palm, palm + out * 200, 1.4 * size.min())
+    return mask
+
+
+def finger(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One finger across the lips, as for silence, mostly from below."""
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    angle = rng.normal(np.pi / 2, 0.35) if rng.random() < 0.7 else rng.uniform(0, 2 * np.pi)
+    out = np.array((np.cos(angle), np.sin(angle)))
+    tip = points[[13, 14]].mean(axis=0) + rng.normal(0, 1, 2) * np.array((9, 4)) - out * rng.uniform(2, 26)
+    _capsule(mask, tip, tip + out * 200, rng.uniform(7, 18))
     return mask
 
 
@@ -266,15 +276,15 @@ def strands(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 Shape = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-SHAPES: Sequence[Shape] = (hand, face_mask, microphone, cup, blob, caption, strands)
-OFTEN = (0.3, 0.17, 0.1, 0.07, 0.07, 0.16, 0.13)
+SHAPES: Sequence[Shape] = (hand, finger, face_mask, microphone, cup, blob, caption, strands)
+OFTEN = (0.22, 0.12, 0.16, 0.09, 0.07, 0.06, 0.15, 0.13)
 
 
 def draw_cover(face: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Drawn:
     """Something before a face, in its own light, with its shadow left to `lay_before`."""
     shape = SHAPES[int(rng.choice(len(SHAPES), p=OFTEN))]
     mask = shape(points, rng)
-    colours = stuff(face, points, rng)
+    colours = stuff(face, points, rng, skin=0.85 if shape is finger else 0.42)
     if shape in (caption, strands):
         ink = rng.choice([0.03, 0.95], p=[0.4, 0.6]) if shape is caption else rng.uniform(0.02, 0.5)
         colours = np.broadcast_to(np.float32(ink) * rng.uniform(0.75, 1.0, 3).astype(np.float32), face.shape)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +33,7 @@ from torch import Tensor
 TARGET = WEIGHTS / "mouth_cover.safetensors"
 FREE = 0.36  # of the examples have nothing before them
 UNITS = 63.0  # of a view's numbers, to keep them in a byte
-LOST_FACES = 3.0  # what it costs to see something where there is nothing, against the other mistake
+LOST_FACES = 2.0  # what it costs to see something where there is nothing, against the other mistake
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,16 +114,29 @@ def draw_examples(clips: list[list[Face]], count: int, seed: int) -> Examples:
     """Draw examples; each depends on its number and the seed alone."""
     views = torch.empty(count, 6, SEEN, SEEN, dtype=torch.int8)
     cells = torch.empty(count, CELLS, CELLS, dtype=torch.uint8)
-    for number in range(count):
-        rng = np.random.default_rng((seed, number))
-        clip = clips[int(rng.integers(len(clips)))]
-        face = clip[int(rng.integers(len(clip)))]
-        view, covered = example(face, rng, free=rng.random() < FREE)
-        views[number] = torch.from_numpy(np.rint(view * UNITS).clip(-127, 127).astype(np.int8))
-        cells[number] = torch.from_numpy(np.rint(covered * 255).astype(np.uint8))
-        if number % 2000 == 1999:
-            print(f"{number + 1} examples drawn", flush=True)
+    with get_context("spawn").Pool(initializer=_begin_drawing, initargs=(clips, seed)) as drawers:
+        for number, (view, covered) in enumerate(drawers.imap(_draw, range(count), chunksize=50)):
+            views[number], cells[number] = torch.from_numpy(view), torch.from_numpy(covered)
+    print(f"{count} examples drawn", flush=True)
     return Examples(views, cells)
+
+
+_TASK: dict[str, Any] = {}  # of a process that draws
+
+
+def _begin_drawing(clips: list[list[Face]], seed: int) -> None:
+    cv2.setNumThreads(1)
+    _TASK.update(clips=clips, seed=seed)
+
+
+def _draw(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """One example in bytes."""
+    rng = np.random.default_rng((_TASK["seed"], number))
+    clip = _TASK["clips"][int(rng.integers(len(_TASK["clips"])))]
+    face = clip[int(rng.integers(len(clip)))]
+    view, covered = example(face, rng, free=rng.random() < FREE)
+    small = np.rint(view * UNITS).clip(-127, 127).astype(np.int8)
+    return small, np.rint(covered * 255).astype(np.uint8)
 
 
 def loss_of(logits: Tensor, cells: Tensor) -> Tensor:
@@ -133,7 +148,7 @@ def loss_of(logits: Tensor, cells: Tensor) -> Tensor:
 def train(examples: Examples, steps: int, batch: int) -> CoverFinder:
     """Train on examples in random order; prints the loss now and then."""
     torch.manual_seed(0)
-    network = CoverFinder().train()
+    network = CoverFinder().train().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
     begun, recent, order = time.time(), [], torch.empty(0, dtype=torch.long)
@@ -145,7 +160,7 @@ def train(examples: Examples, steps: int, batch: int) -> CoverFinder:
         views[:, :3] += 0.06 * torch.randn(batch, 3, 1, 1)  # the skin's colour is never quite known
         if step % 2:
             views, cells = views.flip(3), cells.flip(2)
-        loss = loss_of(network(views), cells)
+        loss = loss_of(network(views.contiguous(memory_format=torch.channels_last)), cells)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -173,8 +188,8 @@ def judge(network: CoverFinder, examples: Examples) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("--examples", type=int, default=16_000)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--examples", type=int, default=32_000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("-o", "--output", type=Path, default=TARGET)
     given = parser.parse_args()
