@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from . import downloads, host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
+from .compare import CompareVideos
 from .crops import CropFaces, ReframeFaces
 from .demo import DemoClip, DemoVoice
 from .downloads import GetModels
@@ -24,6 +25,7 @@ NODES: list[type[io.ComfyNode]] = [
     DubVideo,
     DubFrames,
     DubOptionsNode,
+    CompareVideos,
     LoadModels,
     *network_loaders(),
     CheckModels,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..models.catalog import catalog, loaders
 from ..models.network import Loader
-from . import host, networks, sockets, weights
+from . import host, networks, panel, sockets, weights
 from .schema import node_schema
 
 AUTO = "auto"
@@ -178,4 +178,4 @@ class CheckModels(io.ComfyNode):
 
         report = "\n".join(survey_lines(weights.model_files()))
         host.say(cls, report)
-        return io.NodeOutput(report, ui=ui.PreviewText(report))
+        return io.NodeOutput(report, ui=panel.words(report))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
     from ..retalk_core.media.clip import Clip
-    from ..retalk_core.media.sound import SoundArray
+    from ..retalk_core.media.sound import SoundArray, SoundStream
 
 
 Audio = Mapping[str, Any]  # waveform (B, C, n) and sample_rate; VideoHelperSuite's is no dict
@@ -255,6 +255,22 @@ def _opened(path: Path, start: Fraction, duration: Fraction | None) -> Clip:
     until = clip.end if duration is None else start - begins + duration
     first = max(start - begins, Fraction(0))
     return part_of(clip, first, until - first)
+
+
+def sound_of(given: Input.Video | Tensor, clip: Clip, end: Fraction) -> SoundStream | None:
+    """What a clip sounds like from its first frame to `end`, in seconds; None where it has no sound.
+
+    given: what the clip was made of by `clip_of`
+    """
+    from ..retalk_core.media.reader import open_clip
+    from ..retalk_core.media.sound import SoundStream
+
+    if isinstance(given, InputImpl.VideoFromComponents):
+        heard = given.get_components().audio
+        return None if heard is None else SoundStream(sound(heard, "clip"), 0, end)
+    if not clip.has_sound:
+        return None
+    return SoundStream(clip.path, open_clip(clip.path).times[clip.first] if clip.first else 0, end)
 
 
 def video(path: Path) -> Input.Video:

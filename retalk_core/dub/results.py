@@ -12,7 +12,7 @@ from ..fields import Option, changed, options_of
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
-from ..reports.charts import Scene, draw_chart
+from ..reports.charts import Scene
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
 from ..stages.options import Stages
@@ -37,6 +37,7 @@ def make_report(
         output=output,
         engine=choice.engine,
         engine_note=choice.note,
+        preview=choice.engine == "embedded",
         frame_size=analysis.clip.size,
         frames_in=len(analysis.clip.times),
         frames_out=len(timeline),
@@ -138,9 +139,9 @@ def not_heeded(engine: str, vain: Sequence[Option]) -> Iterator[str]:
         yield f"not heeded, since the engine {engine} does without: {names}"
 
 
-def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:
-    """Loudness, mouth and untouched stretches over time, (h, w, 3) uint8 RGB."""
-    scene = Scene(
+def scene_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> Scene:
+    """Loudness, mouth and untouched stretches over time, to be drawn."""
+    return Scene(
         times=np.array([float(time) for time in analysis.timeline.times]),
         loudness=analysis.loudness,
         wanted=analysis.plan.opening if session.choice.engine == "embedded" else None,
@@ -148,4 +149,3 @@ def chart_of(session: Session, analysis: Analysis, report: Report, checked: Chec
         cuts=np.flatnonzero(np.diff(analysis.shot)) + 1,
         untouched=report.untouched,
     )
-    return draw_chart(scene)

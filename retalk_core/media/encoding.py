@@ -32,6 +32,7 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 PRESET = "faster"
 # Of x264, the same on every machine: its pictures depend on their number, which it would take from the cores.
 THREADS = 4
+JUMP_FRAMES = 10  # that are decoded at most where a player jumps to
 # Of x265: pictures depend on how many frames it works on at once, but not on its other threads.
 X265 = "log-level=error:frame-threads=2"
 
@@ -51,6 +52,7 @@ class VideoSpec:
     interlacing: Interlacing
     light: LightLevels
     metadata: Mapping[str, str]
+    for_jumps: bool = False  # a key frame every so often, and quickly made
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -100,6 +102,8 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
 def _x264_options(spec: VideoSpec) -> dict[str, str]:
     light = spec.light.for_x264()
     options = {"crf": str(spec.quality), "preset": PRESET, "threads": str(THREADS)}
+    if spec.for_jumps:
+        options |= {"preset": "superfast", "g": str(JUMP_FRAMES), "bf": "0"}
     return {**options, "x264-params": light} if light else options
 
 

@@ -58,6 +58,7 @@ class VideoWriter:
     metadata:   title, comment and keys of your own
     interlacing: which field of a frame comes first; "none" and "undone" are progressive
     light:      HDR10's levels, which only h264 and hevc keep
+    for_jumps:  h264 that a player can jump about in quickly; a larger file
 
     Use it as a context manager: leaving it by an exception leaves nothing behind, and an older file as it
     was. Where the older file can't be replaced, such as one that is being played on Windows, the new one
@@ -82,6 +83,7 @@ class VideoWriter:
         pixel_aspect: Fraction = Fraction(1),
         interlacing: Interlacing = "none",
         light: LightLevels | None = None,
+        for_jumps: bool = False,
     ) -> None:
         self.path = Path(path)
         self.size = size
@@ -107,6 +109,7 @@ class VideoWriter:
             interlacing=interlacing,
             light=light or LightLevels(),
             metadata=dict(metadata or {}),
+            for_jumps=for_jumps,
         )
         self._sound = sound
         self._waiting: queue.Queue[tuple[np.ndarray, Fraction, Fraction] | None] = queue.Queue(4)
