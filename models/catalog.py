@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from .network import STAGES, Entry, Loader, Network, Place, Stranger
 from .rows.expression import EXPRESSION
 from .rows.faces import FACES, STRANGERS
+from .rows.judges import JUDGES
 from .rows.lips import LIPS
 from .rows.restorers import RESTORERS
 
@@ -16,7 +17,7 @@ def _order(row: Entry) -> int:
     return STAGES.index(row.stage) if isinstance(row, Network) else len(STAGES)
 
 
-ROWS = tuple(sorted((*FACES, *EXPRESSION, *LIPS, *RESTORERS), key=_order))
+ROWS = tuple(sorted((*FACES, *EXPRESSION, *LIPS, *RESTORERS, *JUDGES), key=_order))
 NETWORKS: Mapping[str, Network] = {row.key: row for row in ROWS if isinstance(row, Network)}
 # Whatever a file of weights can be recognised as
 RECOGNISED: Mapping[str, Network | Stranger] = {**NETWORKS, **{each.key: each for each in STRANGERS}}

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 
-# What networks are for, in the order of the paper's figure; the last ones find the faces that all others see.
+# What networks are for, in the order of the paper's figure; the last ones find the faces that all others see,
+# and judge results.
 Stage = Literal[
-    "coefficients", "expression", "lips", "enhance", "upper face", "parse", "restore", "face boxes"
+    "coefficients", "expression", "lips", "enhance", "upper face", "parse", "restore", "face boxes", "judge"
 ]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 

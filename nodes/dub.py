@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from comfy_api.latest import Input, io, ui
+from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.stages.options import Stages
-from . import host, media, networks, sockets, weights, widgets
+from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
-from .host import SHARES
 from .schema import node_schema
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class DubVideo(io.ComfyNode):
                 "revoice",
             ],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Video.Input("video", tooltip="The clip. Trims, rotation and later edits are honoured."),
                 io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
@@ -107,6 +108,16 @@ class DubVideo(io.ComfyNode):
                 io.String.Output(
                     display_name="report", tooltip="What ran, what was left alone and why, what was measured."
                 ),
+                sockets.FaceTrack.Output(
+                    display_name="face_track",
+                    tooltip="The face in all of the clip's frames, for Edit Track and another run. Frames "
+                    "that weren't shown have none.",
+                ),
+                io.String.Output(
+                    display_name="doubts",
+                    tooltip="What looks wrong, as a JSON list: kind, severity, frames, ranges of seconds, "
+                    "words, advice.",
+                ),
             ],
         )
 
@@ -128,16 +139,28 @@ class DubVideo(io.ComfyNode):
         **on_face: Any,  # noqa: ANN401 - one for each widget
     ) -> io.NodeOutput:
         from ..retalk_core.dub.pipeline import dub
-        from ..retalk_core.media.codecs import recipe_of
+        from ..retalk_core.media.codecs import suffixes_of
+        from ..retalk_core.reports.curves import describe_doubts
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
-        bar, path = _bar(cls), host.temporary_file(recipe_of(order.options.codec).suffixes[0])
+        wiring.refuse_what_save_video_cant(cls, order.options.codec)
+        kind = _kind(on_face)
+        bar, path = _bar(cls, kind), host.temporary_file(suffixes_of(order.options.codec)[0])
+        viewing = panel.Viewing(bar)
         with media.clip_of(video) as clip:
             if protect is not None:
                 media.same_count(video=clip, protect=media.masks(protect))
-            dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, show=bar.picture)
+            dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, viewing)
+        pace.learn_shares(kind, dubbed.report.seconds)
         report = _told(dubbed.report, resumes=order.options.work_dir is not None)
         host.say(cls, report)
+        shown = panel.words(
+            report,
+            badge=panel.BADGE if dubbed.report.preview else "",
+            player=viewing.player(dubbed, path),
+            faces=panel.faces(dubbed.faces, _from_left),
+        )
         sound = media.cut_sound(order.heard, order.options.start, dubbed.report.seconds_out)
         return io.NodeOutput(
             media.video(path),
@@ -145,13 +168,27 @@ class DubVideo(io.ComfyNode):
             media.picture(dubbed.chart),
             media.picture(dubbed.sheet),
             report,
-            ui=ui.PreviewText(report),
+            dubbed.track,
+            json.dumps(describe_doubts(dubbed.report.doubts), ensure_ascii=False),
+            ui=shown,
         )
 
 
-def _bar(node: type[io.ComfyNode]) -> host.Bar:
+def _kind(on_face: Mapping[str, Any]) -> str:
+    """The kind of dub that is asked for, of which one takes about as long as the other."""
+    return f"{on_face.get('engine')}, {on_face.get('preset')}"
+
+
+def _bar(node: type[io.ComfyNode], kind: str) -> host.Bar:
     """A bar for a dub; the stage that begins shows on the node."""
-    return host.Bar(SHARES, lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
+    return host.Bar(pace.shares_of(kind), lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
+
+
+def _from_left(place: int, box: Sequence[float]) -> dict[str, object]:
+    """What the widgets hold that choose a face by its place; nothing where they can't."""
+    offered = next(each for each in widgets.face_options() if each.widget == "face")
+    places = widgets.widget_of(offered).options[1:]
+    return {"face": places[place]} if place < len(places) else {}
 
 
 def _told(report: Report, *, resumes: bool) -> str:
@@ -234,6 +271,7 @@ class DubFrames(io.ComfyNode):
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",
             aliases=["lipsync", "lip sync", "dub images", "video retalking", "wav2lip"],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The clip's frames. One picture alone is shown all the time."
@@ -287,6 +325,7 @@ class DubFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.dub.frames import dub_pictures
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
         rate = media.exact_rate(_rate_of(fps, video_info))
         if protect is not None:
@@ -297,7 +336,7 @@ class DubFrames(io.ComfyNode):
             order.voice,
             order.options,
             order.networks,
-            _bar(cls),
+            _bar(cls, _kind(on_face)),
             host.stop_if_asked,
         )
         report = dubbed.report.to_text()
@@ -309,7 +348,7 @@ class DubFrames(io.ComfyNode):
             float(len(dubbed.images) / dubbed.seconds),
             media.mask(dubbed.support),
             report,
-            ui=ui.PreviewText(report),
+            ui=panel.words(report, badge=panel.BADGE if dubbed.report.preview else ""),
         )
 
 

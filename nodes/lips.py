@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from . import host, media, networks, sockets
-from .host import SHARES
+from . import host, media, networks, pace, sockets
 from .schema import ADVANCED, BATCH_TIP, node_schema
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ class LipSyncPreview(io.ComfyNode):
             media.sound(voice),
             DubOptions(engine="embedded", track=face_track, longer="cut_voice"),
             networks.HostNetworks(),
-            host.Bar(SHARES),
+            host.Bar(pace.shares_of("preview of frames")),
             host.stop_if_asked,
         )
         return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))

@@ -179,6 +179,8 @@ def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
         return say["range"].format(*map(_number, (default, each.min, each.max)))
     if each.io_type == "BOOLEAN":
         return say["default"].format(f"`{str(default).lower()}`")
+    if default:
+        return say["default"].format(f"`{default}`")
     return say["such as"].format(f"`{each.placeholder}`")
 
 

@@ -1,9 +1,10 @@
 """Thin recordings of the original networks until they are small enough to keep beside the tests.
 
 python scripts/thin_recordings.py FOLDER NETWORK ... -o tests/golden
+python scripts/thin_recordings.py FOLDER metrics -o tests/golden
 
 Pictures that the tests' recipe can draw again are left out; of a large result every n-th row and column
-stays.
+stays. Of what is recorded about metrics a choice is taken over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,21 @@ from safetensors.numpy import save_file
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = 6000  # numbers of one tensor
+METRICS = {  # what is taken from which recording
+    "lse_face_3": (
+        *("sound_16k", "mfcc", "planted_face", "planted_sound", "planted_mean_distance"),
+        *("planted_lse_d", "planted_lse_c", "planted_av_offset"),
+    ),
+    "lse_crop": (
+        *("recipe_seed", "detections", "track0_frames", "track0_boxes", "track1_frames", "track1_boxes"),
+        "track1_crops",
+    ),
+    "cpbd": ("names", "values", "face_3_sigma0.7", "flat", "rising_bars", "falling_bars", "small", "noise"),
+    "fid": (
+        *("few_pictures_a", "few_pictures_b", "few_pictures_fid"),
+        *("one_feature_a", "one_feature_b", "one_feature_fid"),
+    ),
+}
 STEPS = (1, 2, 3, 5, 7, 11, 13, 17)  # all but one odd: they meet every phase of a network's own strides
 
 
@@ -36,6 +52,16 @@ def thin(source: Path, target: Path) -> None:
     save_file(stored, target, {"spec": json.dumps(spec)})
     target.chmod(0o644)
     print(f"{target.name}: {source.stat().st_size / 1e3:.0f} kB to {target.stat().st_size / 1e3:.0f} kB")
+
+
+def choose_of_metrics(folder: Path, target: Path) -> None:
+    """Write what the tests of metrics need."""
+    kept = {}
+    for name, keys in METRICS.items():
+        with np.load(folder / f"{name}.npz") as recording:
+            kept |= {f"{name}/{key}": recording[key] for key in keys}
+    np.savez_compressed(target, **kept)
+    print(f"{target.name}: {target.stat().st_size / 1e3:.0f} kB")
 
 
 def _drawn_again(seed: int, key: str, value: np.ndarray) -> bool:
@@ -62,8 +88,11 @@ def main() -> None:
     parser.add_argument("networks", nargs="+", metavar="network", help="dnet, face3d_recon, …")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "tests" / "golden")
     args = parser.parse_args()
-    sys.path.append(str(ROOT / "tests" / "networks"))
+    sys.path.append(str(ROOT / "tests" / "helpers"))
     for network in args.networks:
+        if network == "metrics":
+            choose_of_metrics(args.folder, args.output / "metrics.npz")
+            continue
         name = f"{network}_seed0.safetensors"
         thin(args.folder / name, args.output / name)
 

@@ -63,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("dub", "make the lips in a clip follow a voice", _learn_dub),
         ("inspect", "show which face would be followed, and where it is lost", _learn_inspect),
         ("demo", "dub a public-domain portrait with a synthetic voice", _learn_demo),
+        ("eval", "judge any dub by the paper's metrics and more", _learn_eval),
         ("models", "list, download, verify and convert files of weights", _learn_models),
         ("work", "list or clear what --work-dir keeps", _learn_work),
     ):
@@ -102,6 +103,36 @@ def _learn_demo(demo: argparse.ArgumentParser) -> None:
     demo.set_defaults(run=run_demo)
     demo.add_argument("-o", "--output", type=Path, default=Path("out/demo.mp4"), help="default: out/demo.mp4")
     _add_talk(demo)
+
+
+def _learn_eval(evaluate: argparse.ArgumentParser) -> None:
+    from .judging import run_judge
+    from .words import add_face_choice, read_path
+
+    actions = evaluate.add_subparsers(title="actions", required=True, metavar="ACTION")
+    judge = actions.add_parser("judge", help="judge a video, or a folder of them")
+    judge.set_defaults(run=run_judge)
+    judge.add_argument("video", type=read_path, help="a video of anyone's making, or a folder of them")
+    what = judge.add_argument_group("what it is judged against")
+    what.add_argument(
+        "--source", type=read_path, metavar="CLIP", help="what it was made from; a folder: by the same names"
+    )
+    what.add_argument("--voice", type=read_path, metavar="SOUND", help="default: the video's own sound")
+    what.add_argument("--truth", action="store_true", help="the source shows what the result should be")
+    what.add_argument(
+        "--real", type=read_path, metavar="FOLDER", help="real videos, for a folder's FID and KID"
+    )
+    how = judge.add_argument_group("how")
+    how.add_argument("--metrics", metavar="NAMES", help="such as lse_d,lse_c,cpbd; default: all")
+    how.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
+    how.add_argument("--models", type=read_path, metavar="FOLDER", help="look for weights here only")
+    made = judge.add_argument_group("what is written")
+    made.add_argument("--chart", type=read_path, metavar="PICTURE", help="loudness and mouth over time")
+    made.add_argument(
+        "--report", type=read_path, metavar="JSON", help="of a folder: what is there is not judged again"
+    )
+    add_face_choice(judge.add_argument_group("whose face"))
+    _add_talk(judge)
 
 
 def _add_talk(command: argparse.ArgumentParser) -> None:

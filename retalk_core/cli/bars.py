@@ -16,6 +16,7 @@ STAGES = {
     "fit": "reading its expression",
     "dub": "dubbing",
     "check": "checking",
+    "judge": "judging",
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..faces.choice import FaceChoice
 from ..fields import check_options, option
-from ..media.codecs import QUALITY, Codec
+from ..media.codecs import QUALITY, CodecChoice
 from ..stages.options import PRESETS, Preset, Stages
 
 if TYPE_CHECKING:
@@ -185,12 +185,15 @@ class DubOptions:
         widget_choices={True: "savgol", False: "none"},
         place=6,
     )
-    codec: Codec = option(
-        "h264",
-        choices=get_args(Codec),
+    codec: CodecChoice = option(
+        "auto",
+        choices=get_args(CodecChoice),
         keeps_pixels=True,
-        tip="h264: MP4 that plays everywhere · prores: MOV for editing · ffv1: lossless MKV. For Dub Video.",
-        command_tip="h264: a file that plays everywhere · prores: MOV for editing · ffv1: lossless MKV.",
+        tip="auto: h264, or hevc for clips of more than 8 bit · h264: MP4 that plays everywhere · hevc: "
+        "smaller, 10 bit that editing programs take · prores: MOV for editing · ffv1: lossless MKV. For Dub "
+        "Video; keep prores and ffv1 with Save Dub.",
+        command_tip="auto: h264, or hevc for clips of more than 8 bit · h264: a file that plays everywhere · "
+        "hevc: smaller, 10 bit that editing programs take · prores: MOV for editing · ffv1: lossless MKV.",
         widget="encoder",
         place=1,
     )
@@ -200,7 +203,7 @@ class DubOptions:
         low=0,
         high=51,
         keeps_pixels=True,
-        tip="Of h264: its constant rate factor. Lower is better and larger; 17 shows no loss.",
+        tip="Of h264 and hevc: the constant rate factor. Lower is better and larger; 17 shows no loss.",
         unset=f"{QUALITY}",
         metavar="CRF",
         widget_default=QUALITY,
@@ -258,6 +261,13 @@ class DubOptions:
         widget_range=(0.1, 10_000.0),
         step=0.1,
         place=11,
+    )
+
+    hardware: bool = option(
+        False,
+        keeps_pixels=True,
+        tip="Let the graphics card encode h264 and hevc (NVIDIA, Intel, AMD, Apple): quicker, larger at the "
+        "same quality, and not the same file on every machine. An error where none can.",
     )
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from ..fields import Option, changed, options_of
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
-from ..reports.charts import Scene, draw_chart
+from ..reports.charts import Scene
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
 from ..stages.options import Stages
@@ -37,6 +37,7 @@ def make_report(
         output=output,
         engine=choice.engine,
         engine_note=choice.note,
+        preview=choice.engine == "embedded",
         frame_size=analysis.clip.size,
         frames_in=len(analysis.clip.times),
         frames_out=len(timeline),
@@ -71,10 +72,10 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
     found += _interlaced(session, analysis)
-    if clip.light != LightLevels() and session.options.codec != "h264":
+    if clip.light != LightLevels() and session.options.codec in ("prores", "ffv1"):
         found.append(
             f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
-            "them when it is exported, or choose h264"
+            "them when it is exported, or choose h264 or hevc"
         )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
@@ -150,9 +151,9 @@ def not_heeded(engine: str, vain: Sequence[Option]) -> Iterator[str]:
         yield f"not heeded, since the engine {engine} does without: {names}"
 
 
-def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:
-    """Loudness, mouth and untouched stretches over time, (h, w, 3) uint8 RGB."""
-    scene = Scene(
+def scene_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> Scene:
+    """Loudness, mouth and untouched stretches over time, to be drawn."""
+    return Scene(
         times=np.array([float(time) for time in analysis.timeline.times]),
         loudness=analysis.loudness,
         wanted=analysis.plan.opening if session.choice.engine == "embedded" else None,
@@ -160,4 +161,3 @@ def chart_of(session: Session, analysis: Analysis, report: Report, checked: Chec
         cuts=np.flatnonzero(np.diff(analysis.shot)) + 1,
         untouched=report.untouched,
     )
-    return draw_chart(scene)

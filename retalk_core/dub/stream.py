@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..compute.aside import put_aside
 from ..crops.patch import Patch, paste_patch, spare
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
@@ -23,6 +24,8 @@ from ..media.reader import prefetch
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
 from .session import Session
+
+REST = 500  # frames, after which the faces of those that are done leave memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,8 @@ def finished_frames(
         for step in steps:
             shown = step(shown)
         yield shown
+        if index % REST == REST - 1:
+            put_aside(analysis.tracked.track.mesh.numpy())
         progress(index + 1, total)
 
 

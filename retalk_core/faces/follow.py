@@ -35,7 +35,7 @@ from .mesh import (
     region_of_detection,
     region_of_points,
 )
-from .select import choose_face, refuse_choice
+from .select import choose_face, from_left, refuse_choice
 from .track import (
     NO_YAW,
     Reason,
@@ -152,6 +152,11 @@ def _next_face(
     return min(near, key=lambda mesh: face_step(last, mesh.points), default=None)
 
 
+def faces_in_view(networks: FaceNetworks, frame: Frame) -> list[Mesh]:
+    """The faces among which is chosen where a shot begins with this frame, from left to right."""
+    return from_left(_Follower(networks, FaceChoice()).in_view(frame, thorough=True))
+
+
 @dataclass(eq=False)
 class _Shot:
     """What is known about the followed face in the current shot."""
@@ -254,18 +259,23 @@ class _Follower:
         thorough = not shot.following and shot.missing % FULL_LOOK_FRAMES == 0
         if shot.points is not None:
             return self._search_lost(frame, shot.points, thorough)
-        meshes = self._settle_all(frame.pixels, look(self.networks, frame.pixels, thorough))
-        if not meshes and float(frame.time) >= shot.tiles_due:
-            meshes = self._search_tiles(frame.pixels)
-            shot.tiles_due = float(frame.time) + shot.tiles_wait
-            shot.tiles_wait *= 2  # a long stretch without faces should not cost much
-        usable = [mesh for mesh in meshes if is_large_enough(mesh.points)] or meshes
+        usable = self.in_view(frame, thorough)
         shot.seen = len(usable)
         chosen = choose_face(usable, self.choice, frame)
         if chosen is not None:
             shot.others = [face_box(mesh.points) for mesh in usable if mesh is not chosen]
             shot.look_due = (frame.index + LOOK_FRAMES, float(frame.time) + LOOK_SECONDS)
         return chosen
+
+    def in_view(self, frame: Frame, thorough: bool) -> list[Mesh]:
+        """The faces that a shot could follow from this frame on."""
+        shot = self.shot
+        meshes = self._settle_all(frame.pixels, look(self.networks, frame.pixels, thorough))
+        if not meshes and float(frame.time) >= shot.tiles_due:
+            meshes = self._search_tiles(frame.pixels)
+            shot.tiles_due = float(frame.time) + shot.tiles_wait
+            shot.tiles_wait *= 2  # a long stretch without faces should not cost much
+        return [mesh for mesh in meshes if is_large_enough(mesh.points)] or meshes
 
     def _search_lost(self, frame: Frame, lost: np.ndarray, thorough: bool) -> Mesh | None:
         """The face (468, 3) that was followed until now, if one turned up near where it was lost."""

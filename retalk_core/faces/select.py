@@ -18,8 +18,8 @@ def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mes
         return None
     boxes = [face_box(mesh.points) for mesh in meshes]
     if choice.rule == "index":
-        order = sorted(range(len(boxes)), key=lambda i: boxes[i][0] + boxes[i][2])
-        return meshes[order[choice.index]] if choice.index < len(order) else None
+        order = from_left(meshes)
+        return order[choice.index] if choice.index < len(order) else None
     if choice.rule == "point":
         ranks = [-float(np.hypot(*((box[:2] + box[2:]) / 2 - choice.point))) for box in boxes]
     elif choice.rule == "mask":
@@ -28,6 +28,16 @@ def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mes
         ranks = [box_area(box) for box in boxes]
     best = int(np.argmax(ranks))
     return None if choice.rule == "mask" and ranks[best] <= 0 else meshes[best]
+
+
+def from_left(meshes: Sequence[Mesh]) -> list[Mesh]:
+    """The faces in the order of their boxes' middles, from left to right."""
+
+    def doubled_middle(mesh: Mesh) -> float:
+        box = face_box(mesh.points)
+        return float(box[0] + box[2])
+
+    return sorted(meshes, key=doubled_middle)
 
 
 def refuse_choice(choice: FaceChoice, most: int) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
+from ..compute.aside import long_array, put_aside
+from ..compute.memory import return_freed
 from ..covers.find import find_cover
 from ..covers.hold import eased, held_covers, hidden_mouths, stacked
 from ..covers.view import skin_colour
@@ -34,6 +36,7 @@ POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
+FREED_FRAMES = 1000  # whose memory goes back to the system together
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
 Reason = Literal["", "no face", "turned away", "too small", "mouth covered"]
@@ -95,7 +98,10 @@ def is_large_enough(points: np.ndarray) -> bool:
 
 
 def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
-    """Fill short gaps, smooth each stretch, and decide how far an edit may show."""
+    """Fill short gaps, smooth each stretch, and decide how far an edit may show.
+
+    The sightings lose their points: a long clip's shall fill the memory once, not twice.
+    """
     times = tuple(sighting.time for sighting in sightings)
     seconds = np.array([float(time) for time in times])
     shot = np.unique([sighting.shot for sighting in sightings], return_inverse=True)[1]
@@ -123,9 +129,11 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
         for i, sighting in enumerate(sightings)
     )
     cover = stacked(covers)
+    boxes = np.stack([face_box(points) for points in mesh])
+    put_aside(mesh)
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
+        boxes=torch.from_numpy(boxes),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
@@ -163,13 +171,18 @@ def smooth(mesh: np.ndarray) -> np.ndarray:
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
-    """Meshes (T, 468, 3) fp32; without a face the last one of the shot, or zeros before its first."""
-    mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
+    """Meshes (T, 468, 3) fp32, taken away from the sightings.
+
+    Without a face the last one of the shot, or zeros before its first.
+    """
+    mesh = long_array((len(sightings), POINTS, 3))
     for i, sighting in enumerate(sightings):
         if sighting.points is not None:
-            mesh[i] = sighting.points
+            mesh[i], sighting.points = sighting.points, None
         elif i and shot[i] == shot[i - 1]:
             mesh[i] = mesh[i - 1]
+        if i % FREED_FRAMES == FREED_FRAMES - 1:
+            return_freed()
     return mesh
 
 

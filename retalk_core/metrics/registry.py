@@ -68,6 +68,13 @@ def measure(seen: Mapping[str, Any]) -> dict[str, float | int | None]:
           sharpness        (n,) of the result's lips; source_sharpness: of the source's
           flicker          (m,) of the result's mouth; source_flicker: of the source's
           errors_outside   (k,) mean squared errors on [0, 1] of frames against the source, outside the edit
+          sync_distances   (31,) mean distances of lips and sound by their shift; see lse.py
+          cpbd             (n,) of frames; see cpbd.py
+          warping          (m,) of the result's face, source_warping: of the source's; see steadiness.py
+          identities       (n,) cosines of faces in result and source; see likeness.py
+          mouth_steps      (n,) from the true mouths, in eye distances; see likeness.py
+          lower_l1         (n,) from the true lower faces, lower_ssim (n,) to them; see paired.py
+          features         (n, 2048) of frames, real_features (m, 2048) of real ones; see frechet.py
     """
     found = {}
     for each in metrics().values():

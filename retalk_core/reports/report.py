@@ -16,6 +16,8 @@ from ..times import timecode
 from ..weights.files import command
 from .doubts import Doubt, Judged
 
+PREVIEW_WORDS = "PREVIEW, not the paper's method: the embedded engine moved the clip's own mouth pictures"
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -71,6 +73,7 @@ class Report:
     frames_resumed: int = 0  # taken over from an earlier run
     doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
     frames_doubtful: int = 0  # that any doubt is about
+    preview: bool = False  # made by the engine that is there for a first look
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -124,6 +127,7 @@ class Report:
         """A few lines for a person."""
         name = Path(self.output).name
         lines = [
+            *([PREVIEW_WORDS] if self.preview else []),
             *self._mostly_doubtful_lines(),
             f"{name}: {self.frames_out} frames, {timecode(self.seconds_out)}; "
             f"{self.frames_edited} edited, {self.frames_out - self.frames_edited} left as they were",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 PACK = Path(__file__).absolute().parents[2]  # not resolved: ComfyUI may hold a link to it
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
 CHECKS = 2  # of what a file is asked; what an earlier edition recorded is looked at again

@@ -29,6 +29,8 @@ RECORDED = {
     "gfpgan": "gfpgan_v1_clean",
     "gpen": "gpen_bfr_512",
     "retinaface": "retinaface_r50",
+    "syncnet": "syncnet_v2",
+    "inception": "inception_fid",
 }
 # The official file's name and how its tensors are wrapped and prefixed.
 OFFICIAL = {
@@ -42,6 +44,8 @@ OFFICIAL = {
     "gpen_bfr_512": ("GPEN-BFR-512.pth", "", ""),
     "retinaface_r50": ("RetinaFace-R50.pth", "", "module."),
     "s3fd": ("s3fd-619a316812.pth", "", ""),
+    "syncnet_v2": ("syncnet_v2.model", "", ""),
+    "inception_fid": ("pt_inception-2015-12-05-6726825d.pth", "", ""),
 }
 # The networks that a dub borrows.
 PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen", "s3fd")
@@ -79,6 +83,15 @@ OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
         (r"_mbox_", "gain", 0.5),
         (r"weight$", "gain", 1.4),
     ],
+    "syncnet_v2": [  # inputs are counted without the time axis here, so the spread is said outright
+        (r"^netcnnlip\.0\.weight$", "raw", 5e-4),
+        (r"^netcnnlip\.18\.weight$", "raw", 0.0146),
+        (r"^netcnnlip\.(4|8|11|14)\.weight$", "raw", 0.029),
+        (r"^netcnnaud\.0\.weight$", "gain", 0.1),
+        (r"^netcnnaud\.(4|8|11|14|18)\.weight$", "gain", 1.4),
+        (r"^netfc...\.0\.weight$", "gain", 1.4),
+    ],
+    "inception_fid": [(r"conv\.weight$", "gain", 1.4)],
 }
 
 

@@ -90,3 +90,14 @@ def _scaled(value: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
     if "scale" not in about:
         return value
     return (value.astype(np.float64) * about["scale"] + about["offset"]).astype(np.float32)
+
+
+def metric_recording(name: str) -> dict[str, np.ndarray]:
+    """What was recorded of a metric: whole where that lies beside the project, else what comes with it."""
+    whole = WHOLE / f"{name}.npz"
+    with np.load(whole if whole.exists() else THINNED / "metrics.npz") as file:
+        return {
+            key.removeprefix(f"{name}/"): file[key]
+            for key in file.files
+            if whole.exists() or key.startswith(f"{name}/")
+        }

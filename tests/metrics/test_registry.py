@@ -15,6 +15,16 @@ EVERYTHING = {
     "flicker": np.full(3, 0.3),
     "source_flicker": np.full(3, 0.2),
     "errors_outside": np.full(2, 1e-4),
+    "sync_distances": np.abs(np.arange(31) - 15.0),
+    "cpbd": np.full(2, 0.3),
+    "warping": np.full(3, 0.3),
+    "source_warping": np.full(3, 0.2),
+    "identities": np.linspace(0.8, 1, 21),
+    "mouth_steps": np.full(3, 0.02),
+    "lower_l1": np.full(3, 0.05),
+    "lower_ssim": np.full(3, 0.9),
+    "features": np.eye(2100, 3),
+    "real_features": np.eye(2100, 3),
 }
 
 

@@ -31,7 +31,7 @@ def frames() -> Tensor:
 
 
 def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, base: Path) -> None:
-    video, audio, chart, sheet, report = run(
+    video, audio, chart, sheet, report, track, doubts = run(
         nodes, "ReTalkDubVideo", video=VideoFromFile(str(talking_clip)), voice=voice(0.6)
     )
     made = open_clip(video.file)
@@ -39,11 +39,14 @@ def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, b
     assert len(made) == 18 and made.size == (160, 160)
     assert audio["waveform"].shape == (1, 1, 11_520) and audio["sample_rate"] == 16_000  # silence follows
     assert chart.shape[0] == sheet.shape[0] == 1
+    assert len(track) == len(open_clip(talking_clip)) and isinstance(json.loads(doubts), list)
     assert "engine: embedded" in report and "not found: 3DMM regressor" in report
     with av.open(video.file) as container:
         said = container.metadata
     assert "voice was replaced" in said["comment"] and "embedded" in said["comment"]
+    assert said["comment"].startswith("PREVIEW")
     kept = json.loads(said["retalk"])
+    assert kept["preview"] is True
     assert kept["frames_out"] == 18 and kept["output"] == Path(video.file).name
 
 
@@ -52,8 +55,11 @@ def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
     given = {each.id: each.default for each in node.GET_SCHEMA().inputs[2:10]}
     shown = node.execute(
         video=VideoFromFile(str(talking_clip)), voice=voice(0.2), **{**given, "duration": 0.2}
-    ).ui.as_dict()
-    assert shown["text"][0].startswith("video: 5 frames")
+    ).ui
+    first, second = shown["text"][0].splitlines()[:2]
+    assert first.startswith("PREVIEW") and second.startswith("video: 5 frames")
+    (told,) = shown["retalk"]
+    assert told["text"] == shown["text"][0] and told["badge"] == "PREVIEW"
 
 
 def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:

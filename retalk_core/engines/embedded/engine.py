@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...compute.aside import put_aside
 from ...covers.hold import freest, hidden_rows
 from ...crops.patch import Patch
 from ...types import FaceTrack, Frame
@@ -144,6 +145,7 @@ class EmbeddedEngine:
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
         if light is not None:
             bank = replace(bank, thumbs=in_one_light(bank.thumbs, light[chosen]))
+        put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
         return Shot(shapes, row_of, bank, self._mesh[chosen], mouths)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ...faces.canonical import LIP_PAIRS, Pose, head_poses, load_mouth_model, measure_mouth
+from ...faces.canonical import LIP_PAIRS, STABLE, Pose, load_mouth_model, measure_mouth, poses_of
 from ...types import FaceTrack
 
 SHUT = 0.004  # opening of shut lips, as landmarks see it
@@ -18,6 +18,7 @@ SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, leas
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
 WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
+POINTS_AT_ONCE = 39  # that are calmed together
 SLOW_FRAMES = 5  # frames that share one sample of the slow residual
 
 
@@ -47,7 +48,7 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
     frames: (n,) indices of the shot's frames that show the face, at least one
     """
     mesh = track.mesh.numpy()
-    pose = head_poses(mesh[frames])
+    pose = poses_of(mesh[frames[:, None], list(STABLE)])
     measured = [
         measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(len(frames))
     ]  # chunks: canonical meshes of a long shot would fill the memory
@@ -108,14 +109,17 @@ def _speechless(
     mesh: np.ndarray, frames: np.ndarray, pose: Pose, driven: np.ndarray, frames_per_second: float
 ) -> np.ndarray:
     basis = load_mouth_model().basis
-    blocks = []
+    slow = np.empty((-(-len(frames) // SLOW_FRAMES), *basis.shape[1:]), np.float32)
     for rows in _chunks(len(frames)):
         rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
-        blocks += [rest[i : i + SLOW_FRAMES].mean(axis=0) for i in range(0, len(rest), SLOW_FRAMES)]
-    slow = np.stack(blocks)
-    middle = np.median(slow, axis=0)
+        for i in range(0, len(rest), SLOW_FRAMES):
+            slow[(rows[0] + i) // SLOW_FRAMES] = rest[i : i + SLOW_FRAMES].mean(axis=0)
     sigma = SLOW_SECONDS * frames_per_second / SLOW_FRAMES
-    return (middle + gaussian_filter1d(slow - middle, sigma, axis=0, mode="nearest")).astype(np.float32)
+    for first in range(0, slow.shape[1], POINTS_AT_ONCE):  # each by itself: no copy of them all
+        some = slow[:, first : first + POINTS_AT_ONCE]
+        middle = np.median(some, axis=0)
+        some[:] = middle + gaussian_filter1d(some - middle, sigma, axis=0, mode="nearest")
+    return slow
 
 
 def _chunks(count: int, size: int = 50 * SLOW_FRAMES) -> list[np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from mouths import TURNS, speaking
@@ -41,6 +43,18 @@ def test_a_full_voice_opens_the_mouth_as_far_as_people_do(least: float, most: fl
 
 def test_one_frame_tells_nothing_of_how_far_a_mouth_opens() -> None:
     assert learned([drawn_mesh(drivers=(0.3, 0.45, 0))]).full_opening == STILL_OPENING
+
+
+def test_a_long_shot_is_learnt_without_copies_of_all_its_faces() -> None:
+    meshes = [drawn_mesh() + np.float32(i % 7) for i in range(5000)]
+    track = drawn_track(meshes)
+    tracemalloc.start()
+    try:
+        learn_shot(track, np.arange(5000), 5.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.7 * track.mesh.numpy().nbytes  # it was more than all of them
 
 
 # Placing

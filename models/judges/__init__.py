@@ -1,0 +1,1 @@
+"""Networks that judge pictures and faces: SyncNet, Inception, ArcFace."""
