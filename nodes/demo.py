@@ -95,7 +95,8 @@ class DemoVoice(io.ComfyNode):
             "Demo Voice",
             "demo",
             "A voice that ships with ReTalk, to try a workflow with: seven seconds of synthetic English. "
-            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's licence.",
+            "Choose a recording of your own in its place, or put LoadAudio here. Under the project's "
+            "licence.",
             aliases=["example audio", "sample voice", "speech", "test audio"],
             inputs=[
                 io.Combo.Input(
@@ -123,8 +124,8 @@ class DemoVoice(io.ComfyNode):
         from ..retalk_core.cli.demo import SHIPPED_VOICE
 
         if file != VOICE:
-            heard = media.sound_of(Path(folder_paths.get_annotated_filepath(file)))
+            heard = media.file_sound(Path(folder_paths.get_annotated_filepath(file)))
             return io.NodeOutput(media.audio(heard.samples, heard.rate))
         host.say(cls, VOICE_LICENCE)
-        heard = media.sound_of(SHIPPED_VOICE)
+        heard = media.file_sound(SHIPPED_VOICE)
         return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=ui.PreviewText(VOICE_LICENCE))

@@ -115,7 +115,7 @@ def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
     return SoundArray(_as_float(samples).numpy(), int(audio["sample_rate"]))
 
 
-def sound_of(path: Path) -> SoundArray:
+def file_sound(path: Path) -> SoundArray:
     """A file's sound at its own rate, in one or two channels. Raises InputError where there is none."""
     from ..retalk_core.media.sound import Decoder, SoundArray
 
@@ -197,7 +197,7 @@ def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
 @contextmanager
 def finished_file(video: Input.Video) -> Iterator[Path]:
     """A file that holds a VIDEO and nothing else: what is trimmed off is not in it."""
-    with _file_of(video, whole=_trim_of(video) == (0, None)) as path:
+    with _file_of(video, whole=_trim_of(video) == (Fraction(0), None)) as path:
         yield path
 
 

@@ -64,5 +64,5 @@ def test_a_files_sound_keeps_its_two_channels(tmp_path: Path) -> None:
 
     both = SoundArray(np.stack([np.full(4800, 0.25), np.full(4800, -0.25)]).astype(np.float32), 48_000)
     write(tmp_path / "a.mkv", [gradient()] * 3, codec="ffv1", sound=SoundStream(both, 0, 0.1))
-    heard = media.sound_of(tmp_path / "a.mkv")
+    heard = media.file_sound(tmp_path / "a.mkv")
     assert heard.rate == 48_000 and np.allclose(heard.samples, both.samples, atol=1e-4)

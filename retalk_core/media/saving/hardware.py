@@ -62,14 +62,14 @@ def why_closed(encoder: str, *, deep: bool) -> str:
     pixel_format, options = hardware_encoding(encoder, 23, deep=deep)
     try:
         context = av.CodecContext.create(encoder, "w")
-        context.width = context.height = TRIAL_SIDE  # type: ignore[attr-defined]  # it is for video
-        context.pix_fmt = pixel_format  # type: ignore[attr-defined]
+        context.width = context.height = TRIAL_SIDE
+        context.pix_fmt = pixel_format
         context.time_base = Fraction(1, 25)
         context.options = options
         frame = av.VideoFrame(TRIAL_SIDE, TRIAL_SIDE, pixel_format)
         frame.pts = 0
-        context.encode(frame)  # type: ignore[attr-defined]
-        context.encode(None)  # type: ignore[attr-defined]
+        context.encode(frame)
+        context.encode(None)
     except (av.FFmpegError, ValueError, OSError) as error:
         return str(getattr(error, "strerror", None) or error)
     return ""
