@@ -46,6 +46,7 @@ NETWORKS_COMPUTE = (
     *("models/expression", "models/lips", "models/restorers", "models/faces", "engines", "workflows"),
     *(
         "dub/test_bad_input",
+        "dub/test_covered",
         "dub/test_pipeline",
         "dub/test_program",
         "dub/test_retalk_dub",

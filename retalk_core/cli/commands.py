@@ -38,6 +38,7 @@ def run_dub(args: argparse.Namespace) -> None:
             args.voice,
             args.soundtrack,
             args.mask,
+            args.protect,
             args.transcript,
             _picture_of(args.expression),
         ),

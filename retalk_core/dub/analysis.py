@@ -140,6 +140,7 @@ def _follow(session: Session, shown: range) -> TrackedFace:
         session.faces,
         choice=options.face,
         smoothing=options.smoothing,
+        covers=options.covers,
         frame_count=len(shown),
         progress=session.progress("track"),
     )

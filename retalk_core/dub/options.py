@@ -16,6 +16,7 @@ from ..visemes.text.languages import AUTO, LANGUAGES
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..media.clip import Clip
     from ..media.sound import SoundSource
     from ..types import FaceTrack
 
@@ -71,12 +72,21 @@ class DubOptions:
         widget_choices=FACES,
     )
     track: FaceTrack | None = None  # of the clip's frames, all of them; None: the face is tracked here
-    protect: np.ndarray | None = option(
-        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is
+    protect: np.ndarray | Clip | None = option(
+        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is; or a clip of such pictures
         None,
-        kind="mask",
+        kind="masks",
         keeps_pixels=True,
-        flag="",
+        tip="White where the clip must stay as it is, such as a hand before the mouth: a picture, or a video "
+        "of as many frames as the clip; of any size.",
+        group="made",
+        widget="",
+    )
+    covers: bool = option(
+        True,
+        tip="Look for what lies before the mouth, and leave it as it is.",
+        group="made",
+        command_tip="Don't look for what lies before the mouth, such as a hand: edit as if it were free.",
         widget="",
     )
     longer: LongerVoice = option(

@@ -31,7 +31,7 @@ from .analysis import Analysis, analyse
 from .options import DubOptions
 from .results import make_report, scene_of
 from .session import Session, StageProgress, begin_session, quiet
-from .stream import Finished, finished_frames, make_engine
+from .stream import Finished, check_protected, finished_frames, make_engine
 from .timeline import Timeline
 
 
@@ -121,6 +121,7 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
         quality=options.quality,
         bit_depth=clip.bit_depth,
     )
+    check_protected(clip, options.protect)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
 

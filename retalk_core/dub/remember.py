@@ -62,12 +62,14 @@ def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> T
 
 
 _TENSORS = ("boxes", "mesh", "scores", "present", "shot", "weight")  # of a FaceTrack
+_PERHAPS = ("cover", "light")  # those that it can do without
 
 
 def _track_arrays(tracked: TrackedFace) -> dict[str, np.ndarray]:
     track = tracked.track
     return {
         **{name: getattr(track, name).numpy() for name in _TENSORS},
+        **{name: tensor.numpy() for name in _PERHAPS if (tensor := getattr(track, name)) is not None},
         "times": np.array([str(time) for time in track.times]),
         "frame_size": np.array(track.frame_size),
         "faces_seen": tracked.faces_seen,
@@ -103,6 +105,7 @@ def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
         times=tuple(Fraction(time) for time in stored["times"].tolist()),
         frame_size=(height, width),
         **{name: torch.from_numpy(stored[name]) for name in _TENSORS},
+        **{name: torch.from_numpy(stored[name]) for name in _PERHAPS if name in stored},
     )
     return TrackedFace(
         track,

@@ -80,6 +80,7 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
         )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
+    found += _covered(analysis)
     if analysis.boxes is not None and analysis.boxes.inferred.any():
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
@@ -99,6 +100,17 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
+
+
+def _covered(analysis: Analysis) -> Iterator[str]:
+    """What to say where something lies before the mouth."""
+    covered = analysis.reasons.count("mouth covered")
+    if covered and not (analysis.plan.show > 0).any():
+        yield (
+            f"the mouth is covered in {covered} of {len(analysis.reasons)} frames and is nowhere seen: "
+            "nothing was edited. If it is free, choose the face (--face-at, or Detect Faces), or dub as if "
+            "nothing lay before it (--no-covers)"
+        )
 
 
 def _interlaced(session: Session, analysis: Analysis) -> list[str]:

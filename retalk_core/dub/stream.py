@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -17,8 +17,12 @@ from ..engines.cutter import Cutter
 from ..engines.embedded.engine import EmbeddedEngine
 from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
+from ..engines.uncovered import UncoveredEngine, without_covers
+from ..errors import InputError
 from ..faces.people.overlaps import neighbours_mask
 from ..faces.track import TrackedFace
+from ..images import white_of
+from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
@@ -78,8 +82,16 @@ def steps_of(session: Session, analysis: Analysis) -> list[Step]:
     if any(analysis.tracked.neighbours):
         steps.append(keep_neighbours(analysis.tracked, analysis.plan.rows))
     if protect is not None:
-        steps.append(keep_protected(protect))
+        steps.append(protecting(protect, analysis))
     return steps
+
+
+def protecting(protect: np.ndarray | Clip, analysis: Analysis) -> Step:
+    """A step that leaves what is to be protected: a mask, or a clip of masks."""
+    if isinstance(protect, np.ndarray):
+        return keep_protected(protect)
+    shown = analysis.timeline.source if len(protect) > 1 else [0] * len(analysis.timeline)
+    return keep_marked(protect.frames(shown))
 
 
 def keep_neighbours(tracked: TrackedFace, rows: np.ndarray) -> Step:
@@ -107,11 +119,43 @@ def keep_protected(protect: np.ndarray) -> Step:
     return step
 
 
+def keep_marked(masks: Iterable[Frame]) -> Step:
+    """The same by one picture for each output frame, in order: white where the frame stays as it is."""
+    stream = iter(masks)
+
+    def step(shown: Finished) -> Finished:
+        mask = next(stream).pixels
+        if shown.patch is None:
+            return shown
+        kept = mask.max(axis=2).astype(np.float32) / white_of(mask)
+        return replace(shown, patch=spare(shown.patch, shown.before, kept, 0))
+
+    return step
+
+
+def check_protected(clip: Clip, protect: np.ndarray | Clip | None) -> None:
+    """Refuse masks that aren't of the clip's frames. Raises InputError."""
+    if protect is None or isinstance(protect, np.ndarray) or len(protect) in (1, len(clip)):
+        return
+    raise InputError(
+        f"{protect.path} has {len(protect)} frames, but the clip to protect parts of has {len(clip)}: give a "
+        "picture, or a video of as many frames."
+    )
+
+
 def make_engine(session: Session, analysis: Analysis, progress: Progress = silent) -> Engine:
     """The engine that was chosen, ready to edit the timeline's frames."""
+    engine = _bare_engine(session, analysis, progress)
+    track, mouth = analysis.tracked.track, analysis.plan
+    return engine if track.cover is None else UncoveredEngine(engine, track, mouth.rows, mouth.show)
+
+
+def _bare_engine(session: Session, analysis: Analysis, progress: Progress) -> Engine:
+    """The engine that is shown faces without what lies before them."""
     track, mouth, choice = analysis.tracked.track, analysis.plan, session.choice
+    frames_at = without_covers(analysis.frames_at, track)
     if choice.stages is None:
-        return EmbeddedEngine(track, mouth, analysis.frames_at, analysis.clip.bit_depth)
+        return EmbeddedEngine(track, mouth, frames_at, analysis.clip.bit_depth)
     assert analysis.spectrogram is not None
     late = Fraction(session.options.voice_offset, 1000)
     times = [max(time - late, Fraction(0)) for time in analysis.timeline.times]
@@ -128,7 +172,7 @@ def make_engine(session: Session, analysis: Analysis, progress: Progress = silen
             smooth=session.options.smoothing != "none",
             timed=session.timed,
         ),
-        analysis.frames_at,
+        frames_at,
         analysis.likeness,
     )
     return ChunkedEngine(editor, track, plan, store=session.store, progress=progress)

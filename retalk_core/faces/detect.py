@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...models.faces.blazeface import KEYPOINTS, Detector, load_detector
+from ...models.faces.cover import CoverFinder, load_cover_finder
 from ...models.faces.facemesh import FaceMesh, load_face_mesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, shrink, to_input
@@ -45,11 +46,12 @@ class FaceNetworks:
     short: Detector  # quick; sees faces that are near
     full: Detector  # sees small ones too
     mesh: FaceMesh
+    cover: CoverFinder
 
 
 def load_face_networks() -> FaceNetworks:
     """The networks that ship with the project, on the CPU."""
-    return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh())
+    return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh(), load_cover_finder())
 
 
 def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True, turn: int = 0) -> list[Detection]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..covers.hold import hidden_rows
 from ..errors import OptionError
 from ..times import inside, timecode
 from ..types import FaceTrack
@@ -110,6 +111,8 @@ def part_of_track(track: FaceTrack, rows: slice) -> FaceTrack:
         shot=track.shot[rows],
         weight=track.weight[rows],
         frame_size=track.frame_size,
+        cover=None if track.cover is None else track.cover[rows],
+        light=None if track.light is None else track.light[rows],
     )
 
 
@@ -144,7 +147,8 @@ def whole_track(part: FaceTrack, times: Sequence[Fraction], first: int) -> FaceT
 def tracked_face(track: FaceTrack) -> TrackedFace:
     """What a report tells about a track that came alone: one face, and why no edit shows where none does."""
     present, weight = track.present.numpy(), track.weight.numpy()
-    reasons = np.where(present, np.where(weight > 0, "", "turned away"), "no face")
+    away = np.where(hidden_rows(track), "mouth covered", "turned away")
+    reasons = np.where(present, np.where(weight > 0, "", away), "no face")
     return TrackedFace(
         track=track,
         faces_seen=present.astype(np.int64),

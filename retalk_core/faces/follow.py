@@ -28,6 +28,7 @@ from .track import (
     TrackedFace,
     assemble_track,
     is_large_enough,
+    look_closer,
     sighting_of,
     undo_cut,
 )
@@ -53,6 +54,7 @@ def track_faces(
     *,
     choice: FaceChoice | None = None,
     smoothing: Literal["savgol", "none"] = "savgol",
+    covers: bool = True,
     frame_count: int | None = None,
     progress: Progress = silent,
 ) -> TrackedFace:
@@ -61,6 +63,7 @@ def track_faces(
     frames:      in order, each looked at once and let go; all of one size
     choice:      whose face, where several are in view; the largest by default
     smoothing:   of the mesh over time, within each shot; "none" leaves the network's own trembling
+    covers:      whether to look for what lies before the mouth; where it is covered no edit shows
     frame_count: how many frames will come, if it is known; for the progress only
     raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
                  faces are in view, but not the chosen one
@@ -81,6 +84,7 @@ def track_faces(
         sighting, mistaken = follower.step(frame)
         for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
             earlier.take_back()
+        look_closer(sighting, frame.pixels, networks.cover if covers else None)
         sightings.append(sighting)
         progress(len(sightings), frame_count)
     if not sightings:

@@ -11,10 +11,15 @@ import cv2
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
+from torch import Tensor
 
+from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
 from ..compute.aside import long_array, put_aside
 from ..compute.memory import return_freed
+from ..covers.find import find_cover
+from ..covers.hold import eased, held_covers, hidden_mouths, stacked
+from ..covers.view import skin_colour
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
@@ -47,6 +52,7 @@ Reason = Literal[
     "too small",
     "someone else covers the mouth",
     "the picture's edge cuts the mouth",
+    "mouth covered",
 ]
 COVERED: Reason = "someone else covers the mouth"
 CUT: Reason = "the picture's edge cuts the mouth"
@@ -63,11 +69,14 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+    cover: np.ndarray | None = None  # (32, 32) uint8; what lies before the lower face, if anything
+    light: np.ndarray | None = None  # (3,) the skin's colour in [0, 1]
     neighbours: tuple[Neighbour, ...] = ()  # other people's faces beside it
 
     def take_back(self) -> None:
         """Say that what was seen was not the face that is followed, but one before it."""
         self.points, self.score, self.reason, self.neighbours = None, 0.0, COVERED, ()
+        self.cover = self.light = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +107,14 @@ def sighting_of(
         return Sighting(time, shot, seen, reason=absence)
     reason: Reason = "" if is_large_enough(mesh.points) else "too small"
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
+
+
+def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder | None) -> None:
+    """Add to a sighting what lies before the mouth, if that is wished, and in which light the face is."""
+    if sighting.points is not None:
+        if network is not None:
+            sighting.cover = find_cover(network, pixels, sighting.points)
+        sighting.light = skin_colour(pixels, sighting.points)
 
 
 def is_large_enough(points: np.ndarray) -> bool:
@@ -148,12 +165,14 @@ def assemble_track(
             steady(mesh[stretch])
     facing = _weights(mesh, present, shot, seconds, stretches)
     weight = facing * _inside(mesh, stretches, frame_size)
+    covers = held_covers([sighting.cover for sighting in sightings], shot)
+    hidden = hidden_mouths(covers, mesh, shot)
+    shown = weight * eased(hidden, shot, seconds)
     reasons = tuple(
-        sighting.reason
-        if not present[i]
-        else ("" if weight[i] > 0 else CUT if facing[i] > 0 else "turned away")
+        _reason(sighting, bool(present[i]), facing[i], weight[i], shown[i])
         for i, sighting in enumerate(sightings)
     )
+    cover = stacked(covers)
     boxes = np.stack([face_box(points) for points in mesh])
     put_aside(mesh)
     track = FaceTrack(
@@ -163,8 +182,10 @@ def assemble_track(
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
         shot=torch.from_numpy(shot.astype(np.int64)),
-        weight=torch.from_numpy(weight.astype(np.float32)),
+        weight=torch.from_numpy(shown.astype(np.float32)),
         frame_size=frame_size,
+        cover=None if cover is None else torch.from_numpy(cover),
+        light=_lights(sightings),
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
     seen = np.array([sighting.seen for sighting in sightings])
@@ -172,6 +193,24 @@ def assemble_track(
     return TrackedFace(
         track, seen, filled, reasons, cuts, people=max(people, int(seen.max())), neighbours=neighbours
     )
+
+
+def _reason(sighting: Sighting, present: bool, facing: float, inside: float, shown: float) -> Reason:
+    """Why no edit shows in a frame, or ""; by how far it shows before and after each thing that hides it."""
+    if not present:
+        return sighting.reason
+    if shown > 0:
+        return ""
+    return "mouth covered" if inside > 0 else CUT if facing > 0 else "turned away"
+
+
+def _lights(sightings: list[Sighting]) -> Tensor:
+    """The skin's colour (T, 3) in each frame; where there is no face, as in the last one that had one."""
+    lights, last = np.zeros((len(sightings), 3), np.float32), np.zeros(3, np.float32)
+    for i, sighting in enumerate(sightings):
+        last = last if sighting.light is None else sighting.light
+        lights[i] = last
+    return torch.from_numpy(lights)
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:

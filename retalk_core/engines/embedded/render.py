@@ -16,6 +16,7 @@ from ...images import white_of
 from ...metrics.mouth import lip_sharpness
 from .face import Face, Texture
 from .interior import fill_inside
+from .light import relit
 from .lips import lip_rims, pixel_centres, upper_half
 from .retrieval import OWN, Bank, patch_box
 from .teeth import Teeth
@@ -79,17 +80,16 @@ def textures_for(
             rims = lip_rims(frame, face.mesh[:, :2])
             textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share, rims))
         else:
-            textures.append(
-                Texture(
-                    bank.pictures[entry],
-                    bank.corners[entry],
-                    bank_mesh[entry][:, :2],
-                    float(bank_opening[entry]),
-                    float(bank.sharpness[entry]),
-                    share,
-                    bank.rims[entry],
-                )
+            lent = Texture(
+                bank.pictures[entry],
+                bank.corners[entry],
+                bank_mesh[entry][:, :2],
+                float(bank_opening[entry]),
+                float(bank.sharpness[entry]),
+                share,
+                bank.rims[entry],
             )
+            textures.append(relit(lent, frame, face.mesh[:, :2]))
     return textures
 
 

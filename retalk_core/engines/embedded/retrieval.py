@@ -16,6 +16,7 @@ from ...crops.patch import Box, box_around
 from ...faces.canonical import INNER_LIP, OUTER_LIP
 from ...metrics.mouth import lip_sharpness, mouth_thumb
 from ...types import Frame
+from .light import DARK, light_mismatch
 from .lips import lip_rims
 from .shape import ShotShapes
 from .warp import mouth_patch
@@ -40,9 +41,11 @@ class Mouths:
     lips: np.ndarray  # (n, 80) canonical x, y of the lips' points about their mean
     opening: np.ndarray  # (n,) eye distances
     rotation: np.ndarray  # (n, 3, 3)
+    light: np.ndarray | None = None  # (n, 3) the skin's colour; None: it doesn't count
 
     def __getitem__(self, item: np.ndarray) -> Mouths:
-        return Mouths(self.lips[item], self.opening[item], self.rotation[item])
+        light = None if self.light is None else self.light[item]
+        return Mouths(self.lips[item], self.opening[item], self.rotation[item], light)
 
     def __len__(self) -> int:
         return len(self.opening)
@@ -146,7 +149,10 @@ def choose_textures(
     """
     cost = mismatch(wanted, offered)
     cost += _apart_cost(offered.opening)
-    relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
+    sharpness = bank.sharpness
+    if offered.light is not None:
+        sharpness = sharpness / (offered.light.mean(axis=1) + DARK)
+    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
     cost += np.square(bank.rims.mean(axis=(1, 2)) / RIM_UNIT)  # a mesh that lies beside the lips
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
@@ -158,12 +164,15 @@ def choose_textures(
 
 
 def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
-    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones."""
+    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones; of like light, if known."""
     shape = _squared(wanted.lips, offered.lips) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
     angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
     turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
-    return SHAPE_SHARE * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    cost = SHAPE_SHARE * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    if wanted.light is not None and offered.light is not None:
+        cost += light_mismatch(wanted.light, offered.light)
+    return cost
 
 
 def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
