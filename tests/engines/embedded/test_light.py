@@ -23,7 +23,7 @@ def eight(picture: np.ndarray) -> np.ndarray:
 
 def lent(picture: np.ndarray) -> Texture:
     part = eight(picture)[BOX]
-    return Texture(part, np.array((120, 170), np.float32), FACE, 0.05, 0.1, 1.0)
+    return Texture(part, np.array((120, 170), np.float32), FACE, 0.05, 0.1, 1.0, np.zeros((2, 9)))
 
 
 @pytest.mark.parametrize("light", [(0.25, 0.25, 0.25), (1.0, 0.3, 0.25), (0.2, 0.3, 1.0), (0.03, 0.03, 0.03)])
