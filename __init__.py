@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the pack's import shall cost nothing
 
 __all__ = ["WEB_DIRECTORY", "RetalkError", "__version__", "comfy_entrypoint", "dub"]
 
-WEB_DIRECTORY = "./web"  # ComfyUI serves the help pages from here
+WEB_DIRECTORY = "./web"  # ComfyUI serves the help pages and scripts from here
 
 
 async def comfy_entrypoint() -> ReTalk:

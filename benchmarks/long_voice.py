@@ -2,18 +2,22 @@
 
 Kinds: `embedded` and `retalk` listen only, as far as the drive and every mel window; `day` reads and drives
 a voice of the given minutes without a file; `dub` is a whole dub by the embedded engine, of a clip of 160x160
-at 5 frames per second that is as long as the voice. Each is a process of its own.
+at 5 frames per second that is as long as the voice: the demo's portrait, moving, or `--clip` again and again.
+Each is a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 import wave
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,10 +37,13 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--minutes", type=int, nargs="+", default=[1, 60])
     words.add_argument("--only", choices=(*KINDS, "day"), nargs="+", default=KINDS)
+    words.add_argument("--clip", type=Path, help="a clip to repeat; default: the demo's portrait, moving")
+    words.add_argument("--voice", type=Path, help="a voice to repeat; default: the demo's")
     words.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     args = words.parse_args()
     if args.child:
         run(args.child[0], Path(args.child[1]), args.minutes[0])
+        Path(args.child[1], "peak").write_text(f"{own_peak()}")
         return
     print("| what | minutes | wall s | CPU s | peak MB | times the first |")
     print("| --- | --- | --- | --- | --- | --- |")
@@ -46,9 +53,9 @@ def main() -> None:
             peaks: list[float] = []
             for minutes in args.minutes:
                 if kind != "day":
-                    write_voice(folder / "voice.wav", minutes)
+                    write_voice(folder / "voice.wav", minutes, args.voice)
                 if kind == "dub":
-                    write_clip(folder / "clip.mp4", minutes)
+                    write_clip(folder / "clip.mp4", minutes, args.clip)
                 wall, cpu, peak = measure(kind, folder, minutes)
                 peaks.append(peak)
                 times = peak / peaks[0]
@@ -59,13 +66,21 @@ def main() -> None:
 
 def measure(kind: str, folder: Path, minutes: int) -> tuple[float, float, float]:
     """Seconds by the clock, seconds of work, and the peak in MB of one run."""
-    begun = time.perf_counter()
+    begun, told = time.perf_counter(), folder / "peak"
     child = [sys.executable, __file__, "--child", kind, str(folder), "--minutes", str(minutes)]
     process = subprocess.Popen(child)
     _, status, used = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{kind} of {minutes} minutes failed")
-    return time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return time.perf_counter() - begun, used.ru_utime + used.ru_stime, float(told.read_text())
+
+
+def own_peak() -> float:
+    """MB that this program had at most; what the system tells a parent includes the parent's own."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def run(kind: str, folder: Path, minutes: int) -> None:
@@ -114,16 +129,16 @@ def times_of(minutes: int) -> list[Fraction]:
     return [i / RATE for i in range(int(60 * minutes * RATE))]
 
 
-def speech(rate: int) -> np.ndarray:
-    """The shipped voice, (samples,), with a pause behind it."""
-    from retalk_nodes.retalk_core.dub.demo import SHIPPED_VOICE
+def speech(rate: int, path: Path | None = None) -> np.ndarray:
+    """A voice or the shipped one, (samples,), with a pause behind it."""
+    from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE
     from retalk_nodes.retalk_core.media.sound import read_mono
 
-    return np.concatenate([read_mono(SHIPPED_VOICE, rate), np.zeros(rate, np.float32)])
+    return np.concatenate([read_mono(path or SHIPPED_VOICE, rate), np.zeros(rate, np.float32)])
 
 
-def write_voice(path: Path, minutes: int) -> None:
-    said = np.resize(speech(SOUND_RATE), 60 * SOUND_RATE)
+def write_voice(path: Path, minutes: int, voice: Path | None) -> None:
+    said = np.resize(speech(SOUND_RATE, voice), 60 * SOUND_RATE)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -133,20 +148,39 @@ def write_voice(path: Path, minutes: int) -> None:
             file.writeframes((level * 32767 * said).astype("<i2").tobytes())
 
 
-def write_clip(path: Path, minutes: int) -> None:
-    import cv2
-    from retalk_nodes.retalk_core.cli.demo import portrait
+def write_clip(path: Path, minutes: int, clip: Path | None) -> None:
     from retalk_nodes.retalk_core.media.writer import VideoWriter
 
-    picture = portrait()[:320, 64:384]
+    shown = itertools.cycle(moving_portrait() if clip is None else pictures_of(clip))
     with VideoWriter(path, (SIDE, SIDE), rate=RATE) as writer:
-        for i in range(int(60 * minutes * RATE)):
-            shift = 6 * np.sin(i / 7)
-            affine = np.array([[SIDE / 320, 0, shift], [0, SIDE / 320, shift / 2]], np.float32)
-            shown = cv2.warpAffine(
-                picture, affine, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
-            )
-            writer.write(shown, i / RATE, 1 / RATE)
+        for i, picture in zip(range(int(60 * minutes * RATE)), shown, strict=False):  # shown has no end
+            writer.write(picture, i / RATE, 1 / RATE)
+
+
+def pictures_of(path: Path) -> Iterator[np.ndarray]:
+    """A clip's pictures at so few a second and of that size, (SIDE, SIDE, 3) uint8."""
+    import cv2
+    from retalk_nodes.retalk_core.media.reader import open_clip
+
+    clip = open_clip(path)
+    times = np.array([float(time) for time in clip.times])
+    wanted = np.searchsorted(times, np.arange(0, float(clip.end), float(1 / RATE)).clip(0, times[-1]))
+    for frame in clip.frames(wanted.tolist()):
+        yield cv2.resize(frame.pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+
+
+def moving_portrait() -> Iterator[np.ndarray]:
+    """The demo's portrait, moved about without an end, (SIDE, SIDE, 3) uint8."""
+    import cv2
+    from retalk_nodes.retalk_core.cli.demo import portrait
+
+    picture = portrait()[:320, 64:384]
+    for i in itertools.count():
+        shift = 6 * np.sin(i / 7)
+        affine = np.array([[SIDE / 320, 0, shift], [0, SIDE / 320, shift / 2]], np.float32)
+        yield cv2.warpAffine(
+            picture, affine, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
 
 
 if __name__ == "__main__":

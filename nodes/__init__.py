@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from . import downloads, host
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
+from .compare import CompareVideos
 from .crops import CropFaces, ReframeFaces
+from .demo import DemoClip, DemoVoice
+from .downloads import GetModels
 from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
@@ -15,12 +18,14 @@ from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import CheckModels, LoadModels, network_loaders
 from .restore import ParseFace, RestoreFace
+from .save import SaveDub
 from .speech import AudioToMel, FitLength
 
 NODES: list[type[io.ComfyNode]] = [
     DubVideo,
     DubFrames,
     DubOptionsNode,
+    CompareVideos,
     LoadModels,
     *network_loaders(),
     CheckModels,
@@ -43,6 +48,10 @@ NODES: list[type[io.ComfyNode]] = [
     RestoreFace,
     LaplacianBlend,
     PasteBack,
+    SaveDub,
+    GetModels,
+    DemoClip,
+    DemoVoice,
 ]
 
 
@@ -50,6 +59,7 @@ class ReTalk(ComfyExtension):
     """The pack, as ComfyUI asks for it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        downloads.register_addresses()
         host.register_folder()  # not in on_load, which old versions don't call
         host.warn_of_two_opencvs()
         return list(NODES)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from comfy_api.latest import Input, io, ui
+from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.stages.options import Stages
-from . import host, media, networks, sockets, weights, widgets
+from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
-from .host import SHARES
 from .schema import node_schema
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..retalk_core.types import FaceTrack
 
 
+STILL_RATE = 25.0  # frames per second of what a still picture becomes
 STAGES = {
     "listen": "listening to the voice",
     "track": "finding the face",
@@ -69,7 +70,7 @@ class DubVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubVideo",
-            "Dub Video",
+            "Dub Video (Lip Sync)",
             "dub",
             "Gives a video a new voice, and its speaker's lips follow. It is streamed from its file to a new "
             "one, so that an hour takes no more memory than a minute. Works without any checkpoint, as a "
@@ -84,6 +85,7 @@ class DubVideo(io.ComfyNode):
                 "revoice",
             ],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Video.Input("video", tooltip="The clip. Trims, rotation and later edits are honoured."),
                 io.Audio.Input("voice", tooltip="What shall be said: the voice alone, without music."),
@@ -107,6 +109,16 @@ class DubVideo(io.ComfyNode):
                 io.String.Output(
                     display_name="report", tooltip="What ran, what was left alone and why, what was measured."
                 ),
+                sockets.FaceTrack.Output(
+                    display_name="face_track",
+                    tooltip="The face in all of the clip's frames, for Edit Track and another run. Frames "
+                    "that weren't shown have none.",
+                ),
+                io.String.Output(
+                    display_name="doubts",
+                    tooltip="What looks wrong, as a JSON list: kind, severity, frames, ranges of seconds, "
+                    "words, advice.",
+                ),
             ],
         )
 
@@ -128,16 +140,29 @@ class DubVideo(io.ComfyNode):
         **on_face: Any,  # noqa: ANN401 - one for each widget
     ) -> io.NodeOutput:
         from ..retalk_core.dub.pipeline import dub
-        from ..retalk_core.media.codecs import recipe_of
+        from ..retalk_core.media.codecs import suffixes_of
+        from ..retalk_core.reports.curves import describe_doubts
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
-        bar, path = _bar(cls), host.temporary_file(recipe_of(order.options.codec).suffixes[0])
+        wiring.refuse_what_save_video_cant(cls, order.options.codec)
+        kind = _kind(order)
+        bar, path = _bar(cls, kind), host.temporary_file(suffixes_of(order.options.codec)[0])
+        viewing = panel.Viewing(bar)
         with media.clip_of(video) as clip:
             if protect is not None:
                 media.same_count(video=clip, protect=media.masks(protect))
-            dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, show=bar.picture)
+            dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, viewing)
+        pace.learn_shares(kind, dubbed.report.seconds)
+        dubbed.report.warnings[:0] = order.notes
         report = _told(dubbed.report, resumes=order.options.work_dir is not None)
         host.say(cls, report)
+        shown = panel.words(
+            report,
+            badge=panel.BADGE if dubbed.report.preview else "",
+            player=viewing.player(dubbed, path),
+            faces=panel.faces(dubbed.faces, _from_left),
+        )
         sound = media.cut_sound(order.heard, order.options.start, dubbed.report.seconds_out)
         return io.NodeOutput(
             media.video(path),
@@ -145,19 +170,41 @@ class DubVideo(io.ComfyNode):
             media.picture(dubbed.chart),
             media.picture(dubbed.sheet),
             report,
-            ui=ui.PreviewText(report),
+            dubbed.track,
+            json.dumps(describe_doubts(dubbed.report.doubts), ensure_ascii=False),
+            ui=shown,
         )
 
 
-def _bar(node: type[io.ComfyNode]) -> host.Bar:
+def _kind(order: Order) -> str:
+    """The kind of dub that will run: one takes about as long as the other. Raises CheckpointError."""
+    from ..retalk_core.dub.choose import choose_engine
+
+    choice = choose_engine(order.options, order.networks)
+    return f"{choice.engine} {choice.preset or ''}".strip()
+
+
+def _bar(node: type[io.ComfyNode], kind: str) -> host.Bar:
     """A bar for a dub; the stage that begins shows on the node."""
-    return host.Bar(SHARES, lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
+    return host.Bar(pace.shares_of(kind), lambda stage: host.say(node, f"{STAGES.get(stage, stage)} …"))
+
+
+def _from_left(place: int, box: Sequence[float]) -> dict[str, object]:
+    """What the widgets hold that choose a face by its place; nothing where they can't."""
+    offered = next(each for each in widgets.face_options() if each.widget == "face")
+    places = widgets.widget_of(offered).options[1:]
+    return {"face": places[place]} if place < len(places) else {}
+
+
+def _engine_word(report: Report) -> str:
+    """The engine that ran, as the widget calls it."""
+    return widgets.word_for(DubOptions, "engine", report.engine)
 
 
 def _told(report: Report, *, resumes: bool) -> str:
     """The report as text, with a line on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
-    text = report.to_text()
+    text = report.to_text(_engine_word(report))
     if resumes and report.engine != "embedded":
         from ..retalk_core.resume.store import list_work
 
@@ -175,6 +222,7 @@ class Order:
     heard: SoundArray  # the soundtrack, or else the voice
     options: DubOptions
     networks: networks.HostNetworks
+    notes: list[str]  # for the report
 
 
 def _order(
@@ -192,7 +240,8 @@ def _order(
     spoken = media.sound(voice)
     wanted = wanted_options(on_face, more, heard, face_track, protect)
     lent = (models or networks.HostNetworks()).with_precision(Computing(**more.computing).precision)
-    return Order(voice=spoken, heard=heard or spoken, options=wanted, networks=lent)
+    notes = media.batch_notes(voice=voice, soundtrack=soundtrack)
+    return Order(voice=spoken, heard=heard or spoken, options=wanted, networks=lent, notes=notes)
 
 
 def wanted_options(
@@ -228,12 +277,13 @@ class DubFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubFrames",
-            "Dub Frames",
+            "Dub Frames (Lip Sync)",
             "dub",
             "Gives a batch of frames a new voice, and the speaker's lips follow: Dub Video for IMAGEs, for "
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",
             aliases=["lipsync", "lip sync", "dub images", "video retalking", "wav2lip"],
             shows_text=True,
+            sees_graph=True,
             inputs=[
                 io.Image.Input(
                     "images", tooltip="The clip's frames. One picture alone is shown all the time."
@@ -245,7 +295,7 @@ class DubFrames(io.ComfyNode):
                     optional=True,
                     force_input=True,
                     tooltip="Frames per second, from the node that loaded the frames. Needed unless "
-                    "video_info is connected.",
+                    "video_info is connected or there is one picture only, which becomes 25 a second.",
                 ),
                 sockets.VideoInfo.Input(
                     "video_info",
@@ -287,8 +337,9 @@ class DubFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.dub.frames import dub_pictures
 
+        wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
-        rate = media.exact_rate(_rate_of(fps, video_info))
+        rate = media.exact_rate(_rate_of(fps, video_info, still=len(images) == 1))
         if protect is not None:
             media.same_count(images=images, protect=media.masks(protect))
         dubbed = dub_pictures(
@@ -297,10 +348,11 @@ class DubFrames(io.ComfyNode):
             order.voice,
             order.options,
             order.networks,
-            _bar(cls),
+            _bar(cls, _kind(order)),
             host.stop_if_asked,
         )
-        report = dubbed.report.to_text()
+        dubbed.report.warnings[:0] = order.notes
+        report = dubbed.report.to_text(_engine_word(dubbed.report))
         host.say(cls, report)
         sound = media.cut_sound(order.heard, order.options.start, dubbed.seconds)
         return io.NodeOutput(
@@ -309,14 +361,16 @@ class DubFrames(io.ComfyNode):
             float(len(dubbed.images) / dubbed.seconds),
             media.mask(dubbed.support),
             report,
-            ui=ui.PreviewText(report),
+            ui=panel.words(report, badge=panel.BADGE if dubbed.report.preview else ""),
         )
 
 
-def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None) -> float:
-    """The frame rate out of the one input that is connected."""
+def _rate_of(fps: float | None, video_info: Mapping[str, Any] | None, *, still: bool) -> float:
+    """The frame rate out of the one input that is connected; a still picture needs none."""
     from ..retalk_core.errors import OptionError
 
+    if still and fps is None and video_info is None:
+        return STILL_RATE
     if (fps is None) == (video_info is None):
         which = "Neither" if fps is None else "Both"
         raise OptionError(f"{which} of fps and video_info are connected: connect one of them.")

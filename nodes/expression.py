@@ -54,7 +54,7 @@ class Expression(io.ComfyNode):
                     "commas in between.",
                     **ADVANCED,
                 ),
-                file_input("file", "expression", "The file with the templates."),
+                file_input("file", ["expression"], "The file with the templates."),
                 sockets.Coefficients.Input(
                     "coefficients",
                     optional=True,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from comfy_api.latest import Input, io, ui
+from comfy_api.latest import Input, io
 from torch import Tensor
 
-from . import host, media, networks, sockets
+from . import host, media, networks, panel, sockets
 from .schema import ADVANCED, meant, node_schema
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ RULES = {  # what the widget offers, and the core's word for it
     "nearest to a point": "point",
     "in the mask": "mask",
 }
+# What a click beside all faces sets: the widgets named x and y get its place
+AT_POINT = {"face": "nearest to a point"}
+POINT = {"sets": AT_POINT, "x": "x", "y": "y"}
 FPS_TIP = "Frames per second of an IMAGE batch, from 1 to 1000. A VIDEO knows its own, and this is not used."
 
 
@@ -110,6 +113,7 @@ class DetectFaces(io.ComfyNode):
         smooth: bool,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ..retalk_core.reports.faces import choice_of_faces
         from ..retalk_core.reports.track import describe_track, oval_masks, overlay_sheet, track_lines
 
         choice = face_choice(meant(face, RULES), index, (x, y), mask)
@@ -120,11 +124,17 @@ class DetectFaces(io.ComfyNode):
             rows = range(len(source))
             sheet = overlay_sheet(source, tracked, rows)
             report = "\n".join(track_lines(describe_track(source, tracked, rows)))
+            with networks.face_networks() as lent:
+                seen = choice_of_faces(source, tracked, lent)
         host.say(cls, report)
         masks = oval_masks(tracked.track, together=not isinstance(clip, Tensor))
-        return io.NodeOutput(
-            tracked.track, media.mask(masks), media.picture(sheet), report, ui=ui.PreviewText(report)
-        )
+        shown = panel.words(report, faces=panel.faces(seen, _nearest), point=POINT)
+        return io.NodeOutput(tracked.track, media.mask(masks), media.picture(sheet), report, ui=shown)
+
+
+def _nearest(place: int, box: Sequence[float]) -> dict[str, object]:
+    """What the widgets hold that choose the face in a box."""
+    return {**AT_POINT, "x": round((box[0] + box[2]) / 2), "y": round((box[1] + box[3]) / 2)}
 
 
 def face_choice(rule: str, index: int, point: tuple[int, int], mask: Tensor | None) -> FaceChoice:

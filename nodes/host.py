@@ -30,9 +30,9 @@ R = TypeVar("R")
 log = logging.getLogger("ReTalk")
 FOLDER = "retalk"  # ComfyUI's word for models/retalk
 STEPS = 1000  # of every progress bar
-SHARES = {"listen": 0.04, "track": 0.3, "fit": 0.1, "dub": 0.5, "check": 0.06}  # of a dub's bar
 PREVIEW_SECONDS = 1.0  # between two pictures of work in progress
 PREVIEW_SIDE = 512  # pixels
+BADGE_COLOURS = (255, 190, 60), (0, 0, 0)  # of words on a picture, and of their rim
 OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -149,18 +149,24 @@ class Bar:
 
         return tell
 
-    def picture(self, pixels: np.ndarray) -> None:
-        """Show a frame (H, W, 3), uint8 or uint16, on the node, if the last one was shown a while ago."""
-        now = time.monotonic()
-        if now - self._last_picture < PREVIEW_SECONDS:
+    def picture(self, pixels: np.ndarray, badge: str = "", *, now: bool = False) -> None:
+        """Show a frame (H, W, 3), uint8 or uint16, on the node, if the last one was shown a while ago.
+
+        badge: words in its corner; now: show it anyway
+        """
+        moment = time.monotonic()
+        if moment - self._last_picture < PREVIEW_SECONDS and not now:
             return
-        self._last_picture = now
+        self._last_picture = moment
         from PIL import Image
 
         from ..retalk_core.images import eight_bit
+        from ..retalk_core.reports.lettering import write_words
 
         step = max(max(pixels.shape[:2]) // (2 * PREVIEW_SIDE), 1)
-        small = eight_bit(pixels[::step, ::step])
+        small = eight_bit(pixels[::step, ::step]).copy()
+        letters = max(10, max(small.shape[:2]) // 24)
+        write_words(small, badge, (letters // 2, letters // 2), letters, *BADGE_COLOURS)
         self._bar.update_absolute(self._shown, STEPS, ("JPEG", Image.fromarray(small), PREVIEW_SIDE))
 
     def _show(self, share: float) -> None:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.fields import option_named
-from . import host, media, networks, sockets, widgets
-from .host import SHARES
+from . import host, media, networks, pace, sockets, widgets
 from .schema import ADVANCED, BATCH_TIP, node_schema
 
 if TYPE_CHECKING:
@@ -24,11 +23,11 @@ class LipSync(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkLipSync",
-            "Lip Sync (L-Net)",
+            "Draw Lips (L-Net)",
             "lips",
             "Draws small faces, 96 pixels wide, whose lips fit the speech. The upper half of the faces says "
             "how the head is held; the reference says what the person looks like.",
-            aliases=["lipsync", "wav2lip", "talking head", "mouth", "video retalking", "speech to lips"],
+            aliases=["lnet", "talking head", "mouth", "video retalking", "speech to lips"],
             inputs=[
                 io.Image.Input("faces", tooltip="Crops of the frames in the face framing, from Crop Faces."),
                 io.Image.Input(
@@ -85,9 +84,9 @@ class EnhanceIdentity(io.ComfyNode):
             "the place and framing of the face crops: paste it back with those.",
             aliases=["upscale face", "enhance", "super resolution", "identity"],
             inputs=[
-                io.Image.Input("synced", tooltip="Faces from Lip Sync (L-Net)."),
+                io.Image.Input("synced", tooltip="Faces from Draw Lips (L-Net)."),
                 io.Image.Input(
-                    "reference", tooltip="The same reference as for Lip Sync. One serves for all."
+                    "reference", tooltip="The same reference as for Draw Lips. One serves for all."
                 ),
                 sockets.ENet.Input("enet", tooltip="From Load E-Net."),
                 io.Int.Input(
@@ -131,11 +130,11 @@ class LipSyncPreview(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkLipSyncPreview",
-            "Lip Sync (preview, no checkpoint)",
+            "Draw Lips (preview, no checkpoint)",
             "lips",
             "Moves the lips to a voice without any checkpoint: the clip's own mouth pictures, warped to what "
             "is said. Quick and rough, a preview for those who have no weights yet.",
-            aliases=["lipsync", "lip sync", "no model", "embedded", "quick"],
+            aliases=["no model", "embedded", "quick", "mouth"],
             inputs=[
                 io.Image.Input("images", tooltip="The frames, as many as shall be shown: from Fit Length."),
                 sockets.FaceTrack.Input("face_track", tooltip="Of these frames, from Detect Faces."),
@@ -184,7 +183,7 @@ class LipSyncPreview(io.ComfyNode):
                 language=language,
             ),
             networks.HostNetworks(),
-            host.Bar(SHARES),
+            host.Bar(pace.shares_of(pace.PREVIEW)),
             host.stop_if_asked,
         )
         return io.NodeOutput(media.image(dubbed.images), media.mask(dubbed.support))

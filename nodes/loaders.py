@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..models.catalog import catalog, loaders
 from ..models.network import Loader
-from . import host, networks, sockets, weights
+from . import host, networks, panel, sockets, weights
 from .schema import node_schema
 
 AUTO = "auto"
@@ -26,11 +27,11 @@ def chosen_places() -> dict[str, str]:
     return {key: tips[key] for key in (*FIRST_PLACES, *tips)}
 
 
-def file_input(name: str, key: str, tooltip: str) -> io.Combo.Input:
-    """A choice among the files for one place in the catalogue, or the best of them."""
+def file_input(name: str, keys: Sequence[str], tooltip: str) -> io.Combo.Input:
+    """A choice among the files for some places in the catalogue, or the best of them."""
     return io.Combo.Input(
         name,
-        options=[AUTO, *weights.weight_names(key)],
+        options=[AUTO, *weights.weight_names(*keys)],
         default=AUTO,
         tooltip=f"{tooltip} auto: the best one found.",
     )
@@ -55,6 +56,13 @@ def _existing(file: str, *keys: str) -> Path:
     return path
 
 
+def _best(*keys: str) -> Path | None:
+    """The best file for the first of some places in the catalogue that has one, whatever it is called."""
+    files = weights.model_files()
+    found = (files.find(key) for key in keys)
+    return next((each[0] for each in found if each), None)
+
+
 class _LoadNetwork(io.ComfyNode):
     """Load one network from a file."""
 
@@ -71,10 +79,10 @@ class _LoadNetwork(io.ComfyNode):
             f"{cls.LOADER.purpose} The file is checked before it is used, and nothing in it is executed.",
             aliases=["checkpoint", "model loader", "weights", *cls.LOADER.aliases],
             inputs=[
-                io.Combo.Input(
+                file_input(
                     "file",
-                    options=weights.weight_names(*cls.KEYS) or [NONE],
-                    tooltip="From models/retalk or another pack's folder. Check Models says how to get one.",
+                    cls.KEYS,
+                    "From models/retalk or another pack's folder; Get ReTalk Models fetches it.",
                 )
             ],
             outputs=[
@@ -84,16 +92,20 @@ class _LoadNetwork(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, file: str | None) -> bool | str:
+        if file == AUTO and _best(*cls.KEYS) is None:
+            return file_problem(NONE, *cls.KEYS)
         return file_problem(file, *cls.KEYS)
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None) -> object:
-        return weights.state_of_file(file)
+        return weights.state_of_files() if file == AUTO else weights.state_of_file(file)
 
     @classmethod
     @host.in_words
     def execute(cls, file: str) -> io.NodeOutput:
-        return io.NodeOutput(networks.host_network(_existing(file, *cls.KEYS), *cls.KEYS))
+        best = _best(*cls.KEYS) if file == AUTO else None
+        path = best or _existing(NONE if file == AUTO else file, *cls.KEYS)
+        return io.NodeOutput(networks.host_network(path, *cls.KEYS))
 
 
 def _loading_node(loader: Loader, keys: tuple[str, ...]) -> type[_LoadNetwork]:
@@ -120,7 +132,7 @@ class LoadModels(io.ComfyNode):
             "Chooses the files of all networks for Dub Video and Dub Frames. Each is loaded when it is first "
             "needed; without this node the best file of each kind is used.",
             aliases=["checkpoint", "all models", "video retalking", "weights"],
-            inputs=[file_input(key, key, tip) for key, tip in chosen_places().items()],
+            inputs=[file_input(key, [key], tip) for key, tip in chosen_places().items()],
             outputs=[sockets.Models.Output(display_name="models", tooltip="For Dub Video and Dub Frames.")],
         )
 
@@ -166,4 +178,4 @@ class CheckModels(io.ComfyNode):
 
         report = "\n".join(survey_lines(weights.model_files()))
         host.say(cls, report)
-        return io.NodeOutput(report, ui=ui.PreviewText(report))
+        return io.NodeOutput(report, ui=panel.words(report))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
     from ..retalk_core.media.clip import Clip
-    from ..retalk_core.media.sound import SoundArray
+    from ..retalk_core.media.sound import SoundArray, SoundStream
 
 
 Audio = Mapping[str, Any]  # waveform (B, C, n) and sample_rate; VideoHelperSuite's is no dict
@@ -110,9 +110,30 @@ def sound(audio: Audio | None, what: str = "voice") -> SoundArray:
         raise InputError(f"The {what} holds no sample of sound: connect a recording that isn't empty.")
     samples = waveform.detach().cpu()
     samples = samples.reshape(-1, *samples.shape[-2:])[0] if samples.ndim > 2 else torch.atleast_2d(samples)
-    if waveform.ndim > 2 and len(waveform) > 1:
-        host.log.warning(f"ReTalk: the {what} is a batch of {len(waveform)} sounds; the first is used.")
     return SoundArray(_as_float(samples).numpy(), int(audio["sample_rate"]))
+
+
+def file_sound(path: Path) -> SoundArray:
+    """A file's sound at its own rate, in one or two channels. Raises InputError where there is none."""
+    from ..retalk_core.media.sound import Decoder, SoundArray
+
+    with Decoder(path) as sound:
+        return SoundArray(np.concatenate(list(sound.as_two()), axis=1), sound.rate)
+
+
+def batch_notes(**given: Audio | None) -> list[str]:
+    """What to say of AUDIOs, by the inputs' names, that hold several sounds: only the first is used."""
+    counts = {name: _sounds_in(audio) for name, audio in given.items() if audio is not None}
+    return [
+        f"{name} is a batch of {count} sounds: the first is used; dub once for each of the others"
+        for name, count in counts.items()
+        if count > 1
+    ]
+
+
+def _sounds_in(audio: Audio) -> int:
+    waveform = audio["waveform"]
+    return len(waveform) if waveform.ndim > 2 else 1
 
 
 def _as_float(samples: Tensor) -> Tensor:
@@ -187,9 +208,19 @@ def _source(given: Input.Video | Tensor, fps: float) -> Iterator[Clip]:
 
 
 @contextmanager
-def _file_of(video: Input.Video) -> Iterator[Path]:
-    """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first."""
-    source = None if _is_edited(video) else video.get_stream_source()
+def finished_file(video: Input.Video) -> Iterator[Path]:
+    """A file that holds a VIDEO and nothing else: what is trimmed off is not in it."""
+    with _file_of(video, whole=_trim_of(video) == (Fraction(0), None)) as path:
+        yield path
+
+
+@contextmanager
+def _file_of(video: Input.Video, *, whole: bool = True) -> Iterator[Path]:
+    """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first.
+
+    whole: all of the file is wanted, whatever is trimmed off
+    """
+    source = None if _is_edited(video) or not whole else video.get_stream_source()
     if isinstance(source, str):
         yield Path(source)
         return
@@ -237,6 +268,22 @@ def _opened(path: Path, start: Fraction, duration: Fraction | None) -> Clip:
     until = clip.end if duration is None else start - begins + duration
     first = max(start - begins, Fraction(0))
     return part_of(clip, first, until - first)
+
+
+def sound_of(given: Input.Video | Tensor, clip: Clip, end: Fraction) -> SoundStream | None:
+    """What a clip sounds like from its first frame to `end`, in seconds; None where it has no sound.
+
+    given: what the clip was made of by `clip_of`
+    """
+    from ..retalk_core.media.reader import open_clip
+    from ..retalk_core.media.sound import SoundStream
+
+    if isinstance(given, InputImpl.VideoFromComponents):
+        heard = given.get_components().audio
+        return None if heard is None else SoundStream(sound(heard, "clip"), 0, end)
+    if not clip.has_sound:
+        return None
+    return SoundStream(clip.path, open_clip(clip.path).times[clip.first] if clip.first else 0, end)
 
 
 def video(path: Path) -> Input.Video:

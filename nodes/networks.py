@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING, Any
 import comfy.model_management as manager
 import comfy.model_patcher
 import comfy.utils
+import torch
 from comfy.cli_args import args
 
 from .host import Bar, log, stoppable
 from .weights import model_files
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from ..models.catalog import Need
     from ..retalk_core.faces.detect import FaceNetworks
     from ..retalk_core.weights.files import Found
+
+
+SPARE_MEMORY = 2 << 30  # bytes that stay free for others
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,17 +39,39 @@ class HostedNetwork:
     found: Found
 
 
+Stamp = tuple[str, Path, str, int]  # key, file, hash and time: other content is another network
+# Networks outlive a run: reading them takes seconds, and nodes that lend them end with each run.
+_KEPT: dict[Stamp, HostedNetwork] = {}
+
+
 def host_network(path: Path, *keys: str) -> HostedNetwork:
-    """Load a file of weights for one of some places in the catalogue. Raises CheckpointError.
+    """Load a file of weights for one of some places in the catalogue, or take what was loaded before.
 
-    It is placed on a device when it is used.
+    It is placed on a device when it is used. Raises CheckpointError
     """
-    from ..models.catalog import catalog
-    from ..models.checkpoint import load_network
-
     found = look_at_file(path, *keys)
     if found.warning:
         log.warning(f"ReTalk: {found.warning}")
+    stamp = found.key, path, found.sha256, path.stat().st_mtime_ns
+    hosted = _KEPT.pop(stamp, None) or _load(path, found)
+    _KEPT[stamp] = hosted  # the last one is the youngest
+    _forget_if_short(stamp)
+    return hosted
+
+
+def _forget_if_short(wanted: Stamp) -> None:
+    """Let go of networks that were not used for long where memory is short; who uses them keeps them."""
+    memory = torch.device("cpu")
+    for stamp in [each for each in _KEPT if each != wanted]:
+        if manager.get_free_memory(memory) >= SPARE_MEMORY:
+            return
+        del _KEPT[stamp]
+
+
+def _load(path: Path, found: Found) -> HostedNetwork:
+    from ..models.catalog import catalog
+    from ..models.checkpoint import load_network
+
     # Not the dynamic patcher: these networks are plain torch, small, and moved whole.
     patcher = comfy.model_patcher.ModelPatcher(
         load_network(catalog[found.key], path),

@@ -33,6 +33,7 @@ def node_schema(
     aliases: Sequence[str],
     shows_text: bool = False,
     ends: bool = False,
+    sees_graph: bool = False,
 ) -> io.Schema:
     """A node's schema.
 
@@ -40,7 +41,10 @@ def node_schema(
     aliases:    other words that people search for
     shows_text: the node tells something on its face
     ends:       the node is worth running although nothing is wired to it
+    sees_graph: it must know what it is wired to
     """
+    hidden = [io.Hidden.unique_id] if shows_text or sees_graph else []
+    hidden += [io.Hidden.prompt] if sees_graph else []
     return io.Schema(
         node_id=node_id,
         display_name=name,
@@ -49,7 +53,7 @@ def node_schema(
         inputs=list(inputs),
         outputs=list(outputs),
         is_output_node=ends,
-        hidden=[io.Hidden.unique_id] if shows_text else None,
+        hidden=hidden or None,
         **known(io.Schema, search_aliases=list(aliases), has_intermediate_output=shows_text and not ends),
     )
 

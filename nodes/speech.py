@@ -122,7 +122,7 @@ class AudioToMel(io.ComfyNode):
             ],
             outputs=[
                 sockets.MelWindows.Output(
-                    display_name="mel_windows", tooltip="One window for each frame, for Lip Sync."
+                    display_name="mel_windows", tooltip="One window for each frame, for Draw Lips."
                 ),
                 io.Image.Output(display_name="spectrogram", tooltip="The whole spectrogram, to look at."),
             ],

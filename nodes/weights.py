@@ -62,10 +62,18 @@ def _files_in(folder: Path) -> list[Path]:
 
 
 def weight_path(name: str) -> Path | None:
-    """The file of that name that is found first."""
-    return next(
-        (path for folder in weight_folders() for path in _files_in(folder) if path.name == name), None
-    )
+    """The file of that name that is found first, or else the same official file under its other name."""
+    present = [path for folder in weight_folders() for path in _files_in(folder)]
+    wanted = [name, *_other_names(name)]
+    return next((path for each in wanted for path in present if path.name == each), None)
+
+
+def _other_names(name: str) -> tuple[str, ...]:
+    """What else an official file is called: the paper's release has names of its own."""
+    from ..models.catalog import catalog
+
+    files = (file for place in catalog.values() for file in place.files)
+    return next((file.names for file in files if name in file.names), ())
 
 
 def state_of_files() -> list[object]:

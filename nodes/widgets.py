@@ -69,6 +69,12 @@ def tooltip_of(asked: Option) -> str:
     return f"{tip} {'Empty' if asked.blank == '' else f'{asked.blank:g}'}: {asked.unset}."
 
 
+def word_for(holder: type, name: str, value: object) -> str:
+    """What a widget calls a value of an option."""
+    choices = _choices(next(each for each in options_of(holder) if each.name == name))
+    return next((str(word) for word, meaning in choices.items() if meaning == value), str(value))
+
+
 def values_of(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """What widgets say of a dataclass's options, by the field's name; nothing of what is left to the preset.
 

@@ -29,6 +29,7 @@ OptionKind = Literal[
     "gigabytes",  # int, in bytes
     "point",  # x and y in pixels
     "mask",  # (H, W) in [0, 1], read from a picture
+    "masks",  # the same, or a clip of such pictures, read from a picture or a video
 ]
 
 

@@ -42,6 +42,10 @@ class FaceTrack:
     shot: Tensor  # (T,) int; nothing is smoothed or windowed across a change
     weight: Tensor  # (T,) in [0, 1]; how far an edit may show, 0 towards profile
     frame_size: tuple[int, int]  # height, width
+    # (T, 32, 32) uint8, 255 where something lies before the lower face, over the window of `covers/view.py`;
+    # None where nothing does in any frame, or where nobody looked
+    cover: Tensor | None = None
+    light: Tensor | None = None  # (T, 3) the skin's colour in [0, 1]; None where nobody looked
 
     def __len__(self) -> int:
         return len(self.times)

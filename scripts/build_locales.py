@@ -90,14 +90,21 @@ def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
         schema.node_id: {
             "display_name": schema.display_name,
             "description": schema.description,
-            "inputs": {each.id: {"name": each.id, "tooltip": each.tooltip} for each in schema.inputs},
+            "inputs": {
+                each.id: {"name": label_of(each.id), "tooltip": each.tooltip} for each in schema.inputs
+            },
             "outputs": {
-                str(i): {"name": each.display_name, "tooltip": each.tooltip}
+                str(i): {"name": label_of(each.display_name), "tooltip": each.tooltip}
                 for i, each in enumerate(schema.outputs)
             },
         }
         for schema in schemas
     }
+
+
+def label_of(name: str) -> str:
+    """What the editor shows for an input or output: words, where its id is an identifier."""
+    return name.replace("_", " ")
 
 
 def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> dict[str, Any]:
@@ -154,7 +161,7 @@ def output_table(schema: Any, words: dict[str, Any], language: str) -> str:  # n
 def _row(id: str, words: dict[str, str], *told: str) -> tuple[str, str]:
     """Two columns, the first one narrow, as the editor shows help in a narrow panel."""
     kind, *more = told
-    name = "" if words["name"] == id else words["name"]
+    name = "" if words["name"] in (id, label_of(id)) else words["name"]
     return "<br>".join(filter(None, (f"`{id}`", name))), "<br>".join(
         filter(None, (words["tooltip"], *more, f"*{kind}*"))
     )
@@ -179,6 +186,8 @@ def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
         return say["range"].format(*map(_number, (default, each.min, each.max)))
     if each.io_type == "BOOLEAN":
         return say["default"].format(f"`{str(default).lower()}`")
+    if default:
+        return say["default"].format(f"`{default}`")
     return say["such as"].format(f"`{each.placeholder}`")
 
 

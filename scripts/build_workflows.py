@@ -23,18 +23,15 @@ from workflow_graph import Graph, Node, Output, api_form
 from workflow_layout import editor_form
 from workflow_nodes import ROOT, interfaces
 
-CLIP, VOICE = "clip.mp4", "voice.wav"  # what the user replaces
-
-
 # Parts that several workflows share
 
 
 def open_clip(graph: Graph) -> Node:
     """A clip's frames and a voice, as long as each other; returns Fit Length."""
-    clip = graph.add("LoadVideo", file=CLIP)
+    clip = graph.add("ReTalkDemoClip")
     graph.column()
     parts = graph.add("GetVideoComponents", video=clip)
-    voice = graph.add("LoadAudio", audio=VOICE)
+    voice = graph.add("ReTalkDemoVoice")
     graph.column()
     return graph.add("ReTalkFitLength", images=parts["images"], voice=voice, fps=parts["fps"])
 
@@ -112,11 +109,18 @@ def save_video(graph: Graph, images: Output, voice: Output, fps: Output, prefix:
 
 def show_results(graph: Graph, dub: Node, prefix: str) -> None:
     """Three columns: the file, what was measured, what was said of it."""
-    graph.add("SaveVideo", video=dub["video"], filename_prefix=prefix)
+    graph.add("ReTalkSaveDub", video=dub["video"], filename_prefix=prefix)
     graph.add("PreviewAny", "Report", source=dub["report"])
     graph.column()
     graph.add("PreviewImage", "Chart", images=dub["chart"])
     graph.add("PreviewImage", "Mouths, Before and After", images=dub["sheet"])
+
+
+def as_app(graph: Graph, clip: Node, voice: Node, dub: Node) -> None:
+    """What the editor asks for and shows where it hides the graph."""
+    graph.asked += [(clip, "file"), (voice, "file")]
+    graph.asked += [(dub, name) for name in ("face", "engine", "voice_longer", "pauses")]
+    graph.shown += [node for node in graph.nodes if node.type in ("ReTalkSaveDub", "PreviewAny")]
 
 
 def paper_stages(graph: Graph, fitted: Node) -> Output:
@@ -190,21 +194,23 @@ def quick_dub(graph: Graph) -> None:
         graph.note(
             "Start here",
             """
-            Choose a clip of a talking person and a voice, then press **Run**.
+            Press **Run**: the clip and the voice that ship are dubbed. For your own choose them
+            in `file`, or put *Load Video* and *LoadAudio* in their place.
 
             No checkpoint is needed: with `engine` on *auto* the best engine is used that the
             files in `models/retalk` allow, and the quick preview where there are none. The
-            report says what ran.
+            report says what ran. *Get ReTalk Models* fetches the paper's networks.
 
             Re-voice people only with their consent.
             """,
         )
-        clip = graph.add("LoadVideo", file=CLIP)
-        voice = graph.add("LoadAudio", audio=VOICE)
+        clip = graph.add("ReTalkDemoClip")
+        voice = graph.add("ReTalkDemoVoice")
     with graph.group("2 · Dub", "lips"):
         dub = graph.add("ReTalkDubVideo", video=clip, voice=voice)
     with graph.group("3 · The result", "output"):
         show_results(graph, dub, "video/retalk")
+    as_app(graph, clip, voice, dub)
 
 
 def paper_stage_by_stage(graph: Graph) -> None:
@@ -218,7 +224,7 @@ def paper_stage_by_stage(graph: Graph) -> None:
             Pixels travel as IMAGE: any image node fits between two stages. All frames are in
             memory: for long clips use *Dub Video*.
 
-            *Check Models* says how to get the files.
+            *Get ReTalk Models* fetches the files.
             """,
         )
         fitted = open_clip(graph)
@@ -241,8 +247,8 @@ def dub_frames_vhs(graph: Graph) -> None:
             the whole clip. For long clips use *Dub Video*.
             """,
         )
-        clip = graph.add("VHS_LoadVideo", video=CLIP)
-        voice = graph.add("LoadAudio", audio=VOICE)
+        clip = graph.add("VHS_LoadVideo", video="clip.mp4")
+        voice = graph.add("ReTalkDemoVoice")
     with graph.group("2 · Dub", "lips"):
         dub = graph.add("ReTalkDubFrames", images=clip["IMAGE"], voice=voice, video_info=clip["video_info"])
     with graph.group("3 · The result", "output"):
@@ -255,17 +261,17 @@ def two_speakers(graph: Graph) -> None:
         graph.note(
             "Two people who take turns",
             """
-            Give each speaker a recording of the whole scene that is silent while the other one
-            talks.
+            Choose a clip with two people, and for each of them a recording of the whole scene that
+            is silent while the other one talks.
 
             The first dub moves the lips of the person on the left, the second those of the next
             one; `pauses` on *keep_original* leaves each face alone while it listens. Both
             voices together are the soundtrack.
             """,
         )
-        clip = graph.add("LoadVideo", file=CLIP)
-        left = graph.add("LoadAudio", "Voice of the Person on the Left", audio="voice_left.wav")
-        right = graph.add("LoadAudio", "Voice of the Person on the Right", audio="voice_right.wav")
+        clip = graph.add("ReTalkDemoClip")
+        left = graph.add("ReTalkDemoVoice", "Voice of the Person on the Left")
+        right = graph.add("ReTalkDemoVoice", "Voice of the Person on the Right")
     with graph.group("2 · The left one speaks", "lips"):
         options = graph.add("ReTalkDubOptions", "Lossless in Between", encoder="ffv1", check=False)
         graph.column()
@@ -291,7 +297,7 @@ def two_speakers(graph: Graph) -> None:
             pauses="keep_original",
         )
     with graph.group("4 · The result", "output"):
-        graph.add("SaveVideo", video=second["video"], filename_prefix="video/retalk_two")
+        graph.add("ReTalkSaveDub", video=second["video"], filename_prefix="video/retalk_two")
         graph.column()
         graph.add("PreviewAny", "Report on the Left One", source=first["report"])
         graph.add("PreviewAny", "Report on the Right One", source=second["report"])
@@ -302,15 +308,15 @@ def other_lips_our_finish(graph: Graph) -> None:
         graph.note(
             "Another engine's lips, this pack's finish",
             """
-            Load the original clip and the same clip with lips by any other engine, frame for
+            Choose the original clip and the same clip with lips by any other engine, frame for
             frame.
 
             One face track cuts the same crops out of both; only the mouth of the other clip is
             blended in, and everything outside stays the original, bit for bit.
             """,
         )
-        ours = graph.add("LoadVideo", "Original Clip", file=CLIP)
-        other = graph.add("LoadVideo", "Clip with Other Lips", file="other_lips.mp4")
+        ours = graph.add("ReTalkDemoClip", "Original Clip")
+        other = graph.add("ReTalkDemoClip", "Clip with Other Lips")
         graph.column()
         before = graph.add("GetVideoComponents", "Original Frames", video=ours)
         after = graph.add("GetVideoComponents", "Frames with Other Lips", video=other)
@@ -349,13 +355,14 @@ def repair_by_hand(graph: Graph) -> None:
             where it is wrong: **interpolate** bridges a bad stretch, **skip** leaves frames as
             they are.
 
-            The mask protects what lies before the face, a hand or a microphone: load one frame,
-            open it in the mask editor and paint over it. It counts for all frames.
+            A mask protects what lies before the face, a hand or a microphone: put *Load Image*
+            with one frame in the place of *Protects Nothing Yet*, open it in the mask editor and
+            paint over it. It counts for all frames.
             """,
         )
-        clip = graph.add("LoadVideo", file=CLIP)
-        voice = graph.add("LoadAudio", audio=VOICE)
-        picture = graph.add("LoadImage", "A Frame, with the Mask Painted On", image="frame.png")
+        clip = graph.add("ReTalkDemoClip")
+        voice = graph.add("ReTalkDemoVoice")
+        mask = graph.add("SolidMask", "Protects Nothing Yet", value=0.0)
     with graph.group("2 · Look at the track", "face"):
         track = graph.add("ReTalkDetectFaces", clip=clip)
         graph.column()
@@ -377,7 +384,7 @@ def repair_by_hand(graph: Graph) -> None:
             ranges="0:00.80-0:00.92",
         )
     with graph.group("3 · Dub with the corrected track", "lips"):
-        dub = graph.add("ReTalkDubVideo", video=clip, voice=voice, face_track=edited, protect=picture["MASK"])
+        dub = graph.add("ReTalkDubVideo", video=clip, voice=voice, face_track=edited, protect=mask)
     with graph.group("4 · The result", "output"):
         show_results(graph, dub, "video/retalk_repaired")
 
@@ -543,8 +550,8 @@ def long_video(graph: Graph) -> None:
             For a first look set `duration` to a few seconds.
             """,
         )
-        clip = graph.add("LoadVideo", file=CLIP)
-        voice = graph.add("LoadAudio", audio=VOICE)
+        clip = graph.add("ReTalkDemoClip")
+        voice = graph.add("ReTalkDemoVoice")
     with graph.group("2 · How the work is done", "speech"):
         models = graph.add("ReTalkLoadModels")
         options = graph.add("ReTalkDubOptions", resume=True, resume_gb=20.0)
@@ -552,6 +559,7 @@ def long_video(graph: Graph) -> None:
         dub = graph.add("ReTalkDubVideo", video=clip, voice=voice, models=models, options=options)
     with graph.group("4 · The result", "output"):
         show_results(graph, dub, "video/retalk_long")
+    as_app(graph, clip, voice, dub)
 
 
 def laplacian_blend_two_pictures(graph: Graph) -> None:
@@ -563,11 +571,12 @@ def laplacian_blend_two_pictures(graph: Graph) -> None:
             mask the base stays exact, bit for bit; `support` shows where pixels may have
             changed.
 
-            Any mask will do: paint one on a picture, or take a node's.
+            Any mask will do: paint one on a picture, or take a node's. Put *Load Image* in the
+            place of the two plain pictures.
             """,
         )
-        base = graph.add("LoadImage", "Base", image="picture.png")
-        layer = graph.add("LoadImage", "Layer", image="other_picture.png")
+        base = graph.add("EmptyImage", "Base", color=0x2E6F8E)
+        layer = graph.add("EmptyImage", "Layer", color=0xD98B3A)
         graph.column()
         below = graph.add("ImageScale", "Base, 512 by 512", image=base)
         above = graph.add("ImageScale", "Layer, 512 by 512", image=layer)
@@ -594,7 +603,7 @@ WORKFLOWS: dict[str, tuple[Callable[[Graph], None], str]] = {  # and the engine 
     "long_video": (long_video, "retalk"),
     "laplacian_blend_two_pictures": (laplacian_blend_two_pictures, "retalk"),
 }
-BLUEPRINT = "Lip Sync (ReTalk, all stages)"
+BLUEPRINT = "All ReTalk Stages (Lip Sync)"
 
 
 def describe(name: str) -> Graph:

@@ -24,6 +24,8 @@ BORDER = 24
 BACK, NODE, HEAD, NOTE, WIRE = "#16181d", "#34373e", "#4a4e58", "#6b5a30", "#7f8794"
 SHOWN = {
     "LoadVideo",
+    "ReTalkDemoClip",
+    "ReTalkSaveDub",
     "LoadImage",
     "SaveVideo",
     "SaveImage",

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, portrait
+from retalk_nodes.retalk_core.cli.demo import SHIPPED_CLIP, SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.blend import laplacian_blend
 from retalk_nodes.retalk_core.crops.cut import crop_faces, reframe
@@ -76,6 +76,15 @@ def dub_picture() -> Image.Image:
     return row(Tile(before, "clip", ""), Tile(voice_picture(), "voice", "+"), first, *shown[1:])
 
 
+def compare_picture() -> Image.Image:
+    before, after = (Image.fromarray(frame).crop(FACE) for frame in (portrait(), speaking()[0]))
+    middle = before.width // 2
+    both = after.copy()
+    both.paste(before.crop((0, 0, middle, before.height)), (0, 0))
+    ImageDraw.Draw(both).line([(middle, 0), (middle, before.height)], "white", max(2, before.width // 120))
+    return row(Tile(before, "first", ""), Tile(after, "second", "+"), Tile(both, "wiped"))
+
+
 def options_picture() -> Image.Image:
     return row(
         Tile("Load Video\nLoad Audio", "video, voice", ""),
@@ -83,6 +92,33 @@ def options_picture() -> Image.Image:
         Tile("Load ReTalk\nModels", "models", "+"),
         Tile("Dub Video"),
     )
+
+
+def save_picture() -> Image.Image:
+    return row(
+        Tile("Dub Video", "", ""),
+        Tile("Save Dub", "video"),
+        Tile("output/video\n.mp4\n.mov\n.mkv", "the same file"),
+    )
+
+
+def download_picture() -> Image.Image:
+    return row(
+        Tile("what is missing\nlicences first", "", ""),
+        Tile("Download", "the button"),
+        Tile("size\nsha256\nnames, shapes", "checked"),
+        Tile("models/retalk"),
+    )
+
+
+def demo_clip_picture() -> Image.Image:
+    clip = open_clip(SHIPPED_CLIP)
+    shown = [Image.fromarray(frame.pixels).crop((60, 0, 400, 340)) for frame in clip.frames([0, 40, 130])]
+    return row(*(Tile(face, f"{seconds} s", "") for face, seconds in zip(shown, (0, 1.6, 5.2), strict=True)))
+
+
+def demo_voice_picture() -> Image.Image:
+    return row(Tile(voice_picture(), "voice", ""), Tile("Dub Video"))
 
 
 def models_picture() -> Image.Image:
@@ -302,6 +338,11 @@ def paste_picture() -> Image.Image:
 
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
+    "save.png": save_picture,
+    "compare.jpg": compare_picture,
+    "demo_clip.jpg": demo_clip_picture,
+    "demo_voice.png": demo_voice_picture,
+    "download.png": download_picture,
     "options.png": options_picture,
     "models.png": models_picture,
     "loader.png": loader_picture,

@@ -40,6 +40,7 @@ MARGIN = 65_536  # of an upload's size, for what surrounds the file
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".avi"}
 SILENCE = 15.0  # seconds without news, after which the server is asked whether the job still exists
 DUBS = ("ReTalkDubVideo", "ReTalkDubFrames")
+DEMOS = {"LoadVideo.file": "ReTalkDemoClip.file", "LoadAudio.audio": "ReTalkDemoVoice.file"}
 ENGINES = {"auto": "auto", "retalk": "retalk", "embedded": "embedded preview"}
 ON_DUB = ("engine", "preset", "face", "voice_longer", "voice_shorter", "pauses", "start", "duration")
 DEFAULTS: dict[str, Any] = {
@@ -203,6 +204,14 @@ def put(workflow: Workflow, place: str, value: Any) -> None:  # noqa: ANN401
     workflow[found[0]]["inputs"][key] = value
 
 
+def _there(workflow: Workflow, place: str) -> str:
+    """The place, or that of the demo's node which stands there in the workflows that ship."""
+    name, demo = place.partition(".")[0], DEMOS.get(place, "")
+    return (
+        demo if not nodes_named(workflow, name) and nodes_named(workflow, demo.partition(".")[0]) else place
+    )
+
+
 def prompt_of(workflow: Workflow, job: Job, names: Mapping[Path, str], places: Mapping[str, str]) -> Workflow:
     """The workflow with a job's files, by their names on the server, and its changes. Raises QueueError."""
     prompt: Workflow = json.loads(json.dumps(workflow))
@@ -211,14 +220,14 @@ def prompt_of(workflow: Workflow, job: Job, names: Mapping[Path, str], places: M
         ("--voice-at", places["voice"], job.voice),
     ):
         try:
-            put(prompt, place, names.get(path, path.name))
+            put(prompt, _there(prompt, place), names.get(path, path.name))
         except QueueError as error:
             raise QueueError(f"{error} Then say which with {option} NODE.INPUT.") from None
     if job.soundtrack is not None:
         name = names.get(job.soundtrack, job.soundtrack.name)
         prompt["soundtrack"] = {"class_type": "LoadAudio", "inputs": {"audio": name}}
         put(prompt, "soundtrack", ["soundtrack", 0])
-    for key in nodes_named(prompt, "SaveVideo"):
+    for key in (*nodes_named(prompt, "SaveVideo"), *nodes_named(prompt, "ReTalkSaveDub")):
         prompt[key]["inputs"]["filename_prefix"] = job.output.stem
     for place, value in job.changes:
         put(prompt, place, names.get(value, value.name) if isinstance(value, Path) else value)

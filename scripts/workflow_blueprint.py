@@ -12,6 +12,8 @@ from workflow_nodes import PACK, Interface, Slot
 INSIDE, OUTSIDE = -10, -20  # what the editor calls a subgraph's ends
 TAKES = (Slot("images", "IMAGE"), Slot("voice", "AUDIO"), Slot("fps", "FLOAT"))
 END_WIDTH = 130
+DESCRIPTION = "VideoReTalking as one node: frames and a voice in, frames whose lips follow that voice out."
+ALIASES = ("lipsync", "dub", "wav2lip", "talking head", "video retalking")
 
 
 def blueprint_form(
@@ -54,7 +56,7 @@ def blueprint_form(
         "links": [],
         "groups": [],
         "config": {},
-        "extra": {},
+        "extra": {"BlueprintDescription": DESCRIPTION, "BlueprintSearchAliases": list(ALIASES)},
         "version": 0.4,
         "definitions": {"subgraphs": [inner]},
     }
@@ -109,7 +111,7 @@ def _subgraph(graph: Graph, gives: tuple[Slot, ...]) -> dict[str, Any]:
             for link in links
         ],
         "reroutes": reroutes,
-        "extra": {},
+        "extra": {"BlueprintDescription": DESCRIPTION, "BlueprintSearchAliases": list(ALIASES)},
     }
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflow_nodes import Interface, Slot, loaded_places, model_file, model_properties
+from workflow_nodes import Interface, Slot
 
 NOTES = ("MarkdownNote",)
 COLOURS = {  # of groups
@@ -80,6 +80,8 @@ class Graph:
     engine: str = "retalk"  # that the server's form names, where the editor's says auto
     lines: list[list[Group]] = field(default_factory=lambda: [[]])
     nodes: list[Node] = field(default_factory=list)
+    asked: list[tuple[Node, str]] = field(default_factory=list)  # widgets that stay where the graph is hidden
+    shown: list[Node] = field(default_factory=list)  # whose results do
 
     # To describe it
 
@@ -101,8 +103,6 @@ class Graph:
         """Put a node below the last one; inputs are values of widgets, or outputs of other nodes."""
         interface = self.known[kind]
         values = {each.name: each.default for each in interface.widgets}
-        if kind in loaded_places():
-            values["file"] = model_file(loaded_places()[kind])
         node = Node(len(self.nodes) + 1, interface, values, {}, title)
         for name, given in inputs.items():
             self._connect(node, name, given)
@@ -240,9 +240,6 @@ def _input_form(interface: Interface, name: str, link: int | None) -> dict[str, 
 def _properties(node: Node) -> dict[str, Any]:
     assert node.interface is not None
     found = {"Node name for S&R": node.type, "cnr_id": node.interface.pack, "ver": node.interface.version}
-    for key in ("gpen", loaded_places().get(node.type, "")):
-        if key and node.values.get("file") == model_file(key):
-            found |= model_properties(key)
     return found
 
 

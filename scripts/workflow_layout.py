@@ -203,6 +203,14 @@ def growth(node: Node) -> int:
 # The editor's form
 
 
+def _app_form(graph: Graph) -> dict[str, Any]:
+    """What the editor needs to show a workflow without its graph."""
+    if not graph.shown:
+        return {}
+    asked = [[node.id, name] for node, name in graph.asked]
+    return {"linearData": {"inputs": asked, "outputs": [node.id for node in graph.shown]}}
+
+
 def editor_form(graph: Graph) -> dict[str, Any]:
     """The workflow as the editor opens it."""
     planner = Planner(graph)
@@ -229,6 +237,7 @@ def editor_form(graph: Graph) -> dict[str, Any]:
             "ds": {"scale": 0.5, "offset": [120, 160]},
             "reroutes": reroutes,
             "linkExtensions": [{"id": link, "parentId": corner} for link, corner in ends.items()],
+            **_app_form(graph),
         },
         "version": 0.4,
     }

@@ -27,6 +27,10 @@ PREVIEWS = {
     "ReTalkDubFrames": 200,
     "ReTalkDetectFaces": 200,
     "ReTalkPreviewTrack": 260,
+    "ReTalkDemoClip": 300,
+    "ReTalkDemoVoice": 60,
+    "ReTalkSaveDub": 330,
+    "ReTalkGetModels": 260,
     "LoadVideo": 345,
     "LoadImage": 320,
     "LoadAudio": 40,
@@ -194,6 +198,13 @@ def _core() -> Iterable[Interface]:
     )
     yield _foreign(
         CORE,
+        "EmptyImage",
+        "EmptyImage",
+        outputs="IMAGE:IMAGE",
+        widgets={"width": 512, "height": 512, "batch_size": 1, "color": 0},
+    )
+    yield _foreign(
+        CORE,
         "SolidMask",
         "SolidMask",
         outputs="MASK:MASK",
@@ -307,33 +318,6 @@ def _described(schema: Any, version: str) -> Interface:  # noqa: ANN401 - a sche
 def _default(widget: Any) -> Any:  # noqa: ANN401 - an input, and its value
     given = getattr(widget, "default", None)
     return widget.options[0] if given is None and getattr(widget, "options", None) else given
-
-
-def _catalog() -> Any:  # noqa: ANN401 - a module
-    load_pack()
-    return importlib.import_module("retalk_nodes.models.catalog")
-
-
-@functools.cache
-def loaded_places() -> dict[str, str]:
-    """By a loader's node id the place in the catalogue whose file it shows."""
-    return {loader.node_id: keys[0] for loader, keys in _catalog().loaders().items()}
-
-
-def model_file(key: str) -> str:
-    """The file of a place in the catalogue, by its official name."""
-    return str(_catalog().catalog[key].files[0].name)
-
-
-def model_properties(key: str) -> dict[str, Any]:
-    """What the editor's dialog for missing models wants to know of a file."""
-    file = _catalog().catalog[key].files[0]
-    if not file.sources:
-        return {}
-    # The dialog downloads from the hub only; elsewhere it shows the address.
-    sources = sorted(file.sources, key=lambda source: "huggingface.co" not in source)
-    known = {"hash": file.sha256, "hash_type": "SHA256"} if file.sha256 else {}
-    return {"models": [{"name": file.name, "url": sources[0], **known, "directory": "retalk"}]}
 
 
 @functools.cache

@@ -46,6 +46,7 @@ NETWORKS_COMPUTE = (
     *("models/expression", "models/lips", "models/restorers", "models/faces", "engines", "workflows"),
     *(
         "dub/test_bad_input",
+        "dub/test_covered",
         "dub/test_pipeline",
         "dub/test_program",
         "dub/test_retalk_dub",
@@ -53,7 +54,14 @@ NETWORKS_COMPUTE = (
     ),
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
-    *("reports/test_track", "stages/test_coefficients", "stages/test_expression", "test_documents"),
+    *(
+        "faces/people/test_seek",
+        "reports/test_faces",
+        "reports/test_track",
+        "stages/test_coefficients",
+        "stages/test_expression",
+        "test_documents",
+    ),
     *("dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )
 

@@ -24,9 +24,9 @@ LIPS: tuple[Entry, ...] = (
         build=Builder("lips.lnet", "LNet"),
         loader=Loader(
             "LNet",
-            "Load L-Net (lip sync)",
+            "Load L-Net",
             "Loads L-Net, which draws lips that follow a voice.",
-            ("lnet", "lip sync"),
+            ("lnet", "lips"),
         ),
     ),
     Network(

@@ -33,7 +33,15 @@ def run_dub(args: argparse.Namespace) -> None:
     from .options import read_dub_options
 
     _keep_apart(
-        given=(args.clip, args.voice, args.soundtrack, args.mask, _picture_of(args.expression)),
+        given=(
+            args.clip,
+            args.voice,
+            args.soundtrack,
+            args.mask,
+            args.protect,
+            args.transcript,
+            _picture_of(args.expression),
+        ),
         made=(args.output, args.sheet, args.chart, args.report),
     )
     _check_pictures(args.sheet, args.chart)
@@ -41,10 +49,10 @@ def run_dub(args: argparse.Namespace) -> None:
         check_place(args.report, "the report", may_stream=True)
     options = read_dub_options(args)
     clip = open_clip(args.clip)
-    with Bars(args.quiet) as bars:
-        dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
-    dubbed.report.warnings += _computed_in_vain(args, dubbed.report.engine)
     with finished(args.output, "but not all that was wished beside it"):
+        with Bars(args.quiet) as bars:
+            dubbed = dub(clip, args.voice, args.output, options, _networks(args), bars)
+        dubbed.report.warnings += _computed_in_vain(args, dubbed.report.engine)
         _hand_over(dubbed, args)
 
 

@@ -26,6 +26,7 @@ from ..places import check_name, check_place, unwritable
 # Lips that meet (m, b, p), lips that round (oo, oh, w), a pause to come to rest in.
 TEXT = "Hello! My lips were moved by nobody but you. ... Who would put a bigger smile upon my mouth?"
 SPEAK = ("-v", "en-us", "-s", "140")  # how espeak-ng says it
+SHIPPED_CLIP = Path(__file__).with_name("demo_clip.mp4")
 SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 
@@ -38,12 +39,14 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
     check_video_place(output)
     sheet = _sheet_beside(output)
     check_place(sheet, "the contact sheet", (".png",))
-    with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
+    with (
+        finished(output, "only the contact sheet is missing"),
+        tempfile.TemporaryDirectory(prefix="retalk-") as folder,
+    ):
         picture = Path(folder) / "portrait.png"
         write_picture(picture, portrait())
         voice = _voice(Path(folder))
         dubbed = dub(open_clip(picture), voice, output, DubOptions(), LocalNetworks(), progress)
-    with finished(output, "only the contact sheet is missing"):
         write_picture(sheet, dubbed.sheet)
     return dubbed, sheet
 

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Sequence
 
 from ...models.errors import RetalkError
 from .arguments import make_parser
+from .stops import Stops
 from .terminal import complain, speaking, system_words, was_heard
 
-if TYPE_CHECKING:
-    import argparse
-    from types import FrameType
-
 FAILED, MISTAKE, INTERRUPTED = 1, 3, 130
-STOPS = ("SIGTERM", "SIGHUP")  # beside Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
+    argv:    its words; None: the process's own. Then the process ends with it, and from its end on nothing
+             stops that: neither Ctrl-C nor being terminated
     returns: 0; 1 for what the user can put right; 3 for a mistake of ours; 130 when stopped
     Words that can't be understood exit with 2.
     """
-    with speaking() as out:
-        try:
-            status = _run(make_parser().parse_args(argv))
-        except SystemExit as end:  # the parser's: of --help, or for words that can't be understood
-            end.code = end.code or (0 if was_heard(out) else FAILED)
-            raise
-        return status or (0 if was_heard(out) else FAILED)
-
-
-def _run(args: argparse.Namespace) -> int:
-    """Do what was asked for; gives the exit code."""
+    stops = Stops()
+    stops.listen()
     try:
-        with _stopping_cleanly():
+        with speaking() as out:
+            try:
+                status = _run(argv, stops)
+            except SystemExit as end:  # the parser's: of --help, or for words that can't be understood
+                end.code = end.code or (0 if was_heard(out) else FAILED)
+                raise
+            return status or (0 if was_heard(out) else FAILED)
+    finally:
+        (stops.ignore if argv is None else stops.give_back)()
+
+
+def _run(argv: Sequence[str] | None, stops: Stops) -> int:
+    """Do what was asked for; gives the exit code."""
+    args = argparse.Namespace(verbose=False)
+    try:
+        with stops.heeded():
+            make_parser().parse_args(argv, args)
             _check_where()
             args.run(args)
     except RetalkError as error:
@@ -68,34 +72,3 @@ def _check_where() -> None:
         raise RetalkError(
             f"The folder in which this was started can't be used ({error.strerror}). Change to another one."
         ) from error
-
-
-@contextmanager
-def _stopping_cleanly() -> Iterator[None]:
-    """Being terminated, or losing the terminal, cleans up as Ctrl-C does.
-
-    Only the main thread may ask for that. A signal that is ignored, as under nohup, stays so.
-    """
-    import signal
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
-    previous = {number: signal.getsignal(number) for number in numbers}
-    heard = [number for number in numbers if previous[number] is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in heard:
-            signal.signal(number, previous[number])
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    import signal
-
-    signal.signal(number, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
-    raise KeyboardInterrupt

@@ -22,6 +22,8 @@ from ..visemes.text.transcript import read_transcript
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..media.clip import Clip
+
 
 MOST_GB = 1_000_000
 
@@ -135,6 +137,12 @@ def _read_mask(path: Path, asked: Option) -> np.ndarray:
     return frame.pixels.max(axis=2).astype("float32") / frame.pixels.max().clip(1)
 
 
+def _read_masks(path: Path, asked: Option) -> Clip:
+    from ..media.reader import open_clip
+
+    return open_clip(path)
+
+
 READERS: dict[OptionKind, Callable[[Any, Option], Any]] = {
     "choice": _read_choice,
     "choice or picture": _read_choice_or_picture,
@@ -147,4 +155,5 @@ READERS: dict[OptionKind, Callable[[Any, Option], Any]] = {
     "point": _read_point,
     "mask": _read_mask,
     "transcript": lambda path, asked: read_transcript(path),
+    "masks": _read_masks,
 }

@@ -39,6 +39,7 @@ READ_BY_ARGPARSE: dict[OptionKind, Callable[[str], Any]] = {
     "path": read_path,
     "mask": read_path,
     "transcript": read_path,
+    "masks": read_path,
 }
 METAVARS: dict[OptionKind, str] = {
     "whole": "N",
@@ -51,6 +52,7 @@ METAVARS: dict[OptionKind, str] = {
     "point": "X,Y",
     "path": "FILE",
     "mask": "PICTURE",
+    "masks": "PICTURE/VIDEO",
     "ranges": "RANGES",
     "amounts": "N=X",
     "choice or picture": "WHICH",

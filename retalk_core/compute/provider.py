@@ -15,6 +15,7 @@ from ...models.catalog import PRESETS, Need, catalog
 from ...models.checkpoint import load_network
 from ...models.errors import CheckpointError
 from ...models.faces.blazeface import load_detector
+from ...models.faces.cover import load_cover_finder
 from ...models.faces.facemesh import load_face_mesh
 from ...models.layers import full_precision
 from ..weights.files import Found, ModelFiles
@@ -27,6 +28,7 @@ BUNDLED: dict[str, Callable[[], nn.Module]] = {
     "detector_short": lambda: load_detector("short"),
     "detector_full": lambda: load_detector("full"),
     "face_mesh": load_face_mesh,
+    "mouth_cover": load_cover_finder,
 }
 FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
 

@@ -6,14 +6,14 @@ An affine (2, 3) takes frame pixels to the unit square; pixel i's centre is i + 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from scipy.ndimage import correlate1d
 
 from ..errors import OptionError
-from ..faces.mesh import FACE_OVAL, five_points, oval_boxes
+from ..faces.mesh import FACE_OVAL, five_points, oval_boxes, quarter_turn, shot_quarters
 from ..faces.shots import nearest_present, shot_bounds
 from ..types import FaceCrops, FaceTrack
 
@@ -60,17 +60,18 @@ def frame_faces(
     boxes:   (T, 4) a detector's own for the framing "face", in frame pixels; None: those of the mesh's oval
     smooth:  "face" and "mouth" over time, within each shot
     returns: crops of all T frames. A frame without a face has those of the nearest one with a face in its
-             shot, in a shot without any face the middle of the frame.
+             shot, in a shot without any face the middle of the frame. A shot whose face lies on its side or
+             is upside down is framed as if it had been turned upright by quarters.
     """
     if framing not in SIDES:
         raise OptionError(f"There is no framing {framing!r}; there are {', '.join(SIDES)}.")
-    around = oval_boxes(track)
-    seen = track.present.numpy() & ((around[:, 2:] - around[:, :2]).min(axis=1) >= 1)
-    affines = np.repeat(_box_affines(_middle(track.frame_size)[None]), len(track), axis=0)
-    if seen.any():
-        nearest = nearest_present(torch.from_numpy(seen), track.shot).numpy()
-        framed = _FRAMINGS[framing](_Faces(track, seen, around if boxes is None else boxes, smooth))
-        affines[nearest >= 0] = framed[nearest[nearest >= 0]]
+    affines, turns = np.zeros((len(track), 2, 3)), shot_quarters(track)
+    for turn in np.unique(turns).tolist():
+        rows, turned = turns == turn, quarter_turn(track.frame_size, turn)
+        upright = track if turn == 0 else _turned_track(track, turned, turn)
+        around = oval_boxes(upright) if boxes is None else _turned_boxes(boxes, turned)
+        framed = _framed(upright, _FRAMINGS[framing], around, smooth)
+        affines[rows] = framed[rows] if turn == 0 else _after(framed[rows], turned)
     frame_to_crop = torch.from_numpy(affines.astype(np.float32))
     oval = track.mesh[:, list(FACE_OVAL), :2].float()
     outline = oval @ frame_to_crop[:, :, :2].mT + frame_to_crop[:, None, :, 2]
@@ -82,6 +83,40 @@ def frame_faces(
         frame_size=track.frame_size,
         outline=outline,
     )
+
+
+def _framed(track: FaceTrack, frame: _Framing, boxes: np.ndarray, smooth: bool) -> np.ndarray:
+    """The affines (T, 2, 3) of all rows; without a face those of the nearest one with a face in its shot."""
+    around = oval_boxes(track)
+    seen = track.present.numpy() & ((around[:, 2:] - around[:, :2]).min(axis=1) >= 1)
+    affines = np.repeat(_box_affines(_middle(track.frame_size)[None]), len(track), axis=0)
+    if seen.any():
+        nearest = nearest_present(torch.from_numpy(seen), track.shot).numpy()
+        affines[nearest >= 0] = frame(_Faces(track, seen, boxes, smooth))[nearest[nearest >= 0]]
+    return affines
+
+
+def _turned_track(track: FaceTrack, turned: np.ndarray, turn: int) -> FaceTrack:
+    """A track as it would be of the clip turned to the left by so many quarters."""
+    mesh = track.mesh.clone()
+    affine = torch.from_numpy(turned).to(mesh)
+    mesh[..., :2] = track.mesh[..., :2] @ affine[:, :2].T + affine[:, 2]
+    size = track.frame_size if turn % 2 == 0 else track.frame_size[::-1]
+    return replace(track, mesh=mesh, frame_size=size)
+
+
+def _after(affines: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """Affines (T, 2, 3) of turned frames as those of the frames themselves."""
+    linear = affines[:, :, :2]
+    return np.concatenate(
+        [linear @ turned[:, :2], (linear @ turned[:, 2] + affines[:, :, 2])[..., None]], axis=2
+    )
+
+
+def _turned_boxes(boxes: np.ndarray, turned: np.ndarray) -> np.ndarray:
+    """Boxes (T, 4) in frames that were turned by an affine (2, 3)."""
+    corners = boxes.reshape(-1, 2, 2) @ turned[:, :2].T + turned[:, 2]
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
 def portrait_boxes(landmarks: np.ndarray) -> np.ndarray:

@@ -71,7 +71,12 @@ def spare(patch: Patch, frame: np.ndarray, protect: np.ndarray, index: int) -> P
     height, width = frame.shape[:2]
     if picture.shape != (height, width):
         picture = cv2.resize(picture.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    kept = picture[patch.box.slices].astype(np.float32).clip(0, 1)
+    return spare_part(patch, frame, picture[patch.box.slices])
+
+
+def spare_part(patch: Patch, frame: np.ndarray, kept: np.ndarray) -> Patch | None:
+    """`spare`, given only the part (h, w) of the mask that lies in the patch's box."""
+    kept = kept.astype(np.float32).clip(0, 1)
     support = patch.support & (kept < 1)
     if not support.any():
         return None

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..compute.memory import return_freed
 from ..engines.embedded.engine import MouthPlan
 from ..engines.lender import Lender
 from ..engines.likeness import Likeness, learn_likeness, wanted_expression
@@ -62,9 +63,11 @@ def analyse(session: Session) -> Analysis:
     with session.timed("listen"):
         timeline = _plan(session.clip, Fraction(len(session.heard), SAMPLE_RATE), session.options)
         drive, spectrogram = _listen(session, session.heard, timeline)
+    return_freed()  # a long voice was measured in many long rows
     shown = range(min(timeline.source), max(timeline.source) + 1)
     with session.timed("track"):
         tracked = remembered_track(session.store, lambda: _follow(session, shown))
+    return_freed()
     stages, boxes, likeness = session.choice.stages, None, None
     if stages is not None and stages.face_boxes == "s3fd":
         with session.timed("frame"):
@@ -137,6 +140,7 @@ def _follow(session: Session, shown: range) -> TrackedFace:
         session.faces,
         choice=options.face,
         smoothing=options.smoothing,
+        covers=options.covers,
         frame_count=len(shown),
         progress=session.progress("track"),
     )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..faces.choice import FaceChoice
 from ..fields import check_options, option
-from ..media.codecs import QUALITY, Codec
+from ..media.codecs import QUALITY, CodecChoice
 from ..stages.options import PRESETS, Preset, Stages
 from ..visemes.text.languages import AUTO, LANGUAGES
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..media.clip import Clip
     from ..media.sound import SoundSource
     from ..types import FaceTrack
 
@@ -71,12 +72,21 @@ class DubOptions:
         widget_choices=FACES,
     )
     track: FaceTrack | None = None  # of the clip's frames, all of them; None: the face is tracked here
-    protect: np.ndarray | None = option(
-        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is
+    protect: np.ndarray | Clip | None = option(
+        # (H, W) or (T, H, W) of any size, 1 where the clip must stay as it is; or a clip of such pictures
         None,
-        kind="mask",
+        kind="masks",
         keeps_pixels=True,
-        flag="",
+        tip="White where the clip must stay as it is, such as a hand before the mouth: a picture, or a video "
+        "of as many frames as the clip; of any size.",
+        group="made",
+        widget="",
+    )
+    covers: bool = option(
+        True,
+        tip="Look for what lies before the mouth, and leave it as it is.",
+        group="made",
+        command_tip="Don't look for what lies before the mouth, such as a hand: edit as if it were free.",
         widget="",
     )
     longer: LongerVoice = option(
@@ -198,12 +208,15 @@ class DubOptions:
         widget_choices={True: "savgol", False: "none"},
         place=6,
     )
-    codec: Codec = option(
-        "h264",
-        choices=get_args(Codec),
+    codec: CodecChoice = option(
+        "auto",
+        choices=get_args(CodecChoice),
         keeps_pixels=True,
-        tip="h264: MP4 that plays everywhere · prores: MOV for editing · ffv1: lossless MKV. For Dub Video.",
-        command_tip="h264: a file that plays everywhere · prores: MOV for editing · ffv1: lossless MKV.",
+        tip="auto: h264, or hevc for clips of more than 8 bit · h264: MP4 that plays everywhere · hevc: "
+        "smaller, 10 bit that editing programs take · prores: MOV for editing · ffv1: lossless MKV. For Dub "
+        "Video; keep prores and ffv1 with Save Dub.",
+        command_tip="auto: h264, or hevc for clips of more than 8 bit · h264: a file that plays everywhere · "
+        "hevc: smaller, 10 bit that editing programs take · prores: MOV for editing · ffv1: lossless MKV.",
         widget="encoder",
         place=1,
     )
@@ -213,7 +226,7 @@ class DubOptions:
         low=0,
         high=51,
         keeps_pixels=True,
-        tip="Of h264: its constant rate factor. Lower is better and larger; 17 shows no loss.",
+        tip="Of h264 and hevc: the constant rate factor. Lower is better and larger; 17 shows no loss.",
         unset=f"{QUALITY}",
         metavar="CRF",
         widget_default=QUALITY,
@@ -273,6 +286,12 @@ class DubOptions:
         place=11,
     )
 
+    hardware: bool = option(
+        False,
+        keeps_pixels=True,
+        tip="Let the graphics card encode h264 and hevc (NVIDIA, Intel, AMD, Apple): quicker, larger at the "
+        "same quality, and not the same file on every machine. An error where none can.",
+    )
     mouth_opening: float = option(
         1.0,
         low=0.5,
@@ -281,7 +300,6 @@ class DubOptions:
         tip="How far the mouth opens, for the embedded preview. 1: as far as the speaker does.",
         command_tip="How far the mouth opens, for the engine embedded. 1: as far as the speaker does.",
         step=0.05,
-        place=28,
     )
     voice_offset: int = option(
         0,
@@ -290,7 +308,6 @@ class DubOptions:
         unit="milliseconds",
         tip="Milliseconds by which the mouth comes after the voice; below 0 before it.",
         group="time",
-        place=29,
     )
 
     def __post_init__(self) -> None:

@@ -6,28 +6,33 @@ Both passes stream. What is kept is small: the face's track, what the engine mus
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..compute.provider import NetworkProvider
+from ..faces.edits import whole_track
 from ..media.clip import Clip, written_as
+from ..media.codecs import Codec, codec_for
+from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
-from ..media.writer import VideoWriter
-from ..reports.charts import draw_sheet
+from ..media.writer import VideoWriter, check_video_place
+from ..reports.charts import Scene, draw_chart, draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged
-from ..reports.report import Report
+from ..reports.faces import FacesInView, choice_of_faces
+from ..reports.report import PREVIEW_WORDS, Report
 from ..times import exact_tick
-from ..types import Progress
+from ..types import FaceTrack, Progress
 from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
-from .results import chart_of, make_report
+from .results import make_report, scene_of
 from .session import Session, StageProgress, begin_session, quiet
-from .stream import finished_frames, make_engine
+from .stream import Finished, check_protected, finished_frames, make_engine
+from .timeline import Timeline
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +42,29 @@ class Dubbed:
     report: Report
     chart: np.ndarray  # (h, w, 3) uint8 RGB: loudness, mouth, untouched stretches over time
     sheet: np.ndarray  # (h, w, 3) uint8 RGB: mouths before and after
+    scene: Scene  # what the chart draws
+    track: FaceTrack  # the face that was dubbed, in all of the clip's frames
+    faces: FacesInView | None  # among which it was chosen; None where there was no choice
+
+
+@dataclass(frozen=True, eq=False)
+class Showing:
+    """What is about to be shown, frame by frame."""
+
+    engine: str
+    clip: Clip
+    timeline: Timeline
+    sound: SoundStream
+
+
+# Looks at a dub while it is made: a block in which each finished frame is handed over.
+Show = Callable[[Showing], AbstractContextManager[Callable[[Finished], None]]]
+
+
+@contextmanager
+def unseen(showing: Showing) -> Iterator[Callable[[Finished], None]]:
+    """Show the frames to nobody."""
+    yield lambda shown: None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +85,7 @@ def dub(
     options: DubOptions,
     networks: NetworkProvider,
     progress: StageProgress = quiet,
-    show: Callable[[np.ndarray], None] | None = None,
+    show: Show = unseen,
 ) -> Dubbed:
     """Give the clip's speaker a new voice.
 
@@ -66,30 +94,44 @@ def dub(
     output:   the file to write; its suffix names the container
     networks: lends what finds faces, and the paper's networks where they are used
     progress: called with a stage's name, gives what is told how far the stage is; may raise to stop the work
-    show:     is handed each finished frame (H, W, 3), to look at only
+    show:     looks at the finished frames while they are written
     raises:   InputError, OptionError, NoFaceError, CheckpointError; what was at `output` is untouched then
 
     Once the file is finished it stays, whatever happens: a look at it that fails is told in the report, and
     a KeyboardInterrupt from then on says in words that the file is there.
     """
     _refuse_early(clip, output, options)
-    with begin_session(clip, voice, options, networks, progress) as session:
+    with (
+        finished(output, "only the look at it was stopped"),
+        begin_session(clip, voice, options, networks, progress) as session,
+    ):
         analysis = analyse(session)
         made = synthesise(session, analysis, output, show)
-        with finished(output, "only the look at it was stopped"):
-            return _sum_up(session, analysis, made, output)
+        return _sum_up(session, analysis, made, output)
 
 
 def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     """Raise what writing the result would raise, before the minutes that it takes to come so far."""
-    VideoWriter(output, clip.size, codec=options.codec, quality=options.quality)
+    check_video_place(output, options.codec)
+    VideoWriter(
+        output,
+        clip.size,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
+        quality=options.quality,
+        bit_depth=clip.bit_depth,
+    )
+    check_protected(clip, options.protect)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
 
 
-def synthesise(
-    session: Session, analysis: Analysis, output: Path, show: Callable[[np.ndarray], None] | None = None
-) -> Synthesis:
+def _codec(clip: Clip, options: DubOptions) -> Codec:
+    """What the result is encoded with."""
+    return codec_for(options.codec, clip.bit_depth, two_moments=written_as(clip) in KEPT)
+
+
+def synthesise(session: Session, analysis: Analysis, output: Path, show: Show = unseen) -> Synthesis:
     """Second pass: edit and write frame by frame."""
     timeline, progress = analysis.timeline, session.progress("dub")
     track, rows = analysis.tracked.track, analysis.plan.rows
@@ -99,14 +141,14 @@ def synthesise(
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
     sound = SoundStream(heard, options.start, timeline.end)
-    with session.timed("dub"), _writer(session, analysis, sound, output) as writer:
+    showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
+    with session.timed("dub"), _writer(session, analysis, sound, output) as writer, show(showing) as see:
         for shown in finished_frames(session, analysis, engine, progress=progress):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
             edited += shown.patch is not None
-            if show is not None:
-                show(shown.after)
+            see(shown)
     return Synthesis(watch, sound, doubts.judged(), edited, engine.resumed)
 
 
@@ -120,7 +162,8 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         clip.size,
         rate=timeline.rate,
         tick=exact_tick(timeline.times, timeline.end),
-        codec=options.codec,
+        codec=_codec(clip, options),
+        hardware=options.hardware,
         quality=options.quality,
         bit_depth=clip.bit_depth,
         color=clip.color,
@@ -129,8 +172,9 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
         interlacing=written_as(clip),
         light=clip.light,
         metadata={
-            "comment": f"The speaker's voice was replaced and the lips were made to follow it. "
-            f"ReTalk {__version__}, engine {report.engine} ({report.engine_note}).",
+            "comment": f"{f'{PREVIEW_WORDS}. ' if report.preview else ''}The speaker's voice was replaced "
+            f"and the lips were made to follow it. ReTalk {__version__}, engine {report.engine} "
+            f"({report.engine_note}).",
             "retalk": report.to_json(),
         },
     )
@@ -138,11 +182,26 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
 
 @contextmanager
 def finished(output: Path, missing: str) -> Iterator[None]:
-    """What comes when the file is there: being stopped is told with its name, and with what is missing."""
+    """Once a result has appeared in the block, being stopped is told with its name and with what is missing.
+
+    A stop that has words of its own keeps them. The disk is asked, since a stop comes between any two steps.
+    """
+    before = _identity(output)
     try:
         yield
     except KeyboardInterrupt as stop:
+        if str(stop) or _identity(output) in (None, before):
+            raise
         raise KeyboardInterrupt(f"{output} is finished, {missing}") from stop
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What tells a file from one that replaces it; None where there is none."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:
@@ -155,7 +214,12 @@ def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path)
     report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
     report.tell_doubts(made.judged)
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
-    return Dubbed(report, chart_of(session, analysis, report, checked), sheet)
+    scene = scene_of(session, analysis, report, checked)
+    faces = None
+    if session.options.track is None and analysis.tracked.faces_seen.max() > 1:
+        faces = choice_of_faces(analysis.clip, analysis.tracked, session.faces, analysis.first)
+    track = whole_track(analysis.tracked.track, analysis.clip.times, analysis.first)
+    return Dubbed(report, draw_chart(scene), sheet, scene, track, faces)
 
 
 def _check(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> tuple[Checked | None, str]:

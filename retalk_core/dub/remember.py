@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 
 from ..compute.provider import NetworkProvider
 from ..engines.likeness import Likeness
+from ..faces.people.overlaps import Neighbour
 from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..fields import key_of
@@ -52,7 +53,7 @@ def open_store(
 def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:
     """The face's track from an earlier run, or the one that is made now."""
     stored = store.read_state("track") if store is not None else None
-    if stored is not None:
+    if stored is not None and "people" in stored:  # it is lacking in what older versions kept
         return _restored_track(stored)
     made = track()
     if store is not None:
@@ -61,19 +62,41 @@ def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> T
 
 
 _TENSORS = ("boxes", "mesh", "scores", "present", "shot", "weight")  # of a FaceTrack
+_PERHAPS = ("cover", "light")  # those that it can do without
 
 
 def _track_arrays(tracked: TrackedFace) -> dict[str, np.ndarray]:
     track = tracked.track
     return {
         **{name: getattr(track, name).numpy() for name in _TENSORS},
+        **{name: tensor.numpy() for name in _PERHAPS if (tensor := getattr(track, name)) is not None},
         "times": np.array([str(time) for time in track.times]),
         "frame_size": np.array(track.frame_size),
         "faces_seen": tracked.faces_seen,
         "filled": tracked.filled,
         "reasons": np.array(tracked.reasons),
         "cuts": np.array(tracked.cuts, int),
+        "people": np.array(tracked.people),
+        **_neighbour_arrays(tracked.neighbours),
     }
+
+
+def _neighbour_arrays(neighbours: Sequence[Sequence[Neighbour]]) -> dict[str, np.ndarray]:
+    """Other people's faces, in one row each."""
+    listed = [(row, each) for row, beside in enumerate(neighbours) for each in beside]
+    return {
+        "neighbour_rows": np.array([row for row, _ in listed], int),
+        "neighbour_outlines": np.array([each.outline for _, each in listed], np.float32).reshape(-1, 36, 2),
+        "neighbour_before": np.array([each.before for _, each in listed], bool),
+    }
+
+
+def _restored_neighbours(stored: Mapping[str, np.ndarray], count: int) -> tuple[tuple[Neighbour, ...], ...]:
+    beside: list[list[Neighbour]] = [[] for _ in range(count)]
+    names = ("neighbour_rows", "neighbour_outlines", "neighbour_before")
+    for row, outline, before in zip(*(stored[name] for name in names), strict=True):
+        beside[int(row)].append(Neighbour(outline, bool(before)))
+    return tuple(tuple(each) for each in beside)
 
 
 def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
@@ -82,6 +105,7 @@ def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
         times=tuple(Fraction(time) for time in stored["times"].tolist()),
         frame_size=(height, width),
         **{name: torch.from_numpy(stored[name]) for name in _TENSORS},
+        **{name: torch.from_numpy(stored[name]) for name in _PERHAPS if name in stored},
     )
     return TrackedFace(
         track,
@@ -89,6 +113,8 @@ def _restored_track(stored: Mapping[str, np.ndarray]) -> TrackedFace:
         stored["filled"],
         tuple(stored["reasons"].tolist()),
         tuple(stored["cuts"].tolist()),
+        int(stored["people"]),
+        _restored_neighbours(stored, len(track)),
     )
 
 

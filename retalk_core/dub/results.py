@@ -12,7 +12,7 @@ from ..fields import Option, changed, options_of
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
-from ..reports.charts import Scene, draw_chart
+from ..reports.charts import Scene
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
 from ..stages.options import Stages
@@ -37,12 +37,14 @@ def make_report(
         output=output,
         engine=choice.engine,
         engine_note=choice.note,
+        preview=choice.engine == "embedded",
         frame_size=analysis.clip.size,
         frames_in=len(analysis.clip.times),
         frames_out=len(timeline),
         frames_edited=edited,
         seconds_out=float(timeline.end),
         faces_seen=int(tracked.faces_seen.max()),
+        people_seen=tracked.people,
         untouched=stretches(timeline.times, timeline.end, analysis.reasons, analysis.shot),
         warnings=_warnings(session, analysis),
         seconds={stage: round(seconds, 2) for stage, seconds in spent.items()},
@@ -71,13 +73,14 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if height % 2 or width % 2:
         found.append(f"{width}x{height} is odd: the encoder repeats the last row or column where it must")
     found += _interlaced(session, analysis)
-    if clip.light != LightLevels() and session.options.codec != "h264":
+    if clip.light != LightLevels() and session.options.codec in ("prores", "ffv1"):
         found.append(
             f"HDR10's mastering display and light levels can't be written with {session.options.codec}: set "
-            "them when it is exported, or choose h264"
+            "them when it is exported, or choose h264 or hevc"
         )
     if tracked.filled.any():
         found.append(f"the face was hidden in {int(tracked.filled.sum())} frames and was filled in between")
+    found += _covered(analysis)
     if analysis.boxes is not None and analysis.boxes.inferred.any():
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
@@ -97,6 +100,17 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")
     return found
+
+
+def _covered(analysis: Analysis) -> Iterator[str]:
+    """What to say where something lies before the mouth."""
+    covered = analysis.reasons.count("mouth covered")
+    if covered and not (analysis.plan.show > 0).any():
+        yield (
+            f"the mouth is covered in {covered} of {len(analysis.reasons)} frames and is nowhere seen: "
+            "nothing was edited. If it is free, choose the face (--face-at, or Detect Faces), or dub as if "
+            "nothing lay before it (--no-covers)"
+        )
 
 
 def _interlaced(session: Session, analysis: Analysis) -> list[str]:
@@ -138,9 +152,9 @@ def not_heeded(engine: str, vain: Sequence[Option]) -> Iterator[str]:
         yield f"not heeded, since the engine {engine} does without: {names}"
 
 
-def chart_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> np.ndarray:
-    """Loudness, mouth and untouched stretches over time, (h, w, 3) uint8 RGB."""
-    scene = Scene(
+def scene_of(session: Session, analysis: Analysis, report: Report, checked: Checked | None) -> Scene:
+    """Loudness, mouth and untouched stretches over time, to be drawn."""
+    return Scene(
         times=np.array([float(time) for time in analysis.timeline.times]),
         loudness=analysis.loudness,
         wanted=analysis.plan.opening if session.choice.engine == "embedded" else None,
@@ -148,4 +162,3 @@ def chart_of(session: Session, analysis: Analysis, report: Report, checked: Chec
         cuts=np.flatnonzero(np.diff(analysis.shot)) + 1,
         untouched=report.untouched,
     )
-    return draw_chart(scene)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 
-from ..crops.patch import Patch, paste_patch, spare
+from ..compute.aside import put_aside
+from ..crops.patch import Patch, paste_patch, spare, spare_part
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
 from ..engines.embedded.engine import EmbeddedEngine
 from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
+from ..engines.uncovered import UncoveredEngine, without_covers
+from ..errors import InputError
+from ..faces.people.overlaps import neighbours_mask
+from ..faces.track import TrackedFace
+from ..images import white_of
+from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
 from .session import Session
+
+REST = 500  # frames, after which the faces of those that are done leave memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +64,48 @@ def finished_frames(
 
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
-    steps, total = steps_of(session), len(analysis.timeline)
+    steps, total = steps_of(session, analysis), len(analysis.timeline)
     frames = prefetch(analysis.clip.frames(analysis.timeline.source))
     for index, (frame, patch) in enumerate(engine.edits(frames)):
         shown = Finished(index, frame, patch)
         for step in steps:
             shown = step(shown)
         yield shown
+        if index % REST == REST - 1:
+            put_aside(analysis.tracked.track.mesh.numpy())
         progress(index + 1, total)
 
 
-def steps_of(session: Session) -> list[Step]:
+def steps_of(session: Session, analysis: Analysis) -> list[Step]:
     """What every output frame goes through behind the engine, in this order."""
-    protect = session.options.protect
-    return [] if protect is None else [keep_protected(protect)]
+    protect, steps = session.options.protect, list[Step]()
+    if any(analysis.tracked.neighbours):
+        steps.append(keep_neighbours(analysis.tracked, analysis.plan.rows))
+    if protect is not None:
+        steps.append(protecting(protect, analysis))
+    return steps
+
+
+def protecting(protect: np.ndarray | Clip, analysis: Analysis) -> Step:
+    """A step that leaves what is to be protected: a mask, or a clip of masks."""
+    if isinstance(protect, np.ndarray):
+        return keep_protected(protect)
+    shown = analysis.timeline.source if len(protect) > 1 else [0] * len(analysis.timeline)
+    return keep_marked(protect.frames(shown))
+
+
+def keep_neighbours(tracked: TrackedFace, rows: np.ndarray) -> Step:
+    """A step that leaves other people's faces as they are; rows (T,) of the track that are shown."""
+
+    def step(shown: Finished) -> Finished:
+        row = int(rows[shown.index])
+        if shown.patch is None or not tracked.neighbours[row]:
+            return shown
+        own, box = tracked.track.mesh[row].numpy(), shown.patch.box
+        kept = neighbours_mask(tracked.neighbours[row], own, box.corner, box.size)
+        return replace(shown, patch=spare_part(shown.patch, shown.before, kept))
+
+    return step
 
 
 def keep_protected(protect: np.ndarray) -> Step:
@@ -82,11 +119,43 @@ def keep_protected(protect: np.ndarray) -> Step:
     return step
 
 
+def keep_marked(masks: Iterable[Frame]) -> Step:
+    """The same by one picture for each output frame, in order: white where the frame stays as it is."""
+    stream = iter(masks)
+
+    def step(shown: Finished) -> Finished:
+        mask = next(stream).pixels
+        if shown.patch is None:
+            return shown
+        kept = mask.max(axis=2).astype(np.float32) / white_of(mask)
+        return replace(shown, patch=spare(shown.patch, shown.before, kept, 0))
+
+    return step
+
+
+def check_protected(clip: Clip, protect: np.ndarray | Clip | None) -> None:
+    """Refuse masks that aren't of the clip's frames. Raises InputError."""
+    if protect is None or isinstance(protect, np.ndarray) or len(protect) in (1, len(clip)):
+        return
+    raise InputError(
+        f"{protect.path} has {len(protect)} frames, but the clip to protect parts of has {len(clip)}: give a "
+        "picture, or a video of as many frames."
+    )
+
+
 def make_engine(session: Session, analysis: Analysis, progress: Progress = silent) -> Engine:
     """The engine that was chosen, ready to edit the timeline's frames."""
+    engine = _bare_engine(session, analysis, progress)
+    track, mouth = analysis.tracked.track, analysis.plan
+    return engine if track.cover is None else UncoveredEngine(engine, track, mouth.rows, mouth.show)
+
+
+def _bare_engine(session: Session, analysis: Analysis, progress: Progress) -> Engine:
+    """The engine that is shown faces without what lies before them."""
     track, mouth, choice = analysis.tracked.track, analysis.plan, session.choice
+    frames_at = without_covers(analysis.frames_at, track)
     if choice.stages is None:
-        return EmbeddedEngine(track, mouth, analysis.frames_at, analysis.clip.bit_depth)
+        return EmbeddedEngine(track, mouth, frames_at, analysis.clip.bit_depth)
     assert analysis.spectrogram is not None
     late = Fraction(session.options.voice_offset, 1000)
     times = [max(time - late, Fraction(0)) for time in analysis.timeline.times]
@@ -103,7 +172,7 @@ def make_engine(session: Session, analysis: Analysis, progress: Progress = silen
             smooth=session.options.smoothing != "none",
             timed=session.timed,
         ),
-        analysis.frames_at,
+        frames_at,
         analysis.likeness,
     )
     return ChunkedEngine(editor, track, plan, store=session.store, progress=progress)

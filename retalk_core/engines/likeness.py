@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..covers.hold import hidden_rows
 from ..crops.cut import cut_crop
 from ..crops.framing import SIDES, frame_faces
 from ..errors import OptionError
@@ -46,14 +47,18 @@ def fit_track(
 
     frames:  of the track's T rows, in order; each is looked at once and let go
     network: Face3D
-    returns: T rows; one without a face has the coefficients of the nearest row of its shot that has one
+    returns: T rows; one without a face, or whose mouth is covered, has the coefficients of the nearest row of
+             its shot that shows it
     """
     crops, side = frame_faces(track, "portrait"), SIDES["portrait"]
+    seen = track.present & torch.from_numpy(~hidden_rows(track))  # a hand has no expression
+    if not seen.any():
+        seen = track.present
     fitted, rows = [], []
     shown = (
         (row, cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side))
         for row, frame in enumerate(frames)
-        if track.present[row]
+        if seen[row]
     )
     while some := list(islice(shown, CROPS_AT_ONCE)):
         here, faces = [row for row, _ in some], [face for _, face in some]
@@ -64,7 +69,7 @@ def fit_track(
         progress(here[-1] + 1, len(track))
     place = torch.zeros(len(track), dtype=torch.long)
     place[rows] = torch.arange(len(rows))
-    return hold_absent(take(join(fitted), place), track.present, track.shot)
+    return hold_absent(take(join(fitted), place), seen, track.shot)
 
 
 def wanted_expression(

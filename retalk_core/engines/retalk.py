@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...models.faces.parsing import FaceParser
+from ..covers.hold import hidden_rows
 from ..crops.cut import reframe, reframe_masks
 from ..crops.framing import SIDES
 from ..crops.masks import face_masks
@@ -149,7 +150,8 @@ class RetalkEngine:
     def _first_face(self, shot: int) -> Tensor:
         """The portrait (256, 256, 3) of a shot's first face."""
         if shot not in self._first_faces:
-            row = int(np.flatnonzero((self._track.present & (self._track.shot == shot)).numpy())[0])
+            seen = self._track.present.numpy() & ~hidden_rows(self._track)
+            row = int(np.flatnonzero(seen & (self._track.shot == shot).numpy())[0])
             frame = next(iter(self._frames_at([row])))
             self._first_faces[shot] = self._cutter.cut_one("portrait", frame, row)
         return self._first_faces[shot]

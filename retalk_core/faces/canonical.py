@@ -80,8 +80,13 @@ def head_poses(mesh: np.ndarray) -> Pose:
     Source: S. Umeyama, Least-squares estimation of transformation parameters between two point
     patterns, 1991.
     """
+    return poses_of(mesh[:, list(STABLE)])
+
+
+def poses_of(stable: np.ndarray) -> Pose:
+    """The same from the stable points alone, (T, 19, 3): the whole faces of a long clip take much room."""
     wanted = load_mouth_model().reference[list(STABLE)].astype(np.float64)
-    given = mesh[:, list(STABLE)].astype(np.float64)
+    given = stable.astype(np.float64)
     wanted_mean, given_mean = wanted.mean(axis=0), given.mean(axis=1)
     centred = given - given_mean[:, None]
     u, spread, vt = np.linalg.svd(np.einsum("ni,tnj->tij", wanted - wanted_mean, centred))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...models.faces.blazeface import KEYPOINTS, Detector, load_detector
+from ...models.faces.cover import CoverFinder, load_cover_finder
 from ...models.faces.facemesh import FaceMesh, load_face_mesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, shrink, to_input
@@ -20,6 +21,13 @@ TILE_SIDES = (960, 360)  # pixels of the frame; tiles in which small faces are s
 TILE_THRESHOLD = 0.5  # lower than the detector's own: the mesh has the last word
 SAME_FACE = 0.2  # overlap of two boxes that show one person
 OVERLAP = 0.3  # boxes that share more of their union are one face
+# What is surer stands upright within 60° and fits into the picture: on 40 turned heads, upright ones had 0.91
+# and more, those that were found with a wrong roll at most 0.84.
+SURE = 0.88
+LOOKED_AT = 2  # faces of each way up that are looked at from near
+LARGE = 0.4  # of the picture's shorter side; larger ones show well enough
+SURER = 0.05  # so much surer than what is found as usual
+QUARTERS = (1, 2, 3)  # turns of the picture in which faces are sought that don't stand upright
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +46,86 @@ class FaceNetworks:
     short: Detector  # quick; sees faces that are near
     full: Detector  # sees small ones too
     mesh: FaceMesh
+    cover: CoverFinder
 
 
 def load_face_networks() -> FaceNetworks:
     """The networks that ship with the project, on the CPU."""
-    return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh())
+    return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh(), load_cover_finder())
 
 
-def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True) -> list[Detection]:
-    """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough."""
+def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True, turn: int = 0) -> list[Detection]:
+    """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough.
+
+    turn: quarters by which the picture is turned to the left first, see `quarters`
+    """
     small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
-    found = detect(networks.short, small)
+    turned = _turned(small, turn)
+    found = detect(networks.short, turned)
     if thorough:
-        found = _merge(found, detect(networks.full, small))
-    return [_placed(face, pixels.shape[1] / small.shape[1], (0, 0)) for face in found]
+        found = _merge(found, detect(networks.full, turned))
+    scale = pixels.shape[1] / small.shape[1]
+    return [_placed(_turned_back(face, small.shape, turn), scale, (0, 0)) for face in found]
 
 
-def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray) -> list[Detection]:
-    """Find the faces around a box (4,), in the frame's pixels: small ones show better in a small part."""
+def quarters(across: np.ndarray) -> int:
+    """By how many quarters to turn a picture to the left so that a face stands upright in it, 0..3.
+
+    across: (2,) from the person's right eye to the left one, in the picture
+    """
+    return round(float(np.arctan2(across[1], across[0])) / (np.pi / 2)) % 4
+
+
+def look_closely(networks: FaceNetworks, pixels: np.ndarray, found: list[Detection]) -> list[Detection]:
+    """Find the faces in a frame (H, W, 3) any way up, and those that are larger than it; in its pixels.
+
+    found:   what `look` had found; it stands where nothing surer is found another way
+    returns: the faces of one way up, that of the surest
+    """
+    small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
+    margin = max(small.shape[:2]) // 2
+    edges = (margin, margin, margin, margin)
+    wide = cv2.copyMakeBorder(small, *edges, cv2.BORDER_CONSTANT, value=(127, 127, 127))
+    scale = pixels.shape[1] / small.shape[1]
+    ways = [(found, 0)]
+    for turn in (0, *QUARTERS):
+        around = detect(networks.short, _turned(wide, turn))
+        way = [_placed(_turned_back(face, wide.shape, turn), 1, (-margin, -margin)) for face in around]
+        ways.append(([_placed(face, scale, (0, 0)) for face in way], turn))
+        if turn:
+            turned = _turned(small, turn)
+            both = _merge(detect(networks.short, turned), detect(networks.full, turned))
+            way = [_turned_back(face, small.shape, turn) for face in both]
+            ways.append(([_placed(face, scale, (0, 0)) for face in way], turn))
+    scores = [_surest(networks, pixels, way, turn) for way, turn in ways]
+    scores[0] += SURER
+    return ways[int(np.argmax(scores))][0]
+
+
+def _surest(networks: FaceNetworks, pixels: np.ndarray, found: list[Detection], turn: int) -> float:
+    """How sure it is that faces which were found in a turned picture stand upright in it, in [0, 1].
+
+    A small one is looked at once more from near: from afar, false ones are as sure as true ones.
+    """
+    scores = [0.0]
+    for face in sorted(found, key=lambda face: -face.score)[:LOOKED_AT]:
+        if (face.box[2:] - face.box[:2]).max() > LARGE * min(pixels.shape[:2]):
+            scores.append(face.score)
+            continue
+        near = [each for each in look_near(networks, pixels, face.box, turn) if _is_same_box(each, face)]
+        scores.append((face.score + max((each.score for each in near), default=0.0)) / 2)
+    return max(scores)
+
+
+def _is_same_box(face: Detection, other: Detection) -> bool:
+    return bool(overlap(face.box, other.box[None])[0] > OVERLAP)
+
+
+def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray, turn: int = 0) -> list[Detection]:
+    """Find the faces around a box (4,), in the frame's pixels: small ones show better in a small part.
+
+    turn: quarters by which the picture is turned to the left first, see `quarters`
+    """
     half = 2.0 * float((box[2:] - box[:2]).max()) + 16
     low = np.clip((box[:2] + box[2:]) / 2 - half, 0, None).astype(int)
     part = pixels[low[1] : low[1] + int(2 * half), low[0] : low[0] + int(2 * half)]
@@ -63,7 +133,8 @@ def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray) -> li
         return []
     small = eight_bit(shrink(part, LOOK_SIDE / max(part.shape[:2])))
     scale = part.shape[1] / small.shape[1]
-    return [_placed(face, scale, (low[0], low[1])) for face in detect(networks.short, small)]
+    found = detect(networks.short, _turned(small, turn))
+    return [_placed(_turned_back(face, small.shape, turn), scale, (low[0], low[1])) for face in found]
 
 
 def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list[Detection]:
@@ -157,6 +228,27 @@ def _placed(face: Detection, scale: float, shift: tuple[int, int]) -> Detection:
     """A detection brought from a part of a frame to the frame."""
     box = face.box * scale + np.tile(shift, 2)
     return Detection(face.score, box, face.keypoints * scale + np.array(shift))
+
+
+def _turned(picture: np.ndarray, turn: int) -> np.ndarray:
+    """A picture (H, W, 3) turned to the left by so many quarters."""
+    return np.ascontiguousarray(np.rot90(picture, turn)) if turn else picture
+
+
+def _turned_back(face: Detection, shape: tuple[int, ...], turn: int) -> Detection:
+    """A detection in a picture that `_turned` made, brought to the picture of that shape before it."""
+    if not turn:
+        return face
+    height, width = shape[:2]
+
+    def back(points: np.ndarray) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        places = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
+        return np.stack(places[turn], axis=1)
+
+    corners = back(face.box.reshape(2, 2))
+    box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    return Detection(face.score, box, back(face.keypoints))
 
 
 def _letterbox(picture: np.ndarray, side: int) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..covers.hold import hidden_rows
 from ..errors import OptionError
 from ..times import inside, timecode
 from ..types import FaceTrack
@@ -110,13 +111,44 @@ def part_of_track(track: FaceTrack, rows: slice) -> FaceTrack:
         shot=track.shot[rows],
         weight=track.weight[rows],
         frame_size=track.frame_size,
+        cover=None if track.cover is None else track.cover[rows],
+        light=None if track.light is None else track.light[rows],
+    )
+
+
+def whole_track(part: FaceTrack, times: Sequence[Fraction], first: int) -> FaceTrack:
+    """A track of all of a clip's frames out of one of some of them; the others show no face.
+
+    times: of the clip's frames, in seconds; first: the frame that the part begins with
+    """
+    before, after = first, len(times) - first - len(part)
+
+    def widened(values: Tensor) -> Tensor:
+        head, tail = (
+            values[:1].expand(before, *values.shape[1:]),
+            values[-1:].expand(after, *values.shape[1:]),
+        )
+        return torch.cat([head, values, tail])
+
+    known = torch.zeros(len(times), dtype=torch.bool)
+    known[before : before + len(part)] = True
+    return FaceTrack(
+        times=tuple(times),
+        boxes=widened(part.boxes),
+        mesh=widened(part.mesh),
+        scores=widened(part.scores) * known,
+        present=widened(part.present) & known,
+        shot=widened(part.shot),
+        weight=widened(part.weight) * known,
+        frame_size=part.frame_size,
     )
 
 
 def tracked_face(track: FaceTrack) -> TrackedFace:
     """What a report tells about a track that came alone: one face, and why no edit shows where none does."""
     present, weight = track.present.numpy(), track.weight.numpy()
-    reasons = np.where(present, np.where(weight > 0, "", "turned away"), "no face")
+    away = np.where(hidden_rows(track), "mouth covered", "turned away")
+    reasons = np.where(present, np.where(weight > 0, "", away), "no face")
     return TrackedFace(
         track=track,
         faces_seen=present.astype(np.int64),

@@ -13,7 +13,8 @@ from ..compute.devices import cpu_threads
 from ..images import eight_bit, to_input
 from ..types import FaceTrack
 from .canonical import EYE_CORNERS
-from .detect import Detection
+from .detect import Detection, quarters
+from .shots import shot_bounds
 
 FACE_MARGIN = 1.5  # the side of the region around a face, for the face's longer side
 # Points of the mesh around the face, clockwise as seen from the top of the forehead.
@@ -108,6 +109,41 @@ def region_of_points(points: np.ndarray) -> FaceRegion:
     low, high = level.min(axis=0), level.max(axis=0)
     centre = turn @ ((low + high) / 2)
     return FaceRegion((float(centre[0]), float(centre[1])), FACE_MARGIN * float((high - low).max()), angle)
+
+
+def quarters_of(points: np.ndarray) -> int:
+    """By how many quarters to turn a picture to the left so that a face (468, 2 or 3) is upright, 0..3."""
+    right, left = EYE_CORNERS
+    return quarters(points[left, :2] - points[right, :2])
+
+
+def shot_quarters(track: FaceTrack) -> np.ndarray:
+    """By how many quarters to turn each frame to the left so that its shot's face is upright, (T,) 0..3."""
+    right, left = EYE_CORNERS
+    across = (track.mesh[:, left, :2] - track.mesh[:, right, :2]).double().numpy()
+    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
+    start = shot_bounds(track.shot)[0].numpy()
+    turns = np.zeros(len(track), int)
+    for first in np.unique(start):
+        rows = start == first
+        seen = rows & track.present.numpy()
+        if seen.any():
+            turns[rows] = quarters(across[seen].mean(axis=0))
+    return turns
+
+
+def quarter_turn(frame_size: tuple[int, int], turn: int) -> np.ndarray:
+    """The affine (2, 3) from a frame's pixels to those of the same turned to the left by so many quarters."""
+    height, width = frame_size
+    return np.array(
+        {
+            0: [(1, 0, 0), (0, 1, 0)],
+            1: [(0, 1, 0), (-1, 0, width)],
+            2: [(-1, 0, width), (0, -1, height)],
+            3: [(0, -1, height), (1, 0, 0)],
+        }[turn],
+        float,
+    )
 
 
 def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:

@@ -18,8 +18,8 @@ def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mes
         return None
     boxes = [face_box(mesh.points) for mesh in meshes]
     if choice.rule == "index":
-        order = sorted(range(len(boxes)), key=lambda i: boxes[i][0] + boxes[i][2])
-        return meshes[order[choice.index]] if choice.index < len(order) else None
+        order = from_left(meshes)
+        return order[choice.index] if choice.index < len(order) else None
     if choice.rule == "point":
         ranks = [-float(np.hypot(*((box[:2] + box[2:]) / 2 - choice.point))) for box in boxes]
     elif choice.rule == "mask":
@@ -30,12 +30,29 @@ def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mes
     return None if choice.rule == "mask" and ranks[best] <= 0 else meshes[best]
 
 
+def from_left(meshes: Sequence[Mesh]) -> list[Mesh]:
+    """The faces in the order of their boxes' middles, from left to right."""
+
+    def doubled_middle(mesh: Mesh) -> float:
+        box = face_box(mesh.points)
+        return float(box[0] + box[2])
+
+    return sorted(meshes, key=doubled_middle)
+
+
+def place_from_left(index: int) -> str:
+    """Which face, in words: "3rd face from the left" for 2."""
+    number = index + 1
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending} face from the left"
+
+
 def refuse_choice(choice: FaceChoice, most: int) -> None:
     """Say so where faces are in view, but never the one that is meant."""
     if most and choice.rule == "index":
         raise OptionError(
-            f"There is no face {choice.index}: at most {most} are seen at a time. Faces are counted from 0 "
-            f"at the left, so choose 0{f' to {most - 1}' if most > 1 else ''}."
+            f"There is no {place_from_left(choice.index)}: no frame shows more than {most}. Choose one up to "
+            f"the {place_from_left(most - 1)}; --face-index counts from 0."
         )
     if most and choice.rule == "mask":
         raise OptionError(

@@ -7,31 +7,55 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
+import cv2
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
+from scipy.ndimage import gaussian_filter1d, minimum_filter1d, uniform_filter1d
+from torch import Tensor
 
+from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
+from ..compute.aside import long_array, put_aside
+from ..compute.memory import return_freed
+from ..covers.find import find_cover
+from ..covers.hold import eased, held_covers, hidden_mouths, stacked
+from ..covers.view import skin_colour
 from ..errors import NoFaceError
 from ..images import smooth_step
 from ..types import FaceTrack
+from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
+from .people.overlaps import Neighbour
+from .steady import steady
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
 HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
 LONGEST_GAP = 0.3  # seconds without a face that are filled in
 GAP_REACH = 0.5  # of the face's size between the ends of a filled gap
 FILLED_SCORE = 0.25  # confidence in a filled frame
-SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
-SMOOTHING_ORDER = 2
-POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
+# Of the mouth and as much room around it as opening needs, what the picture holds where an edit shows not at
+# all, and wholly.
+NO_INSIDE, FULL_INSIDE = 0.9, 0.99
+EDGE_ROOM = 1.15  # sizes of the lips
+EDGE_FRAMES = 5  # over which that is calmed
+FREED_FRAMES = 1000  # whose memory goes back to the system together
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
+LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
 
-Reason = Literal["", "no face", "turned away", "too small"]
+Reason = Literal[
+    "",
+    "no face",
+    "turned away",
+    "too small",
+    "someone else covers the mouth",
+    "the picture's edge cuts the mouth",
+    "mouth covered",
+]
+COVERED: Reason = "someone else covers the mouth"
+CUT: Reason = "the picture's edge cuts the mouth"
 
 
 @dataclass(eq=False)
@@ -45,6 +69,14 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+    cover: np.ndarray | None = None  # (32, 32) uint8; what lies before the lower face, if anything
+    light: np.ndarray | None = None  # (3,) the skin's colour in [0, 1]
+    neighbours: tuple[Neighbour, ...] = ()  # other people's faces beside it
+
+    def take_back(self) -> None:
+        """Say that what was seen was not the face that is followed, but one before it."""
+        self.points, self.score, self.reason, self.neighbours = None, 0.0, COVERED, ()
+        self.cover = self.light = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +88,9 @@ class TrackedFace:
     filled: np.ndarray  # (T,) bool; present, but interpolated from both sides of a short gap
     reasons: tuple[Reason, ...]  # T; why an edit won't show in a frame, or ""
     cuts: tuple[int, ...]  # the first frame of each shot but the first
+    people: int = 1  # different ones that were seen, as far as looks tell
+    # T; other people's faces near the one that is followed. Empty where nothing is known of them.
+    neighbours: tuple[tuple[Neighbour, ...], ...] = ()
 
 
 def sighting_of(
@@ -74,13 +109,42 @@ def sighting_of(
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
 
 
+def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder | None) -> None:
+    """Add to a sighting what lies before the mouth, if that is wished, and in which light the face is."""
+    if sighting.points is not None:
+        if network is not None:
+            sighting.cover = find_cover(network, pixels, sighting.points)
+        sighting.light = skin_colour(pixels, sighting.points)
+
+
 def is_large_enough(points: np.ndarray) -> bool:
     """Tell whether a face (468, 3) is worth an edit."""
     return face_height(points) >= SMALLEST_FACE * (1 - HEIGHT_ERROR)
 
 
-def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str) -> TrackedFace:
-    """Fill short gaps, smooth each stretch, and decide how far an edit may show."""
+def undo_cut(sightings: list[Sighting], since: int) -> bool:
+    """Join the frames since a cut to the shot before it, if the face stayed where it was through them."""
+    flash, before = sightings[-since:], sightings[: -since or None]
+    if not before or before[-1].points is None:
+        return False
+    points = before[-1].points
+    for sighting in flash:
+        if sighting.points is None or face_step(points, sighting.points) > LARGEST_STEP:
+            return False
+    for sighting in flash:
+        sighting.shot = before[-1].shot
+    return True
+
+
+def assemble_track(
+    sightings: list[Sighting], frame_size: tuple[int, int], smoothing: str, people: int = 1
+) -> TrackedFace:
+    """Fill short gaps, smooth each stretch, and decide how far an edit may show.
+
+    people: that were seen, as far as is known
+
+    The sightings lose their points: a long clip's shall fill the memory once, not twice.
+    """
     times = tuple(sighting.time for sighting in sightings)
     seconds = np.array([float(time) for time in times])
     shot = np.unique([sighting.shot for sighting in sightings], return_inverse=True)[1]
@@ -91,48 +155,77 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     scores = np.array([sighting.score for sighting in sightings]) * present
     starts = _starts_anew(sightings, shot, mesh, present)
 
-    filled = _fill_gaps(mesh, present, shot, seconds)
+    covered = np.array([sighting.reason == COVERED for sighting in sightings])
+    filled = _fill_gaps(mesh, present, covered, shot, seconds)
+    present |= filled
     scores[filled] = FILLED_SCORE
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
-                some = mesh[stretch, first : first + POINTS_AT_ONCE]
-                some[:] = smooth(some)
-    weight = _weights(mesh, present, shot, seconds, stretches)
+            steady(mesh[stretch])
+    facing = _weights(mesh, present, shot, seconds, stretches)
+    weight = facing * _inside(mesh, stretches, frame_size)
+    covers = held_covers([sighting.cover for sighting in sightings], shot)
+    hidden = hidden_mouths(covers, mesh, shot)
+    shown = weight * eased(hidden, shot, seconds)
     reasons = tuple(
-        "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
+        _reason(sighting, bool(present[i]), facing[i], weight[i], shown[i])
         for i, sighting in enumerate(sightings)
     )
+    cover = stacked(covers)
+    boxes = np.stack([face_box(points) for points in mesh])
+    put_aside(mesh)
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(np.stack([face_box(points) for points in mesh])),
+        boxes=torch.from_numpy(boxes),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
         shot=torch.from_numpy(shot.astype(np.int64)),
-        weight=torch.from_numpy(weight.astype(np.float32)),
+        weight=torch.from_numpy(shown.astype(np.float32)),
         frame_size=frame_size,
+        cover=None if cover is None else torch.from_numpy(cover),
+        light=_lights(sightings),
     )
     cuts = tuple((np.flatnonzero(np.diff(shot)) + 1).tolist())
-    return TrackedFace(track, np.array([s.seen for s in sightings]), filled, reasons, cuts)
+    seen = np.array([sighting.seen for sighting in sightings])
+    neighbours = tuple(sighting.neighbours for sighting in sightings)
+    return TrackedFace(
+        track, seen, filled, reasons, cuts, people=max(people, int(seen.max())), neighbours=neighbours
+    )
 
 
-def smooth(mesh: np.ndarray) -> np.ndarray:
-    """Smooth meshes (T, n, 3) over time; fewer than five stay as they are."""
-    if len(mesh) < SMOOTHED_FRAMES:
-        return mesh
-    return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)
+def _reason(sighting: Sighting, present: bool, facing: float, inside: float, shown: float) -> Reason:
+    """Why no edit shows in a frame, or ""; by how far it shows before and after each thing that hides it."""
+    if not present:
+        return sighting.reason
+    if shown > 0:
+        return ""
+    return "mouth covered" if inside > 0 else CUT if facing > 0 else "turned away"
+
+
+def _lights(sightings: list[Sighting]) -> Tensor:
+    """The skin's colour (T, 3) in each frame; where there is no face, as in the last one that had one."""
+    lights, last = np.zeros((len(sightings), 3), np.float32), np.zeros(3, np.float32)
+    for i, sighting in enumerate(sightings):
+        last = last if sighting.light is None else sighting.light
+        lights[i] = last
+    return torch.from_numpy(lights)
 
 
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
-    """Meshes (T, 468, 3) fp32; without a face the last one of the shot, or zeros before its first."""
-    mesh = np.zeros((len(sightings), POINTS, 3), np.float32)
+    """Meshes (T, 468, 3) fp32, taken away from the sightings.
+
+    Without a face the last one of the shot, or zeros before its first.
+    """
+    mesh = long_array((len(sightings), POINTS, 3))
     for i, sighting in enumerate(sightings):
         if sighting.points is not None:
-            mesh[i] = sighting.points
+            mesh[i], sighting.points = sighting.points, None
         elif i and shot[i] == shot[i - 1]:
             mesh[i] = mesh[i - 1]
+        if i % FREED_FRAMES == FREED_FRAMES - 1:
+            return_freed()
     return mesh
 
 
@@ -147,18 +240,24 @@ def _starts_anew(
     return starts
 
 
-def _fill_gaps(mesh: np.ndarray, present: np.ndarray, shot: np.ndarray, seconds: np.ndarray) -> np.ndarray:
-    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did."""
+def _fill_gaps(
+    mesh: np.ndarray, present: np.ndarray, covered: np.ndarray, shot: np.ndarray, seconds: np.ndarray
+) -> np.ndarray:
+    """Interpolate short gaps whose two ends match, in place; returns (T,) bool where it did.
+
+    covered: (T,) bool; someone else is before the face there, so that nothing may be put into the gap
+    """
     filled = np.zeros(len(present), bool)
     shown = np.flatnonzero(present)
     for left, right in itertools.pairwise(shown):
         gap = slice(left + 1, right)
         short = right - left > 1 and seconds[right] - seconds[left + 1] <= LONGEST_GAP
+        short &= not covered[gap].any()
         if not short or shot[left] != shot[right] or face_step(mesh[left], mesh[right]) > GAP_REACH:
             continue
         share = (seconds[gap] - seconds[left]) / (seconds[right] - seconds[left])
         mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])
-        filled[gap] = present[gap] = True
+        filled[gap] = True
     return filled
 
 
@@ -188,6 +287,31 @@ def _weights(
                 facing = facing * (1 - _fade(np.abs(time - seconds[neighbour]), 0.0, EASE_SECONDS))
         weight[stretch] = facing
     return weight.clip(0, 1)
+
+
+def _inside(mesh: np.ndarray, stretches: list[slice], frame_size: tuple[int, int]) -> np.ndarray:
+    """How far an edit may show for the picture's edge, (T,) in [0, 1]: the mouth must lie inside."""
+    share = np.ones(len(mesh))
+    for stretch in stretches:
+        inside = np.array([_share_inside(points, frame_size) for points in mesh[stretch]])
+        allowed = 1 - _fade(inside, NO_INSIDE, FULL_INSIDE)
+        least = minimum_filter1d(allowed, EDGE_FRAMES, mode="nearest")  # early, so that it can fade
+        share[stretch] = np.minimum(allowed, uniform_filter1d(least, EDGE_FRAMES, mode="nearest"))
+    return share
+
+
+def _share_inside(points: np.ndarray, frame_size: tuple[int, int]) -> float:
+    """The share of the mouth and some room around it that the picture holds, in [0, 1]."""
+    lips = points[list(OUTER_LIP), :2]
+    middle = (lips.min(axis=0) + lips.max(axis=0)) / 2
+    around = middle + EDGE_ROOM * (lips - middle)
+    size = np.array(frame_size[::-1])
+    if (around >= 0).all() and (around <= size).all():
+        return 1.0
+    turned = cv2.convexHull(around.astype(np.float32))
+    corners = np.array([(0, 0), (size[0], 0), size, (0, size[1])], np.float32)
+    shared, _ = cv2.intersectConvexConvex(turned, corners)
+    return float(shared) / max(cv2.contourArea(turned), 1e-6)
 
 
 def _fade(value: np.ndarray, full: float, none: float) -> np.ndarray:

@@ -265,15 +265,22 @@ class LightLevels:
 
     def for_x264(self) -> str:
         """As x264's parameters; empty where there is nothing to say."""
+        return self._said("mastering-display", "cll")
+
+    def for_x265(self) -> str:
+        """As x265's parameters; empty where there is nothing to say."""
+        return self._said("master-display", "max-cll")
+
+    def _said(self, display: str, content: str) -> str:
         said = []
         if self.display:
             points = {"G": _GREEN, "B": _BLUE, "R": _RED, "WP": _WHITE}
             told = "".join(
                 f"{name}({self.display[at]},{self.display[at + 1]})" for name, at in points.items()
             )
-            said.append(f"mastering-display={told}L({self.display[_BRIGHTEST]},{self.display[_DARKEST]})")
+            said.append(f"{display}={told}L({self.display[_BRIGHTEST]},{self.display[_DARKEST]})")
         if self.content:
-            said.append("cll={},{}".format(*self.content))
+            said.append("{}={},{}".format(content, *self.content))
         return ":".join(said)
 
 

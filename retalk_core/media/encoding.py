@@ -21,6 +21,7 @@ from .color import (
     rgb16_frame,
 )
 from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
+from .saving.hardware import hardware_encoding, is_hardware
 
 if TYPE_CHECKING:
     import av
@@ -31,6 +32,9 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 PRESET = "faster"
 # Of x264, the same on every machine: its pictures depend on their number, which it would take from the cores.
 THREADS = 4
+JUMP_FRAMES = 10  # that are decoded at most where a player jumps to
+# Of x265: pictures depend on how many frames it works on at once, but not on its other threads.
+X265 = "log-level=error:frame-threads=2"
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,14 @@ class VideoSpec:
     recipe: Recipe
     rate: Fraction | None  # frames per second; None: frames are not shown equally long
     tick: Fraction  # 1/n second that times are counted in
-    quality: int  # h264's constant rate factor
+    quality: int  # constant rate factor of h264 and hevc
     bit_depth: int  # of the source
     color: ColorTags
     pixel_aspect: Fraction
     interlacing: Interlacing
     light: LightLevels
     metadata: Mapping[str, str]
+    for_jumps: bool = False  # a key frame every so often, and quickly made
 
     @property
     def padded_size(self) -> tuple[int, int]:
@@ -79,18 +84,33 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
         return Encoding(options, "bgr0", color, flagged(rgb8_frame, spec.interlacing))
     if color.matrix not in (*MATRICES, UNSPECIFIED):  # the source is RGB
         color = ColorTags(color.primaries, color.transfer, color.matrix_for(size), False)
-    if encoder == "prores_ks":
+    depth = 10 if deep or encoder == "prores_ks" else 8
+    if is_hardware(encoder):
+        pixel_format, options = hardware_encoding(encoder, spec.quality, deep=deep)
+    elif encoder == "prores_ks":
         options = {"profile": "3", "vendor": "apl0"}  # 422 HQ, by number as older versions need it
-        pixel_format, depth = "yuv422p10le", 10
+        pixel_format = "yuv422p10le"
     else:
-        options = {"crf": str(spec.quality), "preset": PRESET, "threads": str(THREADS)}
-        if light := spec.light.for_x264():
-            options["x264-params"] = light
-        if spec.rate is None:
-            options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
-        pixel_format, depth = ("yuv420p10le", 10) if deep else ("yuv420p", 8)
+        options = _x265_options(spec) if encoder == "libx265" else _x264_options(spec)
+        pixel_format = "yuv420p10le" if deep else "yuv420p"
+    if spec.rate is None and encoder not in ("prores_ks", "libx265"):
+        options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
     converter = YuvConverter(size, color, depth, pixel_format, spec.interlacing)
     return Encoding({**options, **fields}, pixel_format, color, converter)
+
+
+def _x264_options(spec: VideoSpec) -> dict[str, str]:
+    light = spec.light.for_x264()
+    options = {"crf": str(spec.quality), "preset": PRESET, "threads": str(THREADS)}
+    if spec.for_jumps:
+        options |= {"preset": "superfast", "g": str(JUMP_FRAMES), "bf": "0"}
+    return {**options, "x264-params": light} if light else options
+
+
+def _x265_options(spec: VideoSpec) -> dict[str, str]:
+    """It takes some of its options in a list of its own only."""
+    told = [X265, *filter(None, [spec.light.for_x265()]), *(["bframes=0"] if spec.rate is None else [])]
+    return {"crf": str(spec.quality), "preset": PRESET, "x265-params": ":".join(told)}
 
 
 def _field_options(spec: VideoSpec) -> dict[str, str]:

@@ -18,11 +18,12 @@ from ..errors import InputError, OptionError
 from ..files import free_name, settle
 from ..places import check_place, find_target
 from ..unfinished import unfinished_name
-from .codecs import QUALITY, Codec, recipe_of
+from .codecs import QUALITY, Codec, CodecChoice, recipe_of, suffixes_of
 from .color import ColorTags, LightLevels
 from .container import reason_of
 from .encoding import CONTAINERS, VideoSpec, choose_encoding
 from .fields import Interlacing
+from .saving.hardware import in_hardware
 
 if TYPE_CHECKING:
     import av
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 PATIENCE = 0.1  # seconds, between two looks at whether the encoder still takes pictures
 
 
-def check_video_place(path: Path, codec: Codec = "h264") -> None:
+def check_video_place(path: Path, codec: CodecChoice = "h264") -> None:
     """Raise InputError where no video of a codec can be written; to be asked before the work."""
-    check_place(path, f"{codec} video", recipe_of(codec).suffixes)
+    check_place(path, f"{'h264' if codec == 'auto' else codec} video", suffixes_of(codec))
 
 
 class VideoWriter:
@@ -48,14 +49,16 @@ class VideoWriter:
     rate:       frames per second, or None where frames are not shown equally long
     tick:       1/n second that times are counted in, such as `exact_tick` finds; by default a whole number of
                 them is a frame, or 1/90000 without a rate. Matroska always counts milliseconds
-    codec:      h264 (AAC sound) · prores (422 HQ) · ffv1 (lossless RGB), both with PCM sound
-    quality:    h264's constant rate factor, 0 to 51, lower is better
+    codec:      h264, hevc (AAC sound) · prores (422 HQ) · ffv1 (lossless RGB), both with PCM sound
+    hardware:   let the graphics card encode h264 or hevc; OptionError where it can't
+    quality:    constant rate factor of h264 and hevc, 0 to 51, lower is better
     bit_depth:  of the source; above 8 gives 10 bit, or 16 with ffv1
     color:      tags of the file, and how RGB becomes YUV; without a matrix as in `ColorTags.matrix_for`
     sound:      interleaved with the picture as it is written
     metadata:   title, comment and keys of your own
     interlacing: which field of a frame comes first; "none" and "undone" are progressive
-    light:      HDR10's levels, which only h264 keeps
+    light:      HDR10's levels, which only h264 and hevc keep
+    for_jumps:  h264 that a player can jump about in quickly; a larger file
 
     Use it as a context manager: leaving it by an exception leaves nothing behind, and an older file as it
     was. Where the older file can't be replaced, such as one that is being played on Windows, the new one
@@ -71,6 +74,7 @@ class VideoWriter:
         rate: Fraction | None = None,
         tick: Fraction | None = None,
         codec: Codec = "h264",
+        hardware: bool = False,
         quality: int | None = None,
         bit_depth: int = 8,
         color: ColorTags | None = None,
@@ -79,11 +83,14 @@ class VideoWriter:
         pixel_aspect: Fraction = Fraction(1),
         interlacing: Interlacing = "none",
         light: LightLevels | None = None,
+        for_jumps: bool = False,
     ) -> None:
         self.path = Path(path)
         self.size = size
         recipe = recipe_of(codec)
         check_video_place(self.path, codec)
+        if hardware:
+            recipe = in_hardware(recipe, codec, bit_depth)
         exact = rate is not None and rate.numerator <= 1_000_000
         tick = tick or Fraction(1, rate.numerator if rate and exact else 90_000)
         if tick.numerator != 1:
@@ -102,6 +109,7 @@ class VideoWriter:
             interlacing=interlacing,
             light=light or LightLevels(),
             metadata=dict(metadata or {}),
+            for_jumps=for_jumps,
         )
         self._sound = sound
         self._waiting: queue.Queue[tuple[np.ndarray, Fraction, Fraction] | None] = queue.Queue(4)
@@ -222,9 +230,9 @@ class _Muxer:
 
         form = CONTAINERS[path.suffix]
         movie = form in ("mp4", "mov")
-        options = {"movflags": "faststart+use_metadata_tags"} if movie else {}
+        self._options = {"movflags": "faststart+use_metadata_tags"} if movie else {}
         self._container: OutputContainer = av.open(
-            f"file:{path}", "w", format=form, container_options=options
+            f"file:{path}", "w", format=form, container_options=self._options
         )
         self._container.metadata.update(spec.metadata)
         self._tick = spec.tick
@@ -282,6 +290,8 @@ class _Muxer:
         stream.time_base = self._tick
         context, color = stream.codec_context, encoding.color
         context.time_base = self._tick
+        if "movflags" in self._options and context.name.startswith(("libx265", "hevc")):
+            context.codec_tag = "hvc1"  # by the other name Apple's players and editors don't know it
         context.color_primaries, context.color_trc = color.primaries, color.transfer
         context.colorspace = color.matrix
         context.color_range = {None: 0, False: 1, True: 2}[color.full_range]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,15 +10,27 @@ import cv2
 import numpy as np
 
 from ..times import timecode
+from .lettering import Colour, words_size, write_words
 from .report import Stretch
 
 PAPER, INK, GREY = (255, 255, 255), (40, 40, 40), (200, 200, 200)
 BLUE, ORANGE, GREEN = (70, 110, 190), (225, 130, 40), (50, 150, 90)
-FONT = cv2.FONT_HERSHEY_SIMPLEX
+LETTERS = 14  # pixels
 CHART_SIZE = (420, 1280)  # of a chart: height, width
 PLOT = (60, 40, 1260, 340)  # left, top, right, bottom
 COLUMNS = 8  # of a sheet
 MEL_SIZE = (320, 1280)  # of a drawn spectrogram: height, width at most
+TIME_HEIGHT = 20  # pixels, above a mouth of a sheet
+ROWS = ("before", "after", "edited")  # of a sheet
+
+
+class Curve(NamedTuple):
+    """One line of a chart."""
+
+    name: str
+    words: str
+    values: np.ndarray  # (n,) about 0..1, of the first n frames; NaN where nothing is known
+    colour: Colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +43,15 @@ class Scene:
     seen: np.ndarray | None  # (n,) n <= T openings found in the result, eye distances
     cuts: np.ndarray  # frames that begin a shot
     untouched: Sequence[Stretch]
+
+    def curves(self) -> Iterator[Curve]:
+        """What there is to draw."""
+        yield Curve("loudness", "loudness", self.loudness, BLUE)
+        if self.wanted is not None:
+            yield Curve("wanted", "mouth, wanted", self.wanted, ORANGE)
+        if self.seen is not None and np.isfinite(self.seen).any():
+            most = max(float(np.nanpercentile(self.seen, 99)), 0.02)
+            yield Curve("found", "mouth, found in the result", self.seen / most, GREEN)
 
 
 class Mouth(NamedTuple):
@@ -59,27 +80,14 @@ def draw_chart(scene: Scene) -> np.ndarray:
             picture, (place(scene.times[cut]), top), (place(scene.times[cut]), bottom), (150, 90, 160), 1
         )
     for tick in np.linspace(0, length, 7):
-        cv2.putText(
-            picture,
-            timecode(float(tick))[:9],
-            (place(tick) - 34, bottom + 20),
-            FONT,
-            0.4,
-            INK,
-            1,
-            cv2.LINE_AA,
+        words = timecode(float(tick))[:9]
+        write_words(
+            picture, words, (place(tick) - words_size(words, LETTERS)[0] // 2, bottom + 8), LETTERS, INK
         )
-    curves = [("loudness", scene.loudness, BLUE)]
-    if scene.wanted is not None:
-        curves.append(("mouth, wanted", scene.wanted, ORANGE))
-    if scene.seen is not None and np.isfinite(scene.seen).any():
-        curves.append(
-            ("mouth, found in the result", scene.seen / max(np.nanpercentile(scene.seen, 99), 0.02), GREEN)
-        )
-    for i, (name, values, colour) in enumerate(curves):
-        _curve(picture, scene.times[: len(values)], values, colour, length)
-        cv2.putText(picture, name, (left + 10 + 260 * i, 26), FONT, 0.5, colour, 1, cv2.LINE_AA)
-    cv2.putText(picture, "grey: left as it was", (left + 800, 26), FONT, 0.5, (120, 120, 120), 1, cv2.LINE_AA)
+    for i, curve in enumerate(scene.curves()):
+        _curve(picture, scene.times[: len(curve.values)], curve.values, curve.colour, length)
+        write_words(picture, curve.words, (left + 10 + 260 * i, 14), LETTERS + 2, curve.colour)
+    write_words(picture, "grey: left as it was", (left + 800, 14), LETTERS + 2, (120, 120, 120))
     return picture
 
 
@@ -125,18 +133,33 @@ def _curve(
 
 def _line(text: str, width: int) -> np.ndarray:
     line = np.full((34, width, 3), 255, np.uint8)
-    cv2.putText(line, text, (6, 23), FONT, 0.5, INK, 1, cv2.LINE_AA)
+    write_words(line, text, (6, 10), LETTERS + 2, INK)
     return line
 
 
 def _block(mouths: Sequence[Mouth], columns: int) -> np.ndarray:
+    """Mouths beside each other; each row of pictures has its name at the left."""
     tiles = [_tile(mouth) for mouth in mouths]
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % columns)
-    return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
+    names = _names(mouths[0])
+    rows = [np.hstack([names, *tiles[i : i + columns]]) for i in range(0, len(tiles), columns)]
+    return np.vstack(rows)
+
+
+def _names(mouth: Mouth) -> np.ndarray:
+    """What the rows of a tile show, (h, w, 3), as high as the tile."""
+    width = max(words_size(name, LETTERS)[0] for name in ROWS) + 12
+    names = np.full((len(_tile(mouth)), width, 3), 255, np.uint8)
+    top = TIME_HEIGHT
+    for name, picture in zip(ROWS, (mouth.before, mouth.after, mouth.mask), strict=True):
+        height = words_size(name, LETTERS)[1]
+        write_words(names, name, (6, top + (len(picture) - height) // 2), LETTERS, INK)
+        top += len(picture)
+    return names
 
 
 def _tile(mouth: Mouth) -> np.ndarray:
-    label = np.full((20, mouth.before.shape[1], 3), 255, np.uint8)
-    cv2.putText(label, timecode(mouth.seconds), (4, 14), FONT, 0.4, INK, 1, cv2.LINE_AA)
+    label = np.full((TIME_HEIGHT, mouth.before.shape[1], 3), 255, np.uint8)
+    write_words(label, timecode(mouth.seconds), (4, 3), LETTERS - 1, INK)
     tile = np.vstack([label, mouth.before, mouth.after, mouth.mask])
     return cv2.copyMakeBorder(tile, 0, 4, 2, 2, cv2.BORDER_CONSTANT, value=PAPER)

@@ -12,7 +12,7 @@ import numpy as np
 from ..crops.patch import Patch
 from ..faces.canonical import head_poses
 from ..faces.detect import FaceNetworks, look_near
-from ..faces.mesh import find_mesh, region_of_points
+from ..faces.mesh import find_mesh, quarters_of, region_of_points
 from ..metrics.mouth import lip_sharpness, mouth_thumb
 from ..metrics.surroundings import (
     brightness_step,
@@ -67,7 +67,7 @@ _COMPARE = (
     "compare these ranges with the source (--sheet), and leave them out if they look wrong (--edit-only)"
 )
 _STEP = "follow the face without smoothing (--smoothing none, or Dub Options)"
-_TURN = "turn the clip upright if it isn't, or choose the face (--face-at, or Detect Faces)"
+_TURN = "choose the face (--face-at, or Detect Faces), or leave these ranges out (--edit-only)"
 _CHOOSE = "choose the face (--face-at, or Detect Faces), or leave these ranges out (--edit-only)"
 # Set on some clips and judged on others; docs/measured.md tells on which, and what that showed.
 KINDS: Mapping[str, DoubtKind] = {
@@ -340,7 +340,7 @@ def _usual_proportions(track: FaceTrack) -> Iterator[tuple[int, np.ndarray]]:
 def _detected_shift(faces: FaceNetworks, pixels: np.ndarray, mesh: np.ndarray) -> float:
     """How far the mouth lies from the nearest detected one, in eye distances; 0 where no face is detected."""
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    found = look_near(faces, pixels, np.concatenate([low, high]))
+    found = look_near(faces, pixels, np.concatenate([low, high]), quarters_of(mesh))
     mouth = mesh[[13, 14], :2].mean(axis=0)
     steps = [float(np.linalg.norm(face.keypoints[3] - mouth)) for face in found]
     return min(steps) / eye_distance(mesh) if steps else 0.0

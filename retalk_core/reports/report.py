@@ -16,6 +16,8 @@ from ..times import timecode
 from ..weights.files import command
 from .doubts import Doubt, Judged
 
+PREVIEW_WORDS = "PREVIEW, not the paper's method: the embedded engine moved the clip's own mouth pictures"
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -71,6 +73,8 @@ class Report:
     frames_resumed: int = 0  # taken over from an earlier run
     doubts: list[Doubt] | None = None  # what looks wrong, the most serious first; None: not judged yet
     frames_doubtful: int = 0  # that any doubt is about
+    preview: bool = False  # made by the engine that is there for a first look
+    people_seen: int = 1  # different ones, as far as looks tell
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -120,23 +124,27 @@ class Report:
         # Names may hold bytes that are no letters; as JSON escapes them they can be written anywhere.
         return words.encode("utf-8", "backslashreplace").decode()
 
-    def to_text(self) -> str:
-        """A few lines for a person."""
+    def to_text(self, engine: str = "") -> str:
+        """A few lines for a person: what was done, what is doubtful, what was measured, then the rest.
+
+        engine: what the host calls it; "" as it is called here
+        """
         name = Path(self.output).name
+        people = f", people: {self.people_seen}" if self.people_seen > 1 else ""
         lines = [
+            *([PREVIEW_WORDS] if self.preview else []),
             *self._mostly_doubtful_lines(),
             f"{name}: {self.frames_out} frames, {timecode(self.seconds_out)}; "
             f"{self.frames_edited} edited, {self.frames_out - self.frames_edited} left as they were",
-            f"engine: {self.engine} ({self.engine_note}); mouth from {self.mouth_source}",
-            *self._computing_lines(),
-            f"faces seen: {self.faces_seen}",
+            f"engine: {engine or self.engine} ({self.engine_note}); mouth from {self.mouth_source}",
         ]
+        lines += [f"doubt, {doubt}" for doubt in self.doubts or ()]
+        if self.measured:
+            lines.append(f"measured: {_measured_text(self.measured)}")
+        lines += [*self._computing_lines(), f"faces seen: {self.faces_seen}{people}"]
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]
         if len(self.untouched) > 12:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")
-        if self.measured:
-            lines.append(f"measured: {_measured_text(self.measured)}")
-        lines += [f"doubt, {doubt}" for doubt in self.doubts or ()]
         lines += [f"note: {warning}" for warning in self.warnings]
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
         lines += filter(None, [self.last_word])

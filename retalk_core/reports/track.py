@@ -20,7 +20,7 @@ from ..media.reader import prefetch
 from ..media.writer import VideoWriter
 from ..times import exact_tick, timecode
 from ..types import FaceTrack, Frame, Progress, silent
-from .charts import FONT
+from .lettering import write_words
 from .report import stretches
 
 FOUND, DOUBTFUL = (60, 220, 90), (250, 150, 40)
@@ -32,6 +32,16 @@ TILE = 200  # pixels
 
 def draw_track(frame: Frame, tracked: TrackedFace, row: int) -> np.ndarray:
     """The frame (H, W, 3) as uint8 with the face's box, landmarks and state at a row of the track."""
+    picture = draw_face(frame, tracked, row)
+    letters = max(14, round(max(picture.shape[:2]) / 50))
+    caption = f"shot {int(tracked.track.shot[row])}  {tracked.reasons[row] or 'face'}"
+    words = f"{timecode(frame.time)}  {caption}"
+    write_words(picture, words, (letters // 2, letters // 2), letters, LABEL, LABEL_RIM)
+    return picture
+
+
+def draw_face(frame: Frame, tracked: TrackedFace, row: int) -> np.ndarray:
+    """The frame (H, W, 3) as uint8 with the face's box and landmarks at a row of the track."""
     picture = eight_bit(frame.pixels).copy()
     track, reason = tracked.track, tracked.reasons[row]
     size = max(1, round(max(picture.shape[:2]) / 700))
@@ -41,9 +51,6 @@ def draw_track(frame: Frame, tracked: TrackedFace, row: int) -> np.ndarray:
         cv2.rectangle(picture, (left, top), (right, bottom), colour, size)
         for x, y in track.landmarks[row].tolist():
             cv2.circle(picture, (round(x * 8), round(y * 8)), 8 * size, colour, -1, cv2.LINE_AA, shift=3)
-    label = f"{timecode(frame.time)}  shot {int(track.shot[row])}  {reason or 'face'}"
-    for colour, width in ((LABEL_RIM, 3 * size), (LABEL, size)):
-        cv2.putText(picture, label, (8, 18 * size + 4), FONT, 0.5 * size, colour, width, cv2.LINE_AA)
     return picture
 
 
@@ -73,7 +80,7 @@ def overlay_sheet(clip: Clip, tracked: TrackedFace, frames: range) -> np.ndarray
     count = min(SHEET_FRAMES, len(frames))
     rows = [int((i + 0.5) * len(frames) / count) for i in range(count)]
     shown: Iterable[Frame] = clip.frames([frames[row] for row in rows])
-    tiles = [_fit(draw_track(frame, tracked, row)) for row, frame in zip(rows, shown, strict=True)]
+    tiles = [_captioned(frame, tracked, row) for row, frame in zip(rows, shown, strict=True)]
     columns = min(SHEET_COLUMNS, count)
     tiles += [np.full((TILE, TILE, 3), 255, np.uint8)] * (-count % columns)
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
@@ -98,6 +105,7 @@ def describe_track(clip: Clip, tracked: TrackedFace, frames: range) -> dict[str,
         "frames_with_face": int(track.present.sum()),
         "frames_filled_in": int(tracked.filled.sum()),
         "faces_seen": int(tracked.faces_seen.max()),
+        "people_seen": tracked.people,
         "face_height": {"least": float(heights.min()), "median": float(heights.median())},
         "head_degrees": {
             name: {"least": float(np.min(angle)), "most": float(np.max(angle))}
@@ -141,6 +149,14 @@ def _end_of(clip: Clip, frames: range) -> Fraction:
     """When the last of some frames stops showing, in seconds of the clip."""
     after = frames[-1] + 1
     return clip.times[after] if after < len(clip.times) else clip.end
+
+
+def _captioned(frame: Frame, tracked: TrackedFace, row: int) -> np.ndarray:
+    """A frame in a tile, under its time and what is wrong with the face."""
+    tile = _fit(draw_face(frame, tracked, row))
+    words = "  ".join(filter(None, [timecode(frame.time), tracked.reasons[row]]))
+    write_words(tile, words, (5, 4), 13, LABEL, LABEL_RIM)
+    return tile
 
 
 def _fit(picture: np.ndarray) -> np.ndarray:

@@ -9,15 +9,15 @@ import numpy as np
 from .signal import RATE
 from .targets import VOWELS, Phone
 
-LENGTHS = (0.07, 0.12)  # seconds that lips stay together: in hurried speech, and in slow
-_LEAST = (
-    0.03  # seconds that they are together before and after the middle of a closure, whatever comes beside
-)
-_VOWEL = 0.03  # seconds about a vowel's middle in which the mouth isn't shut
-APART = 0.08  # seconds from one closure's end to the next one's begin, at least: between them the mouth opens
+# Seconds that lips stay together, in hurried speech and in slow.
+LENGTHS = (0.07, 0.12)
+_LEAST = 0.025  # seconds that they are together before and after the middle, whatever comes beside
+_VOWEL = 0.04  # seconds about a vowel's middle in which the mouth isn't shut
+APART = 0.08  # seconds from one closure to the next, at least, in which the mouth opens
 _PARTING = 0.04  # seconds in which lips come together, and part
 BITE_LENGTHS = (0.06, 0.1)  # seconds that an F or V lasts for the lips, at least and at most
 _BITTEN = 0.15  # the opening then
+_ASIDE = 0.1  # of loudness: how much softer it must be at a sound's edge to count before its middle
 _DIP = {"B": 0.25, "P": 0.25, "M": 0.15}  # how much softer than its neighbours a closure must be
 
 
@@ -33,7 +33,8 @@ def closures_of(heard: Sequence[Phone], loudness: np.ndarray, *, certain: bool) 
         first, last = max(int(phone.start * RATE), 0), min(int(phone.stop * RATE), len(loudness))
         if phone.name not in _DIP or first >= last:
             continue
-        softest = first + int(loudness[first:last].argmin())
+        aside = np.abs(np.linspace(-1, 1, last - first)) if last - first > 1 else np.zeros(1)
+        softest = first + int((loudness[first:last] + _ASIDE * aside).argmin())
         around = loudness[max(first - 8, 0) : last + 8]
         if certain or loudness[softest] <= around.max() - _DIP[phone.name]:
             middle = (softest + 0.5) / RATE

@@ -30,7 +30,7 @@ from .text.transcript import parse_transcript, shifted
 _KNEE = 0.15  # loudness that parts the lips
 _CURVE = 0.9  # below 1: middling sounds open the mouth further; half the time beyond half, as people do
 
-_NEARLY = 0.005  # seconds; a frame so near a closure is within it, so that most show on two at 25 a second
+_NEARLY = 0.01  # seconds; a frame so near a closure is within it, so that it shows on two at 25 a second
 
 
 @dataclass(frozen=True, eq=False)

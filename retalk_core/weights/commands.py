@@ -96,8 +96,18 @@ def _trust(row: dict[str, Any]) -> str:
     return "recognised by its tensors; no hash is published, so its own is remembered"
 
 
+def size_words(file: File) -> str:
+    """How large a file is, in a unit that suits it."""
+    if not file.size:
+        return "size not published"
+    units = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+    return next(
+        (f"{file.size / unit:.3g} {name}" for unit, name in units if file.size >= unit), f"{file.size} bytes"
+    )
+
+
 def _wanted(file: File) -> str:
-    size = f"{file.size / 1e6:.3g} MB" if file.size else ""
+    size = size_words(file) if file.size else ""
     hand = "" if file.sources else "by hand"
     facts = ", ".join(filter(None, (size, file.known, hand)))
     return f"{file.name} ({facts})" if facts else file.name
@@ -135,7 +145,7 @@ def fetch(
         try:
             if not route.sources(file) and not (target / file.name).exists():
                 raise InputError(by_hand(file, target))
-            tell(f"checked: {download(file, target, _checker(key), route, bar(file.name))}")
+            tell(f"checked: {download(file, target, checker(key), route, bar(file.name))}")
         except InputError as error:
             failed.append(str(error))
     if failed:
@@ -158,7 +168,7 @@ def _chosen(
     return list(dict.fromkeys(chosen))
 
 
-def _checker(key: str) -> Callable[[Path], None]:
+def checker(key: str) -> Callable[[Path], None]:
     """Loads a file as the network it should be: strictly, so that nothing unusable gets its name."""
 
     def check(path: Path) -> None:

@@ -55,6 +55,30 @@ def options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Du
 # Dub
 
 
+def test_what_is_protected_stays_as_it_is(talking_clip: Path, voice_file: Path, tmp_path: Path) -> None:
+    left = np.zeros((40, 40, 3), np.uint8)
+    left[:, :20] = 255
+    masks = write_clip(tmp_path / "masks.mkv", [left] * 9 + [np.full_like(left, 255)] * 9)
+    out = tmp_path / "out.mkv"
+    words = ("dub", str(talking_clip), str(voice_file), "-o", str(out), "--codec", "ffv1", *QUICK)
+    assert main([*words, "--engine", "embedded", "--protect", str(masks)]) == 0
+    before, after = (np.stack(pixels_of(path)) for path in (talking_clip, out))
+    assert np.array_equal(before[:, :, :78], after[:, :, :78]) and np.array_equal(before[9:], after[9:])
+    assert not np.array_equal(before[:9, :, 82:], after[:9, :, 82:])
+
+
+def test_masks_that_fit_no_clip_are_refused_in_one_sentence(
+    talking_clip: Path, voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masks = write_clip(tmp_path / "masks.mkv", [np.zeros((16, 16, 3), np.uint8)] * 3)
+    words = ("dub", str(talking_clip), str(voice_file), "-o", str(tmp_path / "out.mkv"), *QUICK)
+    for protect, told in ((masks, "has 3 frames, but the clip"), (tmp_path / "none.png", "none.png")):
+        assert main([*words, "--protect", str(protect)]) == FAILED
+        said = capsys.readouterr().err.strip()
+        assert told in said and len(said.splitlines()) == 1
+    assert not (tmp_path / "out.mkv").exists()
+
+
 def test_dub_writes_a_file_and_says_what_it_did(
     small_clip: Path, voice_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

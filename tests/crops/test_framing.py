@@ -20,7 +20,7 @@ from retalk_nodes.retalk_core.crops.framing import (
 )
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.faces.canonical import LIP_PAIRS
-from retalk_nodes.retalk_core.faces.mesh import five_points
+from retalk_nodes.retalk_core.faces.mesh import five_points, quarter_turn
 from retalk_nodes.retalk_core.types import FaceCrops, FaceTrack
 from scenes import drawn_mesh, drawn_track
 
@@ -324,3 +324,38 @@ def test_a_mouths_frame_does_not_pulse_with_the_lips() -> None:
     shut, rounded = (drawn_mesh(60, (300, 200), drivers=(drop, 5 * drop**2, 0)) for drop in (0.0, 0.3))
     boxes = boxes_of(frame_faces(in_shots(drawn_track([shut, rounded], FRAME), 1, 1), "mouth"))
     assert np.abs(boxes[1] - boxes[0]).max() < 0.06 * (boxes[0, 2] - boxes[0, 0])
+
+
+# Any way up
+
+
+@pytest.mark.parametrize("framing", list(SIDES))
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_turned_clip_is_cut_as_the_upright_one_is(framing: str, turn: int) -> None:
+    upright = drawn_track([drawn_mesh(40, (130 + 2 * i, 90), (0, 5, 3)) for i in range(4)], (200, 280))
+    affine = quarter_turn(upright.frame_size, turn)
+    mesh = upright.mesh.clone()
+    mesh[..., :2] = (
+        mesh[..., :2] @ torch.from_numpy(affine[:, :2].T).float() + torch.from_numpy(affine[:, 2]).float()
+    )
+    turned = replace(upright, mesh=mesh, frame_size=(280, 200) if turn % 2 else (200, 280))
+    boxes = np.tile((90.0, 50.0, 170.0, 150.0), (4, 1))
+    corners = boxes.reshape(4, 2, 2) @ affine[:, :2].T + affine[:, 2]
+    turned_boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+
+    for given, given_turned in ((None, None), (boxes, turned_boxes)):
+        wanted = frame_faces(upright, framing, boxes=given)
+        found = frame_faces(turned, framing, boxes=given_turned)
+        assert wanted.outline is not None and found.outline is not None
+        torch.testing.assert_close(found.outline, wanted.outline, atol=1e-4, rtol=0)
+
+
+def test_each_shot_is_turned_by_itself() -> None:
+    upside_down = [drawn_mesh(40, (130, 90), (0, 0, 180))] * 2
+    track = drawn_track([drawn_mesh(40, (130, 90))] * 2 + upside_down, (200, 280))
+    track = replace(track, shot=torch.tensor([0, 0, 1, 1]))
+
+    crops = frame_faces(track, "face")
+
+    assert (crops.frame_to_crop[:2, 0, 0] > 0).all() and (crops.frame_to_crop[2:, 0, 0] < 0).all()
+    assert crops.outline is not None and (crops.outline[:, 0, 1] < crops.outline[:, 18, 1]).all()

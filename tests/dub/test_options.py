@@ -12,7 +12,7 @@ from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.fields import key_of
 from retalk_nodes.retalk_core.stages.options import Stages
 
-LATER = {"work_dir", "work_limit", "codec", "quality", "check", "soundtrack", "protect"}
+LATER = {"work_dir", "work_limit", "codec", "quality", "hardware", "check", "soundtrack", "protect"}
 
 
 def test_a_jobs_key_leaves_out_what_changes_no_edited_pixel() -> None:
@@ -43,7 +43,7 @@ def test_a_dub_goes_on_where_its_pixels_are_the_same(changes: dict[str, Any], sa
         ({"engine": "magic"}, "engine is 'magic', but must be one of auto, retalk, embedded."),
         ({"pauses": "sing"}, "pauses is 'sing', but must be one of close, keep_original."),
         ({"longer": "wait"}, "longer is 'wait', but must be one of bounce, stretch, hold, loop, cut_voice."),
-        ({"codec": "divx"}, "codec is 'divx', but must be one of h264, prores, ffv1."),
+        ({"codec": "divx"}, "codec is 'divx', but must be one of auto, h264, hevc, prores, ffv1."),
         ({"batch": 0}, "batch is 0, but must be 1 or more."),
         ({"quality": 52}, "quality is 52, but must be from 0 to 51."),
     ],

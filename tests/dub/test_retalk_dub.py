@@ -17,6 +17,7 @@ from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.crops.cut import cut_crop
 from retalk_nodes.retalk_core.crops.framing import frame_faces
+from retalk_nodes.retalk_core.dub import stream
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import Dubbed, dub
 from retalk_nodes.retalk_core.dub.session import StageProgress, quiet
@@ -86,6 +87,24 @@ def test_frames_and_times_stay_and_so_does_all_outside_the_face(
         rows, columns = np.nonzero((before != after).any(axis=2))
         assert len(rows) > 300
         assert rows.min() > 70 and columns.min() > 25 and columns.max() < 135  # eyes at 66, face 50 to 112
+
+
+@pytest.mark.parametrize(
+    ("offset", "first"), [(80, (0, 0, 0, Fraction(1, 25))), (-40, (Fraction(1, 25), Fraction(2, 25)))]
+)
+def test_with_an_offset_the_lips_say_what_was_heard_so_much_earlier(
+    talking_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    offset: int,
+    first: tuple[Fraction, ...],
+) -> None:
+    plans = []
+    plan = stream.LipsPlan
+    monkeypatch.setattr(stream, "LipsPlan", lambda *parts: plans.append(plan(*parts)) or plans[-1])
+    made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, preset="fast", voice_offset=offset))
+    assert tuple(plans[0].times[: len(first)]) == first
+    assert len(plans[0].times) == 18
 
 
 def test_a_protected_part_stays_as_it_is(talking_clip: Path, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from heads import FPS, HEAD_HEIGHT, centres, clip, media_frames, moved
+from heads import FPS, HEAD_HEIGHT, centres, clip, landscape, media_frames, moved
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.faces import follow as faces
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks
 from retalk_nodes.retalk_core.faces.follow import track_faces
+from retalk_nodes.retalk_core.faces.mesh import quarter_turn, shot_quarters
 from retalk_nodes.retalk_core.types import Frame
 
 # Following
@@ -119,6 +121,104 @@ def test_person_who_leaves_is_not_replaced(networks: FaceNetworks, pair: Callabl
 
     assert tracked.track.present.tolist() == [True] * 6 + [False] * 20
     assert set(tracked.reasons[6:]) == {"no face"}
+
+
+def passing(portrait: np.ndarray, count: int, before: bool, step: int = 40) -> list[np.ndarray]:
+    """A head in the middle, and another person's, darker and turned about, that crosses the picture."""
+    stranger = np.clip(cv2.flip(portrait, 1)[40:215, 215:365] * (0.55, 0.4, 0.35), 0, 255).astype(np.uint8)
+    own = portrait[40:215, 147:297]
+    pictures = []
+    for i in range(count):
+        frame = np.full((400, 900, 3), 120, np.uint8)
+        x = 30 + step * i
+        faces = [(own, 375), (stranger, x)] if before else [(stranger, x), (own, 375)]
+        for head, left in faces:
+            part = frame[110:285, left : left + 150]
+            part[:] = head[:, : part.shape[1]]
+        pictures.append(frame)
+    return pictures
+
+
+def test_a_passer_by_is_not_taken_for_the_one_who_is_followed(
+    networks: FaceNetworks, portrait: np.ndarray
+) -> None:
+    tracked = track_faces(clip(passing(portrait, 20, before=True)), networks)
+
+    present = tracked.track.present.numpy()
+    weight = tracked.track.weight.numpy()
+    # of a face 92 pixels wide; who passes at 40 pixels a frame drags the mesh along a little
+    assert np.abs(centres(tracked)[weight > 0.2] - centres(tracked)[0]).max() < 15
+    hidden = [i for i, reason in enumerate(tracked.reasons) if reason == "someone else covers the mouth"]
+    assert {9, 11} <= set(hidden) and not present[9:12].any()
+    assert present[:7].all() and present[14:].all()
+    assert tracked.people == 2
+    assert not tracked.filled.any()  # though the gap is short
+
+
+def test_a_passer_by_behind_leaves_the_edit_where_it_is(networks: FaceNetworks, portrait: np.ndarray) -> None:
+    tracked = track_faces(clip(passing(portrait, 20, before=False)), networks)
+
+    assert tracked.track.present.all() and set(tracked.reasons) == {""}
+    assert np.abs(centres(tracked) - centres(tracked)[0]).max() < 6
+
+
+def test_the_same_person_is_chosen_after_a_cut_though_another_is_larger(
+    networks: FaceNetworks, portrait: np.ndarray
+) -> None:
+    own = cv2.resize(portrait[20:235, 127:317], None, fx=0.9, fy=0.9)
+    stranger = np.clip(cv2.flip(portrait, 1)[20:235, 195:385] * (0.55, 0.4, 0.35), 0, 255).astype(np.uint8)
+    alone, both = landscape(1, (400, 900)), np.full((400, 900, 3), 60, np.uint8)
+    alone[100 : 100 + own.shape[0], 100 : 100 + own.shape[1]] = own
+    both[100 : 100 + own.shape[0], 600 : 600 + own.shape[1]] = own
+    large = cv2.resize(stranger, None, fx=1.3, fy=1.3)
+    both[60 : 60 + large.shape[0], 120 : 120 + large.shape[1]] = large
+
+    tracked = track_faces(clip([alone] * 8 + [both] * 8), networks)
+
+    assert tracked.cuts == (8,) and tracked.track.present.all()
+    assert (centres(tracked)[8:, 0] > 600).all()
+    assert tracked.people == 2
+
+
+# Any way up, at the edge, and larger than the picture
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_face_is_found_any_way_up(networks: FaceNetworks, portrait: np.ndarray, turn: int) -> None:
+    upright = track_faces(clip([portrait] * 2), networks).track
+    turned = np.ascontiguousarray(np.rot90(portrait, turn))
+
+    track = track_faces(clip([turned] * 2), networks).track
+
+    affine = quarter_turn(upright.frame_size, turn)
+    wanted = upright.mesh[0, :, :2].numpy() @ affine[:, :2].T + affine[:, 2]
+    assert np.abs(track.mesh[0, :, :2].numpy() - wanted).mean() < 2  # pixels
+    assert set(shot_quarters(track)) == {(4 - turn) % 4}
+
+
+def test_a_face_larger_than_the_picture_is_found(networks: FaceNetworks, portrait: np.ndarray) -> None:
+    close = cv2.resize(portrait[85:165, 182:262], (400, 400), interpolation=cv2.INTER_CUBIC)
+
+    track = track_faces(clip([close] * 2), networks).track
+
+    expected = (track_faces(clip([portrait]), networks).track.mesh[0, :, :2].numpy() - (182, 85)) * 5
+    inside = ((expected > 0) & (expected < 400)).all(axis=1)
+    apart = np.linalg.norm(track.mesh[0, :, :2].numpy() - expected, axis=1)[inside]
+    assert apart.mean() < 0.06 * np.linalg.norm(expected[33] - expected[263])
+
+
+@pytest.mark.parametrize("edge", ["left", "right", "bottom"])
+def test_a_mouth_that_the_edge_cuts_is_left_alone(
+    networks: FaceNetworks, portrait: np.ndarray, edge: str
+) -> None:
+    mesh = track_faces(clip([portrait]), networks).track.mesh[0].numpy()
+    x, y = mesh[[13, 14], :2].mean(axis=0).astype(int)
+    cut = {"left": portrait[:, x - 5 :], "right": portrait[:, : x + 5], "bottom": portrait[: y + 2]}[edge]
+
+    tracked = track_faces(clip([np.ascontiguousarray(cut)] * 4), networks)
+
+    assert tracked.track.present.all() and (tracked.track.weight == 0).all()
+    assert set(tracked.reasons) == {"the picture's edge cuts the mouth"}
 
 
 # Real clips

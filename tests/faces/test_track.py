@@ -10,7 +10,7 @@ from retalk_nodes.retalk_core.errors import NoFaceError
 from retalk_nodes.retalk_core.faces import track
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks
 from retalk_nodes.retalk_core.faces.follow import track_faces
-from retalk_nodes.retalk_core.faces.track import smooth
+from retalk_nodes.retalk_core.faces.steady import smooth
 
 # Gaps
 

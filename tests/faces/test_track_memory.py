@@ -6,7 +6,8 @@ import tracemalloc
 from fractions import Fraction
 
 import numpy as np
-from retalk_nodes.retalk_core.faces.track import Sighting, assemble_track, smooth
+from retalk_nodes.retalk_core.faces.steady import smooth
+from retalk_nodes.retalk_core.faces.track import Sighting, assemble_track
 
 COUNT = 1500
 
@@ -23,4 +24,5 @@ def test_smoothing_a_long_track_copies_a_part_of_it_at_a_time() -> None:
     finally:
         tracemalloc.stop()
     np.testing.assert_array_equal(track.mesh.numpy(), smooth(np.stack(points)))
+    assert not any(sighting.points is not None for sighting in sightings)  # nobody holds them twice
     assert peak < 1.6 * track.mesh.numpy().nbytes  # it was three times as much

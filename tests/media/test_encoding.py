@@ -47,7 +47,7 @@ def test_odd_sides_repeat_their_last_row_and_column(tmp_path: Path) -> None:
 
 
 def test_a_codec_or_quality_that_doesnt_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="h264, prores, ffv1"):
+    with pytest.raises(OptionError, match="h264, hevc, prores, ffv1"):
         VideoWriter(tmp_path / "clip.mp4", (48, 64), codec="divx")
     with pytest.raises(OptionError, match="51"):
         VideoWriter(tmp_path / "clip.mp4", (48, 64), quality=99)

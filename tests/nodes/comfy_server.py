@@ -21,12 +21,29 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 class ComfyServer:
     """One server on a base folder of its own."""
 
-    def __init__(self, comfyui: Path, python: str, base: Path, pack: Path, *more: str) -> None:
-        """more: arguments of ComfyUI's own"""
+    def __init__(
+        self,
+        comfyui: Path,
+        python: str,
+        base: Path,
+        pack: Path,
+        *more: str,
+        beside: str = "",
+        called: str = "any name",
+    ) -> None:
+        """Start it.
+
+        more:   arguments of ComfyUI's own
+        beside: source of another pack, which is loaded after this one
+        called: the folder's name; newer versions serve no scripts and pages from one with a space in it
+        """
+        # Any name will do, but for spaces: ComfyUI serves no help page and no script from such a folder.
         self.comfyui, self.base = comfyui, base
         for name in ("custom_nodes", "models", "input", "output", "temp", "user"):
             (base / name).mkdir(parents=True)
-        (base / "custom_nodes" / "any name").symlink_to(pack, target_is_directory=True)
+        (base / "custom_nodes" / called).symlink_to(pack, target_is_directory=True)
+        if beside:
+            (base / "custom_nodes" / "beside.py").write_text(beside)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

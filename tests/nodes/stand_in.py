@@ -120,6 +120,12 @@ class VideoFromFile:
     def get_stream_source(self) -> Any:  # noqa: ANN401
         return self.file
 
+    def get_dimensions(self) -> tuple[int, int]:
+        import av
+
+        with av.open(self.file) as container:
+            return container.streams.video[0].width, container.streams.video[0].height
+
 
 class VideoFromComponents:
     def __init__(self, components: Any) -> None:  # noqa: ANN401
@@ -192,7 +198,7 @@ def install(base: Path) -> Manager:
         Schema=Schema,
         ComfyNode=ComfyNode,
         NodeOutput=NodeOutput,
-        Hidden=SimpleNamespace(unique_id="UNIQUE_ID"),
+        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT"),
         Custom=Socket,
         MultiType=MultiType,
         Int=IntSocket("INT"),
@@ -200,7 +206,7 @@ def install(base: Path) -> Manager:
         Boolean=Socket("BOOLEAN", *widget),
         String=Socket("STRING", *widget, "multiline", "placeholder"),
         Combo=Socket("COMBO", *widget, "options"),
-        FolderType=SimpleNamespace(temp="temp"),
+        FolderType=SimpleNamespace(temp="temp", output="output"),
         **{name: Socket(name.upper()) for name in ("Image", "Mask", "Audio", "Video")},
     )
     ui = SimpleNamespace(
@@ -222,7 +228,9 @@ def install(base: Path) -> Manager:
     sys.modules["comfy.model_management"] = manager  # type: ignore[assignment]
     _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
     _module("comfy.utils", ProgressBar=ProgressBar)
-    _module("comfy.cli_args", args=SimpleNamespace(force_fp32=False))
+    _module(
+        "comfy.cli_args", args=SimpleNamespace(force_fp32=False, disable_metadata=False, listen="127.0.0.1")
+    )
     _module(
         "comfy",
         model_management=manager,
@@ -236,8 +244,30 @@ def install(base: Path) -> Manager:
         add_model_folder_path=lambda name, path: folders.setdefault(name, ([path], set())),
         get_temp_directory=lambda: str(base / "temp"),
         get_user_directory=lambda: str(base / "user"),
+        get_input_directory=lambda: str(base / "input"),
+        get_annotated_filepath=lambda name: str(base / "input" / name),
+        exists_annotated_filepath=lambda name: (base / "input" / name).exists(),
+        filter_files_content_types=_of_kinds,
+        get_output_directory=lambda: str(base / "output"),
+        get_save_image_path=_save_path,
     )
     return manager
+
+
+def _of_kinds(names: list[str], kinds: list[str]) -> list[str]:
+    """The files that are a video, or a sound, by their names."""
+    endings = {"video": (".mp4", ".mov", ".mkv"), "audio": (".wav", ".flac", ".mp3")}
+    return [name for name in names if name.endswith(tuple(each for kind in kinds for each in endings[kind]))]
+
+
+def _save_path(prefix: str, outputs: str, width: int, height: int) -> tuple[str, str, int, str, str]:
+    """A numbered place below the output folder; its name may hold %width% and %height%."""
+    prefix = prefix.replace("%width%", str(width)).replace("%height%", str(height))
+    folder = Path(outputs) / Path(prefix).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    name = Path(prefix).name
+    count = 1 + sum(path.name.startswith(f"{name}_") for path in folder.iterdir())
+    return str(folder), name, count, str(Path(prefix).parent), prefix
 
 
 def _module(name: str, **content: Any) -> None:  # noqa: ANN401

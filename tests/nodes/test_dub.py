@@ -31,7 +31,7 @@ def frames() -> Tensor:
 
 
 def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, base: Path) -> None:
-    video, audio, chart, sheet, report = run(
+    video, audio, chart, sheet, report, track, doubts = run(
         nodes, "ReTalkDubVideo", video=VideoFromFile(str(talking_clip)), voice=voice(0.6)
     )
     made = open_clip(video.file)
@@ -39,12 +39,27 @@ def test_a_video_is_dubbed_from_file_to_file(nodes: Nodes, talking_clip: Path, b
     assert len(made) == 18 and made.size == (160, 160)
     assert audio["waveform"].shape == (1, 1, 11_520) and audio["sample_rate"] == 16_000  # silence follows
     assert chart.shape[0] == sheet.shape[0] == 1
+    assert len(track) == len(open_clip(talking_clip)) and isinstance(json.loads(doubts), list)
     assert "engine: embedded" in report and "not found: 3DMM regressor" in report
     with av.open(video.file) as container:
         said = container.metadata
     assert "voice was replaced" in said["comment"] and "embedded" in said["comment"]
+    assert said["comment"].startswith("PREVIEW")
     kept = json.loads(said["retalk"])
+    assert kept["preview"] is True
     assert kept["frames_out"] == 18 and kept["output"] == Path(video.file).name
+
+
+def test_the_track_and_the_doubts_of_a_part_serve_another_run(nodes: Nodes, talking_clip: Path) -> None:
+    given = {"video": VideoFromFile(str(talking_clip)), "voice": voice(0.6)}
+    *_, track, doubts = run(nodes, "ReTalkDubVideo", **given, start=0.2, duration=0.2)
+    present = track.present.numpy()
+    assert len(present) == 18 and present[5:10].all() and not present[:5].any() and not present[10:].any()
+    for doubt in json.loads(doubts):
+        assert {"kind", "severity", "ranges", "words", "advice"} <= set(doubt)
+    edited = run(nodes, "ReTalkEditTrack", face_track=track, ranges="0.2-0.3")[0]
+    again = run(nodes, "ReTalkDubVideo", **given, start=0.2, duration=0.2, face_track=edited)
+    assert "5 frames" in again[4] and torch.equal(again[5].present, edited.present)
 
 
 def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
@@ -52,11 +67,14 @@ def test_the_report_shows_on_the_node(nodes: Nodes, talking_clip: Path) -> None:
     given = {each.id: each.default for each in node.GET_SCHEMA().inputs[2:10]}
     shown = node.execute(
         video=VideoFromFile(str(talking_clip)), voice=voice(0.2), **{**given, "duration": 0.2}
-    ).ui.as_dict()
-    assert shown["text"][0].startswith("video: 5 frames")
+    ).ui
+    first, second = shown["text"][0].splitlines()[:2]
+    assert first.startswith("PREVIEW") and second.startswith("video: 5 frames")
+    (told,) = shown["retalk"]
+    assert told["text"] == shown["text"][0] and told["badge"] == "PREVIEW"
 
 
-def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
+def test_eight_widgets_and_two_for_the_transcript_are_on_the_face(nodes: Nodes) -> None:
     sockets = {"IMAGE", "AUDIO", "VIDEO", "MASK", "VHS_VIDEOINFO"}
     for name in ("ReTalkDubVideo", "ReTalkDubFrames"):
         inputs = nodes[name].GET_SCHEMA().inputs
@@ -67,7 +85,8 @@ def test_no_more_than_eight_widgets_are_on_the_face(nodes: Nodes) -> None:
             and not each.io_type.startswith("RETALK_")
             and not getattr(each, "force_input", False)
         ]
-        assert len(widgets) == 8
+        assert len(widgets) == 10
+        assert [each.id for each in widgets[-2:]] == ["transcript", "language"]
 
 
 def test_frames_are_dubbed_and_exact_outside(nodes: Nodes, frames: Tensor) -> None:
@@ -116,11 +135,20 @@ def test_a_given_track_and_what_is_protected_are_kept_to(nodes: Nodes, frames: T
         run(nodes, "ReTalkDubFrames", images=frames[:6], voice=voice(0.2), fps=25.0, face_track=track)
 
 
+def test_a_batch_of_voices_is_told_in_the_report(nodes: Nodes, frames: Tensor) -> None:
+    several = voice(0.2)
+    several["waveform"] = several["waveform"].expand(3, -1, -1)
+    report = run(nodes, "ReTalkDubFrames", images=frames[:4], voice=several, fps=25.0)[4]
+    assert "note: voice is a batch of 3 sounds: the first is used" in report
+    assert "engine: embedded preview (" in report  # as the widget has it
+
+
 def test_the_frame_rate_is_never_guessed(nodes: Nodes, frames: Tensor) -> None:
     info = {"loaded_fps": 12.5, "source_fps": 25.0}
     assert run(nodes, "ReTalkDubFrames", images=frames[:4], voice=voice(0.2), video_info=info)[2] == 12.5
     with pytest.raises(OptionError, match="Neither of fps and video_info"):
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2))
+    assert run(nodes, "ReTalkDubFrames", images=frames[:1], voice=voice(0.2))[2] == 25  # a still needs none
     with pytest.raises(OptionError, match="Both of fps and video_info"):
         run(nodes, "ReTalkDubFrames", images=frames, voice=voice(0.2), fps=25.0, video_info=info)
 

@@ -72,7 +72,7 @@ def test_the_face_can_be_chosen(nodes: Nodes, frames: Tensor) -> None:
     mask = torch.zeros(1, 160, 160)
     with pytest.raises(OptionError, match="covers none of the faces"):
         run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)
-    with pytest.raises(OptionError, match="There is no face 3"):
+    with pytest.raises(OptionError, match="There is no 4th face from the left"):
         run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="index from the left", index=3)
     mask[:, 40:120, 40:120] = 1
     assert run(nodes, "ReTalkDetectFaces", clip=frames[:2], face="in the mask", mask=mask)[0].present.all()
@@ -370,12 +370,12 @@ def test_a_part_of_the_face_is_marked(nodes: Nodes, faces: tuple[Tensor, Any]) -
 
 def test_loaders_say_what_to_do_without_a_file(nodes: Nodes) -> None:
     node = nodes["ReTalkLoadDNet"]
-    (file,) = node.GET_SCHEMA().inputs[0].options
-    for name in (file, "DNet.pt"):
+    assert node.GET_SCHEMA().inputs[0].options == ["auto"]
+    for name in ("auto", "(no file found)", "DNet.pt"):
         assert "D-Net was not found" in node.validate_inputs(file=name)
+        with pytest.raises(InputError, match="D-Net was not found"):
+            node.execute(file=name)
     assert node.validate_inputs(file=None) is True
-    with pytest.raises(InputError, match="D-Net was not found"):
-        node.execute(file=file)
     with pytest.raises(InputError, match=r"gone\.pth is in none"):
         run(nodes, "ReTalkLoadModels", lnet="gone.pth")
     (networks,) = run(nodes, "ReTalkLoadModels")

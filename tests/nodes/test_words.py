@@ -163,5 +163,20 @@ def test_every_picture_can_be_drawn_again(root: Path) -> None:
     assert set(re.findall(r'^    "(\w+\.(?:png|jpg))": ', script, re.MULTILINE)) == names
 
 
-def test_no_script_runs_in_the_editor(root: Path) -> None:
-    assert {path.suffix for path in (root / "web").rglob("*") if path.is_file()} == {".md", ".png", ".jpg"}
+def test_scripts_in_the_editor_are_few_and_plain(root: Path) -> None:
+    shown = [path for path in (root / "web").rglob("*") if path.is_file()]
+    assert {path.suffix for path in shown if path.parent.name == "js"} == {".js", ".css"}
+    assert {path.suffix for path in shown if path.parent.name != "js"} == {".md", ".png", ".jpg", ".html"}
+    scripts = [path for path in shown if path.suffix in (".js", ".css", ".html")]
+    assert sum(path.stat().st_size for path in scripts) <= 60_000
+    for path in scripts:
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|\beval\(|innerHTML|new Function", text), path.name
+
+
+def test_the_panel_says_the_same_in_every_language(root: Path) -> None:
+    text = (root / "web" / "js" / "words.js").read_text("utf-8")
+    english, chinese = (text.split(f"  {language}: {{")[1].split("\n  },")[0] for language in LANGUAGES)
+    said = [re.findall(r"(\w+): \"", each) for each in (english, chinese)]
+    assert said[0] == said[1] and len(said[0]) > 20
+    assert all(CHINESE.search(each) for each in re.findall(r": \"([^\"]*)\"", chinese))

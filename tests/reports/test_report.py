@@ -149,6 +149,13 @@ def test_doubts_are_told_and_have_the_last_word() -> None:
     assert stored["doubts"][0]["kind"] == "covered" and stored["doubts"][0]["ranges"] == [[0.2, 0.6]]
 
 
+def test_what_was_done_comes_first_then_doubts_then_what_was_measured() -> None:
+    told = report(doubts=[doubt(5)], frames_doubtful=5, measured=seen_in(25, -1, 0.714, 1.1, 1.234, 41.52))
+    lines = told.to_text("embedded preview").splitlines()
+    assert [line.split()[0] for line in lines[:5]] == ["out.mp4:", "engine:", "doubt,", "measured:", "faces"]
+    assert lines[1].startswith("engine: embedded preview (")
+
+
 def test_a_dub_that_is_mostly_doubtful_says_so_first() -> None:
     lines = report(doubts=[doubt(11)], frames_doubtful=11).to_text().splitlines()
     assert lines[0].startswith("DOUBTFUL: most of this dub looks wrong (11 of 20 edited frames)")

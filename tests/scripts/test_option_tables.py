@@ -37,7 +37,7 @@ def test_every_option_has_its_row(builder: ModuleType) -> None:
 def test_a_row_says_range_choices_and_default(builder: ModuleType) -> None:
     page = builder.with_tables(PAGE, words)
     assert "<br>From 0 to 51; default: 17. |" in page
-    assert "<br>**`h264`** · `prores` · `ffv1` |" in page
+    assert "<br>**`auto`** · `h264` · `hevc` · `prores` · `ffv1` |" in page
     assert "| `--restore-reference`, `--no-restore-reference` |" in page
     assert "<br>Default: every frame keeps its time. |" in page
 

@@ -67,11 +67,11 @@ def ready(name: str) -> Prompt:
     for node in prompt.values():
         inputs = node["inputs"]
         if name in SLOW:
-            inputs |= {"file": "short.mp4"} if node["class_type"] == "LoadVideo" else {}
-            inputs |= {"audio": "short.wav"} if node["class_type"] == "LoadAudio" else {}
+            inputs |= {"file": "short.mp4"} if node["class_type"] == "ReTalkDemoClip" else {}
+            inputs |= {"file": "short.wav"} if node["class_type"] == "ReTalkDemoVoice" else {}
         elif "engine" in inputs:
             inputs["engine"] = "embedded preview"
-        if name == "two_speakers" and node["class_type"] == "LoadVideo":
+        if name == "two_speakers" and node["class_type"] == "ReTalkDemoClip":
             inputs["file"] = "two.mp4"
     return prompt
 
@@ -102,8 +102,8 @@ def test_every_workflow_runs_and_a_second_time_for_nothing(comfy: ComfyServer, n
 def test_the_stages_one_by_one_give_what_dub_frames_gives(comfy: ComfyServer, preset: str) -> None:
     prompt, last = stages_of(preset)
     prompt |= dub_frames_beside(prompt, preset)
-    prompt[find(prompt, "LoadVideo")]["inputs"]["file"] = "short.mp4"
-    prompt[find(prompt, "LoadAudio")]["inputs"]["audio"] = "short.wav"
+    prompt[find(prompt, "ReTalkDemoClip")]["inputs"]["file"] = "short.mp4"
+    prompt[find(prompt, "ReTalkDemoVoice")]["inputs"]["file"] = "short.wav"
     for key, source in (("stages", last), ("whole", "dub"), ("given", find(prompt, "ReTalkFitLength"))):
         prompt[key] = {"class_type": "PreviewImage", "inputs": {"images": [source, 0]}}
     outputs = succeeded(comfy.wait(comfy.queue(prompt), 900))

@@ -95,9 +95,9 @@ def test_the_stages_one_by_one_give_what_the_whole_gives(nodes: dict[str, Any], 
     voice = {"waveform": torch.from_numpy(babble(0.45))[None, None], "sample_rate": 16_000}
     given: dict[str, tuple[Any, ...]] = {
         "models": (Lent(networks),),
-        find(prompt, "LoadVideo"): (None,),
+        find(prompt, "ReTalkDemoClip"): (None,),
         find(prompt, "GetVideoComponents"): (frames, None, 25.0),
-        find(prompt, "LoadAudio"): (voice,),
+        find(prompt, "ReTalkDemoVoice"): (voice,),
     }
     for key, node in prompt.items():
         kind = node["class_type"]

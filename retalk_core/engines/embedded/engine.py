@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...compute.aside import put_aside
+from ...covers.hold import freest, hidden_rows
 from ...crops.patch import Patch
 from ...types import FaceTrack, Frame
-from .face import Face
+from .face import Face, Jaws
+from .gather import gather_teeth
+from .light import in_one_light
 from .render import render_mouth, textures_for
 from .retrieval import (
     Bank,
@@ -23,7 +27,8 @@ from .retrieval import (
     lip_shapes,
     patch_box,
 )
-from .shape import ShotShapes, learn_shot, outright_shape, place_mouth, wanted_drivers
+from .shape import ShotShapes, learn_shot, outright_shape, place_mouth, teeth_places, wanted_drivers
+from .teeth import Teeth
 
 LONGEST_RUN = 1500  # frames whose textures are chosen together
 SHOTS_KEPT = 2  # playing to and fro crosses the same cut again soon
@@ -50,6 +55,7 @@ class Shot:
     bank: Bank
     bank_mesh: np.ndarray  # (m, 468, 3)
     mouths: Mouths  # of all rows of the shot
+    teeth: Teeth
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +89,7 @@ class EmbeddedEngine:
         self._plan = plan
         self._frames_at = frames_at
         self._shots: OrderedDict[int, Shot] = OrderedDict()
+        self._shown = track.present.numpy() & ~hidden_rows(track)
 
     def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:
         """Pair each output frame, in order, with the pixels to put into it (None: it stays as it is)."""
@@ -100,7 +107,7 @@ class EmbeddedEngine:
             yield from (part[i : i + LONGEST_RUN] for i in range(0, len(part), LONGEST_RUN))
 
     def _edited(self, outputs: np.ndarray) -> np.ndarray:
-        return (self._plan.show[outputs] > 0) & self._track.present.numpy()[self._plan.rows[outputs]]
+        return (self._plan.show[outputs] > 0) & self._shown[self._plan.rows[outputs]]
 
     def _prepare(self, outputs: np.ndarray) -> Run:
         plan = self._plan
@@ -109,7 +116,7 @@ class EmbeddedEngine:
         rows = np.array([shot.row_of[row] for row in plan.rows[outputs].tolist()])
         wanted = wanted_drivers(shot.shapes, plan.opening[outputs], plan.width[outputs])
         choice = choose_textures(
-            _wanted_mouths(shot.shapes, rows, wanted),
+            _wanted_mouths(shot.shapes, rows, wanted, shot.mouths.light),
             shot.mouths[rows],
             shot.mouths[shot.bank.rows],
             shot.bank,
@@ -127,18 +134,24 @@ class EmbeddedEngine:
 
     def _learn(self, number: int) -> Shot:
         track = self._track
-        frames = np.flatnonzero((track.present & (track.shot == number)).numpy())
+        frames = np.flatnonzero(self._shown & (track.shot == number).numpy())
         seconds = float(track.times[frames[-1]] - track.times[frames[0]])
         rate = (frames[-1] - frames[0]) / seconds if seconds > 0 else 25.0
         shapes = learn_shot(track, frames, rate)
-        mouths = _given_mouths(shapes, self._mesh)
+        light = None if track.light is None else track.light.numpy()
+        mouths = _given_mouths(shapes, self._mesh, None if light is None else light[frames])
         nearest = frames[shapes.pose.scale.argmin()]  # the largest face has the largest pictures
         box = patch_box(self._mesh[nearest, :, :2], track.frame_size)
-        rows = distinct(mouths, bank_size(box.size, self._bytes_per_pixel))
+        free = np.flatnonzero(freest(track, frames))
+        rows = free[distinct(mouths[free], bank_size(box.size, self._bytes_per_pixel))]
         chosen = frames[rows]
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
+        if light is not None:
+            bank = replace(bank, thumbs=in_one_light(bank.thumbs, light[chosen]))
+        put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
-        return Shot(shapes, row_of, bank, self._mesh[chosen], mouths)
+        teeth = gather_teeth(shapes, bank, self._mesh[chosen])
+        return Shot(shapes, row_of, bank, self._mesh[chosen], mouths, teeth)
 
     def _edit(self, run: Run, output: int, pixels: np.ndarray) -> Patch | None:
         place = int(np.searchsorted(run.outputs, output))
@@ -149,7 +162,9 @@ class EmbeddedEngine:
         show = self._plan.show[output : output + 1].astype(np.float32)
         wanted = run.drivers[place : place + 1]
         target = place_mouth(shot.shapes, row, mesh[None], wanted, show)[0]
-        face = Face(mesh, target, float(wanted[0, 0]), float(show[0]))
+        upper, lower = teeth_places(shot.shapes.neutral_at(row), wanted)[0]
+        jaws = Jaws(shot.shapes.pose[row], upper, lower)
+        face = Face(mesh, target, float(wanted[0, 0]), float(show[0]), jaws)
         textures = textures_for(
             pixels,
             face,
@@ -160,22 +175,25 @@ class EmbeddedEngine:
             shot.bank_mesh,
             shot.mouths.opening[shot.bank.rows],
         )
-        return render_mouth(pixels, face, textures)
+        return render_mouth(pixels, face, textures, shot.teeth)
 
 
-def _given_mouths(shapes: ShotShapes, mesh: np.ndarray) -> Mouths:
+def _given_mouths(shapes: ShotShapes, mesh: np.ndarray, light: np.ndarray | None) -> Mouths:
     def canonical(rows: np.ndarray) -> np.ndarray:
         return shapes.pose[rows].to_canonical(mesh[shapes.frames[rows]])
 
     lips = _in_chunks(canonical, len(shapes.frames))
-    return Mouths(lips, shapes.drivers[:, 0], shapes.pose.rotation)
+    return Mouths(lips, shapes.drivers[:, 0], shapes.pose.rotation, light)
 
 
-def _wanted_mouths(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> Mouths:
+def _wanted_mouths(
+    shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray, light: np.ndarray | None
+) -> Mouths:
     def canonical(places: np.ndarray) -> np.ndarray:
         return outright_shape(shapes, rows[places], wanted[places])
 
-    return Mouths(_in_chunks(canonical, len(rows)), wanted[:, 0], shapes.pose.rotation[rows])
+    lit = None if light is None else light[rows]
+    return Mouths(_in_chunks(canonical, len(rows)), wanted[:, 0], shapes.pose.rotation[rows], lit)
 
 
 def _in_chunks(canonical: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:

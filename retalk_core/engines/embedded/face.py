@@ -6,6 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...faces.canonical import Pose
+
+
+@dataclass(frozen=True, eq=False)
+class Jaws:
+    """Where the rows of teeth are, in canonical coordinates, and how the head is held."""
+
+    pose: Pose  # of one face
+    upper: np.ndarray  # (3,) the edge of the resting upper lip: it marks a place on the skull
+    lower: np.ndarray  # (3,) the same of the lower lip, on the jaw as it stands
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -15,6 +26,7 @@ class Face:
     target: np.ndarray  # (468, 2) as it shall be
     opening: float  # wanted, eye distances
     show: float  # 0..1
+    jaws: Jaws  # as they shall be
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +39,7 @@ class Texture:
     opening: float  # eye distances
     sharpness: float  # of its lips
     share: float
+    rims: np.ndarray  # (2, 9) from `lips.lip_rims`
 
 
 def lent_opening(textures: list[Texture]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import cv2
@@ -14,9 +15,12 @@ from ...faces.mesh import FACE_OVAL
 from ...images import white_of
 from ...metrics.mouth import lip_sharpness
 from .face import Face, Texture
-from .interior import darken_line, fill_interior
+from .interior import fill_inside
+from .light import relit
+from .lips import lip_rims, pixel_centres, upper_half
 from .retrieval import OWN, Bank, patch_box
-from .warp import backward_map, carry, lower_face, mouth_patch, with_inside, with_ring
+from .teeth import Teeth
+from .warp import backward_map, carry, lower_face, mouth_patch, paint, with_lips, with_middle, with_ring
 
 # The outline of the texture's patch: around the lips, under the nose, over the chin.
 PATCH_OUTLINE = (97, 203, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 423, 326)
@@ -28,11 +32,12 @@ SHARPEN = 1.6  # of what is lacking: an unsharp mask lifts the finest detail mos
 MOST_SHARPENING = 0.8
 
 
-def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patch:
+def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture], teeth: Teeth) -> Patch:
     """Give the face in a frame its wanted mouth.
 
     frame:    (H, W, 3) uint8 or uint16
-    textures: shares add up to 1
+    textures: of the lips and what is about them; shares add up to 1
+    teeth:    and what is behind them, of the whole shot
     """
     given = face.mesh[:, :2]
     eye_distance = float(np.linalg.norm(given[EYE_CORNERS[0]] - given[EYE_CORNERS[1]]))
@@ -45,9 +50,8 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture]) -> Patc
     warped = patch.pixels[inner].astype(np.float32) / white
     mask = _patch_mask(face.target, around, eye_distance) * np.float32(face.show)
     dressed = _dress(frame, face, textures, around, MAP_SOFTEN * eye_distance) / white
+    fill_inside(dressed, face, textures, teeth, around, eye_distance)
     dressed = _sharpen(dressed, face, textures, around)
-    dressed = darken_line(dressed, face, textures, around, eye_distance)
-    dressed = fill_interior(dressed, face, textures, around, eye_distance)
     blended, touched = blend_picture(warped, dressed, mask, levels=levels, colour_match=1.0)
     rounded = np.rint(np.clip(blended, 0, 1) * white).astype(frame.dtype)
     np.copyto(patch.pixels[inner], rounded, where=touched[..., None])
@@ -73,18 +77,19 @@ def textures_for(
         if entry == OWN:
             here = np.zeros(2, np.float32)
             sharpness = lip_sharpness(frame, face.mesh)
-            textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share))
+            rims = lip_rims(frame, face.mesh[:, :2])
+            textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share, rims))
         else:
-            textures.append(
-                Texture(
-                    bank.pictures[entry],
-                    bank.corners[entry],
-                    bank_mesh[entry][:, :2],
-                    float(bank_opening[entry]),
-                    float(bank.sharpness[entry]),
-                    share,
-                )
+            lent = Texture(
+                bank.pictures[entry],
+                bank.corners[entry],
+                bank_mesh[entry][:, :2],
+                float(bank_opening[entry]),
+                float(bank.sharpness[entry]),
+                share,
+                bank.rims[entry],
             )
+            textures.append(relit(lent, frame, face.mesh[:, :2]))
     return textures
 
 
@@ -92,23 +97,32 @@ def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
     """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
     given = face.mesh[:, :2]
     source, target = with_ring(given, given), with_ring(face.target, given)
-    used = np.unique(lower_face())
+    used = _moving_points()
     corners = np.array([(least.left, least.top), (least.right, least.bottom)], np.float32)
     box = box_around(np.concatenate([source[used], target[used], corners]), frame.shape[:2], margin=0)
     depth = np.concatenate([face.mesh[:, 2], np.full(len(FACE_OVAL), face.mesh[:, 2].max())])
-    positions, support = backward_map(source, target, lower_face(), box, depth)
+    positions, support = backward_map(source, paint(target, lower_face(), box, depth))
     pixels = carry(frame[box.slices], positions, box.corner)
     np.copyto(pixels, frame[box.slices], where=~support[..., None])
     return Patch(box, pixels, support)
 
 
+@functools.lru_cache(maxsize=1)
+def _moving_points() -> np.ndarray:
+    return np.unique(lower_face())
+
+
 def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:
     """The textures' mix in a box (h, w, 3) float32, in the frame's own numbers."""
     dressed = np.zeros((*box.size, 3), np.float32)
-    depth = np.concatenate([face.mesh[:, 2], np.full(len(LIP_PAIRS), face.mesh[:, 2].max())])  # behind lips
+    depth = np.concatenate(
+        [face.mesh[:, 2], np.full(2 * len(LIP_PAIRS), face.mesh[:, 2].max())]
+    )  # behind lips
+    painted = paint(with_middle(face.target), mouth_patch(), box, depth, finest=max(box.size))
+    halves = upper_half(face.target, pixel_centres(box), 2 * soften)
     for texture in textures:
-        source, target = with_inside(texture.points, face.target)
-        positions, _ = backward_map(source, target, mouth_patch(), box, depth, soften)
+        source = with_lips(texture.points, face.target, texture.rims)
+        positions, _ = backward_map(source, painted, soften, halves)
         picture, corner = texture.picture, texture.corner
         if picture is frame:  # converting all of a large frame would cost more than all the rest
             part = patch_box(texture.points, frame.shape[:2])

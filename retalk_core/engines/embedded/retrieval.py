@@ -6,6 +6,7 @@ through it is found by dynamic programming: near in lip shape, opening and pose,
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from ...crops.patch import Box, box_around
 from ...faces.canonical import INNER_LIP, OUTER_LIP
 from ...metrics.mouth import lip_sharpness, mouth_thumb
 from ...types import Frame
+from .light import DARK, light_mismatch
+from .lips import lip_rims
 from .shape import ShotShapes
 from .warp import mouth_patch
 
@@ -22,9 +25,12 @@ LIP_POINTS = (*OUTER_LIP, *INNER_LIP)
 OWN = -1  # the shown frame's own picture
 BANK_BYTES = 40 << 20
 BANK_PICTURES = (16, 80)  # at least and at most
+SHAPE_SHARE = 0.7
 SHAPE_UNIT = 0.025  # eye distances, root mean square over the lips' points
 POSE_UNIT = 0.15  # radians
-NARROW = 0.012  # eye distances; openings below this look alike
+FAR_APART = 0.1  # eye distances; such lips are drawn thin, and teeth lie along their edges
+NARROW = 0.03  # eye distances; openings below this look alike: lips are shut and parted without a trace
+RIM_UNIT = 0.15  # of a lip's thickness
 VISIBLE = 1.2  # jumps beyond this many units are seen and cross-faded
 
 
@@ -35,9 +41,11 @@ class Mouths:
     lips: np.ndarray  # (n, 80) canonical x, y of the lips' points about their mean
     opening: np.ndarray  # (n,) eye distances
     rotation: np.ndarray  # (n, 3, 3)
+    light: np.ndarray | None = None  # (n, 3) the skin's colour; None: it doesn't count
 
     def __getitem__(self, item: np.ndarray) -> Mouths:
-        return Mouths(self.lips[item], self.opening[item], self.rotation[item])
+        light = None if self.light is None else self.light[item]
+        return Mouths(self.lips[item], self.opening[item], self.rotation[item], light)
 
     def __len__(self) -> int:
         return len(self.opening)
@@ -52,6 +60,7 @@ class Bank:
     corners: tuple[np.ndarray, ...]  # (2,) each: where its left top lies in the frame
     thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
     sharpness: np.ndarray  # (m,) of the lips
+    rims: np.ndarray  # (m, 2, 9) from `lips.lip_rims`
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -93,8 +102,13 @@ def bank_size(patch: tuple[int, int], bytes_per_pixel: int) -> int:
 
 def patch_box(points: np.ndarray, frame_size: tuple[int, int]) -> Box:
     """The box around the mouth's patch for points (468, 2) in frame pixels."""
+    return box_around(points[_patch_points()], frame_size, margin=4)
+
+
+@functools.lru_cache(maxsize=1)
+def _patch_points() -> np.ndarray:
     used = np.unique(mouth_patch())
-    return box_around(points[used[used < 468]], frame_size, margin=4)
+    return used[used < 468]
 
 
 def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: Iterable[Frame]) -> Bank:
@@ -104,7 +118,7 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
     mesh:   (m, 468, 3) the face in those frames
     frames: those m frames, in the same order
     """
-    pictures, corners, thumbs, sharpness = [], [], [], []
+    pictures, corners, thumbs, sharpness, rims = [], [], [], [], []
     for row, points, frame in zip(rows, mesh, frames, strict=True):
         box = patch_box(points[:, :2], frame.pixels.shape[:2])
         picture = frame.pixels[box.slices].copy()
@@ -112,7 +126,15 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
         corners.append(box.corner)
         thumbs.append(mouth_thumb(picture, shapes.pose[np.array([row])], box.corner))
         sharpness.append(lip_sharpness(picture, points[:, :2] - box.corner))
-    return Bank(rows, tuple(pictures), tuple(corners), np.array(thumbs, np.float32), np.array(sharpness))
+        rims.append(lip_rims(picture, points[:, :2] - box.corner))
+    return Bank(
+        rows=rows,
+        pictures=tuple(pictures),
+        corners=tuple(corners),
+        thumbs=np.array(thumbs, np.float32),
+        sharpness=np.array(sharpness),
+        rims=np.array(rims),
+    )
 
 
 def choose_textures(
@@ -126,10 +148,15 @@ def choose_textures(
     speaking: (T,) bool
     """
     cost = mismatch(wanted, offered)
-    relative = bank.sharpness / max(float(np.median(bank.sharpness)), 1e-6)
+    cost += _apart_cost(offered.opening)
+    sharpness = bank.sharpness
+    if offered.light is not None:
+        sharpness = sharpness / (offered.light.mean(axis=1) + DARK)
+    relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
+    cost += np.square(bank.rims.mean(axis=(1, 2)) / RIM_UNIT)  # a mesh that lies beside the lips
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
-    own_cost = 0.7 * 0.4 * lips + _opening_cost(wanted.opening, own.opening)
+    own_cost = SHAPE_SHARE * lips + _opening_cost(wanted.opening, own.opening) + _apart_cost(own.opening)
     jumps = _jumps(bank)
     to_own = np.sqrt(_squared(own.lips, offered.lips) / len(LIP_POINTS)) / SHAPE_UNIT * 2  # (T, m)
     path = _cheapest_path(np.concatenate([cost, own_cost[:, None]], axis=1), jumps, to_own, speaking)
@@ -137,18 +164,26 @@ def choose_textures(
 
 
 def mismatch(wanted: Mouths, offered: Mouths) -> np.ndarray:
-    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones."""
+    """Cost (n, m) of dressing each of n wanted mouths in each of m offered ones; of like light, if known."""
     shape = _squared(wanted.lips, offered.lips) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     turn = np.einsum("nij,mij->nm", wanted.rotation, offered.rotation)
     angle = np.arccos(np.clip((turn - 1) / 2, -1, 1)) / POSE_UNIT
     turned = 2 * angle**2 / (1 + angle**2 / 2)  # a far pose is no reason to open a shut mouth by force
-    return 0.4 * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    cost = SHAPE_SHARE * shape + _opening_cost(wanted.opening[:, None], offered.opening[None]) + turned
+    if wanted.light is not None and offered.light is not None:
+        cost += light_mismatch(wanted.light, offered.light)
+    return cost
 
 
 def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
-    """Ratios count, not differences: shut lips can't be torn open, and teeth squeezed to a line are seen."""
+    """Ratios count, not differences: lips that part look other than lips that are wide open."""
     ratio = np.log((wanted + NARROW) / (offered + NARROW))
-    return np.where(ratio > 0, 1.8, 1.2) * ratio**2
+    return np.where(ratio > 0, 0.8, 1.6) * ratio**2
+
+
+def _apart_cost(opening: np.ndarray) -> np.ndarray:
+    apart = (opening / FAR_APART) ** 2
+    return apart / (1 + apart / 2)
 
 
 def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -157,7 +192,7 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _jumps(bank: Bank) -> np.ndarray:
     """How visible the change from one entry to another is (m, m), in units of the bank's finest steps."""
-    difference = np.abs(bank.thumbs[:, None] - bank.thumbs[None]).mean(axis=2)
+    difference = np.stack([np.abs(bank.thumbs - thumb).mean(axis=1) for thumb in bank.thumbs])
     if len(bank) < 2:
         return difference
     nearest = np.where(np.eye(len(bank), dtype=bool), np.inf, difference).min(axis=1)

@@ -10,14 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from ...faces.canonical import LIP_PAIRS, Pose, head_poses, load_mouth_model, measure_mouth
+from ...faces.canonical import LIP_PAIRS, STABLE, Pose, load_mouth_model, measure_mouth, poses_of
 from ...types import FaceTrack
 
 SHUT = 0.004  # opening of shut lips, as landmarks see it
 SPEECH_OPENING = (0.11, 0.17)  # how far people open their mouth in speech, least and most
 STILL_OPENING = 0.125  # the same where there is no speech to learn it from
-WIDTH_SWING = 0.16  # relative change of the mouth's width, from a neutral to a spread or rounded one
+# Relative change of the mouth's width, from a neutral to a rounded and to a spread one: voices ask for a
+# third of it or so, and people narrow their mouths by a tenth.
+WIDTH_SWING = (0.26, 0.16)
+PROTRUSION = 0.35  # eye distances that lips come forward, for each eye distance that the mouth grows narrower
+LIPS_REACH = 0.2  # eye distances from the mouth's middle over which that falls off
+LIP_EDGES = ((81, 82, 13, 312, 311), (178, 87, 14, 317, 402))  # the inner lips' middle: upper, lower
+JAW = (18, 200)  # points that go with the lower teeth; the chin is seen to move less than the jaw does
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
+POINTS_AT_ONCE = 39  # that are calmed together
 SLOW_FRAMES = 5  # frames that share one sample of the slow residual
 
 
@@ -47,7 +54,7 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
     frames: (n,) indices of the shot's frames that show the face, at least one
     """
     mesh = track.mesh.numpy()
-    pose = head_poses(mesh[frames])
+    pose = poses_of(mesh[frames[:, None], list(STABLE)])
     measured = [
         measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(len(frames))
     ]  # chunks: canonical meshes of a long shot would fill the memory
@@ -63,7 +70,8 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
 def wanted_drivers(shapes: ShotShapes, opening: np.ndarray, width: np.ndarray) -> np.ndarray:
     """Turn the voice's opening (T,) in [0, 1] and width (T,) in [-1, 1] into this mouth's drivers (T, 3)."""
     h = SHUT + opening * (shapes.full_opening - SHUT)
-    return drivers(h, shapes.neutral_width * (1 + WIDTH_SWING * width), shapes.neutral_width)
+    swing = np.where(width < 0, *WIDTH_SWING)
+    return drivers(h, shapes.neutral_width * (1 + swing * width), shapes.neutral_width)
 
 
 def outright_shape(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -73,6 +81,7 @@ def outright_shape(shapes: ShotShapes, rows: np.ndarray, wanted: np.ndarray) -> 
     wanted: (T, 3) drivers from wanted_drivers
     """
     shape = shapes.neutral_at(rows) + np.einsum("tk,kpc->tpc", wanted, load_mouth_model().basis)
+    shape[..., 2] -= _forward(shapes, wanted)
     _part_lips(shape, wanted[:, 0])
     return shape
 
@@ -99,23 +108,49 @@ def place_mouth(
     return np.where(share == 0, mesh, target)[..., :2]  # exact where nothing moves
 
 
+def teeth_places(rest: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Where the upper and the lower row of teeth are, (T, 2, 3) in canonical coordinates.
+
+    rest:   (T, 468, 3) faces with their speech taken out
+    driven: (T, 3) the drivers of their mouths
+
+    A place is where the edge of the resting lip was: what speech does to the lips moves no tooth, and the
+    lower row goes with the jaw.
+    """
+    places = np.stack([rest[:, list(edge)].mean(axis=1) for edge in LIP_EDGES], axis=1)
+    jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(JAW)].mean(axis=1))
+    places[:, 1] += jaw
+    return places
+
+
 def drivers(opening: np.ndarray, width: np.ndarray, neutral_width: float) -> np.ndarray:
     """What drives the basis, (T, 3): h, 5 h² (the jaw turns, so points follow a curve), relative width."""
     return np.stack([opening, 5 * opening**2, width / neutral_width - 1], axis=1).astype(np.float32)
+
+
+def _forward(shapes: ShotShapes, wanted: np.ndarray) -> np.ndarray:
+    """How far forward rounded lips come (T, 468), in eye distances."""
+    reference = load_mouth_model().reference
+    away = np.linalg.norm((reference - reference[[13, 14]].mean(axis=0))[:, :2], axis=1)
+    lips = np.exp(-0.5 * (away / LIPS_REACH) ** 2)
+    return PROTRUSION * shapes.neutral_width * np.maximum(-wanted[:, 2:], 0) * lips
 
 
 def _speechless(
     mesh: np.ndarray, frames: np.ndarray, pose: Pose, driven: np.ndarray, frames_per_second: float
 ) -> np.ndarray:
     basis = load_mouth_model().basis
-    blocks = []
+    slow = np.empty((-(-len(frames) // SLOW_FRAMES), *basis.shape[1:]), np.float32)
     for rows in _chunks(len(frames)):
         rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
-        blocks += [rest[i : i + SLOW_FRAMES].mean(axis=0) for i in range(0, len(rest), SLOW_FRAMES)]
-    slow = np.stack(blocks)
-    middle = np.median(slow, axis=0)
+        for i in range(0, len(rest), SLOW_FRAMES):
+            slow[(rows[0] + i) // SLOW_FRAMES] = rest[i : i + SLOW_FRAMES].mean(axis=0)
     sigma = SLOW_SECONDS * frames_per_second / SLOW_FRAMES
-    return (middle + gaussian_filter1d(slow - middle, sigma, axis=0, mode="nearest")).astype(np.float32)
+    for first in range(0, slow.shape[1], POINTS_AT_ONCE):  # each by itself: no copy of them all
+        some = slow[:, first : first + POINTS_AT_ONCE]
+        middle = np.median(some, axis=0)
+        some[:] = middle + gaussian_filter1d(some - middle, sigma, axis=0, mode="nearest")
+    return slow
 
 
 def _chunks(count: int, size: int = 50 * SLOW_FRAMES) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ _FITS = 0.4
 _SLACK = 0.7  # seconds by which a subtitle may come early or stay late
 _FEWEST, _MOST = 0.5, 1.6  # words of a stretch against how many are expected there
 _MARGIN = 6  # words beyond
+_HOPELESS = 3  # stretches, of which none fits: neither will the rest
 _NEAR = 0.2  # the same where more freedom leads astray
 
 
@@ -52,7 +54,10 @@ class Told:
         raises:   OptionError for what letters can't speak
         """
         self._words = words_of(cues, language) if have_recogniser(None) else []
+        self._timed = any(word.stop < np.inf for word in self._words)
         self._begin, self._end = (round(share * len(self._words)) for share in part)
+        if self._timed:  # a subtitle that began before what is heard is said in part
+            self._begin, self._end = sum(word.middle < 0 for word in self._words), len(self._words)
 
     def wanted(self, heard: Heard, progress: Progress) -> Wanted:
         """What the words want of the lips; see `Source`. Parts where they don't fit aren't trusted."""
@@ -90,6 +95,7 @@ class Told:
         aligner, recogniser = Aligner(), Recogniser()
         position = self._begin  # the next word; how many before it may be said yet:
         lost = min(position, position // 3 + _MARGIN)
+        fitted, failed = False, 0
         left = int(heard.speaking.sum())
         for start, stop in speech_parts(heard.speaking):
             progress(start // RATE, -(-heard.steps // RATE))
@@ -97,13 +103,16 @@ class Told:
             sound = finite(heard.samples[start * HOP : stop * HOP]).astype(np.float32)
             span = self._span(start / RATE, stop / RATE, position, lost, spoken / max(left, 1))
             left -= spoken
-            found = _best(aligner, sound, span, recogniser.hear(sound))
+            found = None
+            if fitted or failed < _HOPELESS:
+                found = _best(aligner, sound, span, recogniser.hear(sound))
             if found is None:
+                failed += 1
                 lost = max(lost, span.expected // 2)
                 position = min(position + span.expected, len(self._words))
                 yield start, stop, None
                 continue
-            position, lost = span.first + found.stop, 0
+            position, lost, fitted = span.first + found.stop, 0, True
             begin = start / RATE
             yield (
                 start,
@@ -120,27 +129,19 @@ class Told:
         share:    of the speech that is left, how much is between the two moments
         """
         words = self._words
-        if self._words[0].start is not None:
-            near = [
-                i
-                for i, word in enumerate(words[position:], position)
-                if word.stop + _SLACK > start and word.start - _SLACK < stop  # type: ignore[operator]
-            ]
-            inside = words[near[0] : near[-1] + 1] if near else []
-            early = [i for i, word in enumerate(inside) if word.start < start + _SLACK]  # type: ignore[operator]
-            late = [i for i, word in enumerate(inside) if word.stop > stop - _SLACK]  # type: ignore[operator]
-            last = len(inside) - 1
-            return _Span(
-                near[0] if near else position, inside, early or [0], sorted({*late, last}), len(inside)
-            )
         first = max(position - lost, 0)
-        left = max(self._end - position, 0)
-        expected = max(round(left * share), 1) if position < len(words) else 0
-        most = round(_MOST * expected) + _MARGIN + lost
-        inside = words[first : first + most]
-        fewest = min(round(_FEWEST * expected), len(inside) - 1)
-        begins = range(max(min(2 * lost + 1, len(inside)), 1))
-        return _Span(first, inside, begins, range(max(fewest, 0), len(inside)), expected)
+        while first < len(words) and words[first].stop + _SLACK < start:
+            first += 1
+        position = max(position, first)
+        if self._timed:
+            expected = sum(1 for _ in takewhile(lambda word: word.middle < stop, words[position:]))
+        else:
+            expected = max(round(max(self._end - position, 0) * share), 1) if position < len(words) else 0
+        most = first + round(_MOST * expected) + _MARGIN + position - first
+        inside = list(takewhile(lambda word: word.start - _SLACK < stop, words[first:most]))
+        begins = range(max(min(2 * (position - first) + 1, len(inside)), 1))
+        fewest = max(min(round(_FEWEST * expected), len(inside) - 1), 0)
+        return _Span(first, inside, begins, range(fewest, len(inside)), expected)
 
 
 def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phone]) -> FoundWords | None:

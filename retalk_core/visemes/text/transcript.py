@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...errors import InputError
 
-MOST_BYTES = 20_000_000  # a day of speech has one
+_MOST_BYTES = 20_000_000  # a day of speech has one
 _CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 _TIMES = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}|\[[^\]]*\]|[♪♫]")  # tags, placements, sounds that aren't speech
@@ -27,7 +27,7 @@ class Cue(NamedTuple):
 def read_transcript(path: Path) -> str:
     """A transcript's text, to be parsed by `parse_transcript`. Raises InputError."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > _MOST_BYTES:
             raise InputError(f"{path} is too large for a transcript: choose a text, SRT or VTT file.")
         raw = path.read_bytes()
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,8 +27,9 @@ class Word(NamedTuple):
     """A word that is said."""
 
     ways: tuple[tuple[str, ...], ...]  # its sounds, in each way it may be said; empty where nobody knows
-    start: float | None = None  # seconds; between when and when it is said, where the transcript tells
-    stop: float | None = None
+    start: float = -math.inf  # seconds; between when and when it is said, where the transcript tells
+    stop: float = math.inf
+    middle: float = 0.0  # seconds; about when
 
 
 def words_of(cues: Sequence[Cue], language: str) -> list[Word]:
@@ -50,9 +52,25 @@ def words_of(cues: Sequence[Cue], language: str) -> list[Word]:
     spoken = None
     if language not in ("en", "zh", "ja"):  # where it is no better than the dictionary and the rules
         spoken = speak_words([" ".join(_tokens(cue.text)) for cue in cues], language)
-    if spoken is not None:
-        return [Word((sounds,), *cue[1:]) for cue, said in zip(cues, spoken, strict=True) for sounds in said]
-    return [Word(_ways(token, language), *cue[1:]) for cue in cues for token in _split(cue.text, language)]
+    if spoken is None:
+        return [
+            word
+            for cue in cues
+            for word in _timed(cue, [_ways(token, language) for token in _split(cue.text, language)])
+        ]
+    pairs = zip(cues, spoken, strict=True)
+    return [word for cue, said in pairs for word in _timed(cue, [(sounds,) for sounds in said])]
+
+
+def _timed(cue: Cue, said: Sequence[tuple[tuple[str, ...], ...]]) -> Iterator[Word]:
+    """The words of a cue, evenly spread over its time where it has one."""
+    for place, ways in enumerate(said):
+        if cue.start is None or cue.stop is None:
+            yield Word(ways)
+        else:
+            yield Word(
+                ways, cue.start, cue.stop, cue.start + (place + 0.5) / len(said) * (cue.stop - cue.start)
+            )
 
 
 def _refuse_kanji(cues: Sequence[Cue]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -48,7 +49,9 @@ def bank_of(count: int, apart: float = 0.02) -> Bank:
     """A bank whose pictures differ by equal steps and are all equally sharp."""
     thumbs = np.arange(count, dtype=np.float32)[:, None] * apart + np.zeros((1, 768), np.float32)
     blank = tuple(np.zeros((2, 2, 3), np.uint8) for _ in range(count))
-    return Bank(np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count))
+    return Bank(
+        np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count), np.zeros((count, 2, 9))
+    )
 
 
 def picked(choice: TextureChoice) -> list[int]:
@@ -144,9 +147,20 @@ def test_speech_goes_through_the_bank_in_the_order_of_its_openings() -> None:
 
 def test_a_blurred_picture_is_passed_over_for_a_sharp_one() -> None:
     bank = bank_of(3)
-    bank = Bank(bank.rows, bank.pictures, bank.corners, bank.thumbs, np.array([0.2, 1.0, 1.0]))
+    bank = replace(bank, sharpness=np.array([0.2, 1.0, 1.0]))
     offered = mouths([0.1, 0.1, 0.004])
     choice = choose_textures(mouths([0.1] * 4), mouths([0.01] * 4), offered, bank, np.ones(4, bool))
+    assert picked(choice) == [1] * 4
+
+
+def test_a_picture_whose_mesh_lies_beside_its_lips_is_passed_over() -> None:
+    bank = bank_of(2)
+    rims = np.zeros((2, 2, 9))
+    rims[0] = 0.4
+    offered = mouths([0.08, 0.08])
+    choice = choose_textures(
+        mouths([0.08] * 4), mouths([0.3] * 4), offered, replace(bank, rims=rims), np.ones(4, bool)
+    )
     assert picked(choice) == [1] * 4
 
 
@@ -181,7 +195,7 @@ def test_a_visible_jump_is_cross_faded_and_nothing_else_is() -> None:
     bank = bank_of(3)
     thumbs = bank.thumbs.copy()
     thumbs[2] += 0.3  # the last picture looks unlike the others
-    bank = Bank(bank.rows, bank.pictures, bank.corners, thumbs, bank.sharpness)
+    bank = replace(bank, thumbs=thumbs)
     wanted = mouths([0.004] * 3 + [0.15] * 3)
     choice = choose_textures(
         wanted, mouths([0.05] * 6, [0.4] * 6), mouths([0.004, 0.06, 0.15]), bank, np.ones(6, bool)
@@ -228,6 +242,7 @@ def test_the_bank_holds_the_clips_own_pixels(dtype: type[np.generic]) -> None:
     assert len(bank) == 3 and bank.thumbs.shape == (3, 768)
     assert bank.thumbs.min() >= 0 and bank.thumbs.max() <= 1
     assert (bank.sharpness > 0).all()
+    assert bank.rims.shape == (3, 2, 9)
     for i, picture in enumerate(bank.pictures):
         box = patch_box(meshes[i][:, :2], (160, 160))
         assert bank.corners[i].tolist() == [box.left, box.top]

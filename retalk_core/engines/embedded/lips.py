@@ -1,0 +1,158 @@
+"""The line of the inner lips, and where pixels lie between them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...crops.patch import Box
+from ...faces.canonical import LIP_PAIRS
+from ...images import white_of
+
+UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+# For each pair of `LIP_PAIRS`, the outer lip's points above and below it.
+OUTER_PAIRS = (
+    (0, 17),
+    (37, 84),
+    (267, 314),
+    (39, 181),
+    (269, 405),
+    (40, 91),
+    (270, 321),
+    (185, 146),
+    (409, 375),
+)
+SAMPLED, RIM_STEPS = 0.8, 21  # how far into a lip its colours are looked at, and in how many steps
+DEEPEST = 0.6  # how far into it its edge may lie; beyond that all is lip
+LIKE_LIP = 0.10  # a colour nearer to the lip's than this is lip, whatever else is there
+# Columns: lightness, redness and the rest of the hue; dim teeth are as light as lips, but never as red.
+REDNESS = ((0.33, 2.0, 0.0), (0.33, -2.0, 0.5), (0.33, 0.0, -0.5))
+LEAST_RIM = 0.1
+TOUCHING = (0.01, 0.04)  # openings, in mouth widths, of which no rim is left out, and all of it
+FINER = 4  # points of the smooth line for each of the mesh's
+
+
+@dataclass(frozen=True, eq=False)
+class Between:
+    """Where positions (h, w) lie in a mouth."""
+
+    below: np.ndarray  # (h, w) pixels below the upper lip's edge
+    above: np.ndarray  # (h, w) pixels above the lower lip's edge
+    across: np.ndarray  # (h, w) −1 at one corner, 1 at the other
+
+    @property
+    def gap(self) -> np.ndarray:
+        """How far the lips are apart there (h, w), in pixels."""
+        return self.below + self.above
+
+    def mask(self, softness: float) -> np.ndarray:
+        """1 between the lips, 0 on them; the step is that many pixels wide."""
+        ramp = np.minimum(self.below, self.above) / np.float32(softness) + np.float32(0.5)
+        return np.clip(ramp, 0, 1)
+
+
+def between_lips(points: np.ndarray, positions: np.ndarray) -> Between:
+    """Find positions (h, w, 2) among the inner lips of a face (468, 2), in the same pixels.
+
+    Beyond the corners the lips' edges run on as one line, so that nothing lies between them.
+    """
+    axis, half, away = _axes(points, positions)
+    across = away[..., 0] * axis[0] + away[..., 1] * axis[1]
+    down = away[..., 1] * axis[0] - away[..., 0] * axis[1]
+    upper, lower = (_edge(points[list(line)], axis, across) for line in (UPPER_INNER, LOWER_INNER))
+    return Between(down - upper, np.maximum(lower, upper) - down, across / np.float32(half))
+
+
+def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How far behind the mesh's inner edge the lips themselves begin, (2, 9) shares of their thickness.
+
+    picture: (h, w, 3); points: (468, 2) in its pixels
+    returns: for the upper and the lower lips of `LIP_PAIRS`, 0 where lips touch
+
+    A mesh lies a pixel or two beside the lips, and the pixels between are teeth or throat: what differs from
+    the lip's own colour, which is seen in its middle.
+    """
+    inner = points[np.array(LIP_PAIRS).T]  # (2, 9, 2)
+    outer = points[np.array(OUTER_PAIRS).T]
+    steps = np.linspace(0, SAMPLED, RIM_STEPS, dtype=np.float32)
+    places = (inner[:, :, None] + steps[:, None] * (outer - inner)[:, :, None]).astype(np.float32) - 0.5
+    seen = cv2.remap(
+        picture, places.reshape(18, RIM_STEPS, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    seen = seen.reshape(2, 9, RIM_STEPS, 3).astype(np.float32) / white_of(picture)
+    seen = seen @ np.array(REDNESS, np.float32)
+    own = seen[:, :, steps > DEEPEST - 0.1].mean(axis=(1, 2), keepdims=True)  # of each lip as a whole
+    off = np.sqrt(np.square(seen[:, :, steps <= DEEPEST] - own).sum(axis=3))
+    off = off > np.maximum(0.5 * off.max(axis=2, keepdims=True), LIKE_LIP)
+    begins = np.where(off.any(axis=2), off.shape[2] - off[:, :, ::-1].argmax(axis=2), 0) * float(steps[1])
+    width = max(float(np.linalg.norm(points[308] - points[78])), 1e-3)
+    apart = np.linalg.norm(inner[1] - inner[0], axis=1) / width
+    least = LEAST_RIM + np.minimum(_calmed(begins), DEEPEST)
+    return least * np.clip((apart - TOUCHING[0]) / (TOUCHING[1] - TOUCHING[0]), 0, 1)
+
+
+def _calmed(values: np.ndarray) -> np.ndarray:
+    """Medians of neighbours along the lips: `LIP_PAIRS` go from the middle to both sides."""
+    order = np.array([7, 5, 3, 1, 0, 2, 4, 6, 8])
+    along = values[:, order]
+    low, high = np.minimum(along[:, :-1], along[:, 1:]), np.maximum(along[:, :-1], along[:, 1:])
+    result = values.copy()
+    result[:, order[1:-1]] = np.maximum(low[:, :-1], np.minimum(high[:, :-1], along[:, 2:]))
+    return result
+
+
+def upper_half(points: np.ndarray, positions: np.ndarray, softness: float) -> np.ndarray:
+    """1 above the line on which the lips of a face (468, 2) meet, 0 below it, (h, w).
+
+    The step is sharp between the corners, and `softness` pixels wide beyond them.
+    """
+    axis, half, away = _axes(points, positions)
+    across = away[..., 0] * axis[0] + away[..., 1] * axis[1]
+    middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
+    above = _edge(middle, axis, across) - (away[..., 1] * axis[0] - away[..., 0] * axis[1])
+    inside = np.clip((half - np.abs(across)) / np.float32(0.15 * half), 0, 1)
+    width = np.maximum(np.float32(softness) * (1 - inside), np.float32(1e-3))
+    return np.clip(above / width + np.float32(0.5), 0, 1)
+
+
+def pixel_centres(box: Box) -> np.ndarray:
+    """The positions (h, w, 2) of a box's pixels."""
+    y, x = np.mgrid[box.top : box.bottom, box.left : box.right].astype(np.float32) + np.float32(0.5)
+    return np.stack([x, y], axis=-1)
+
+
+def _axes(points: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
+    """From the mouth's left to its right (2,), half its width, and positions (h, w, 2) about its middle."""
+    left, right = points[UPPER_INNER[0]], points[UPPER_INNER[-1]]
+    axis = (right - left) / 2
+    half = max(float(np.linalg.norm(axis)), 1e-3)
+    return (axis / half).astype(np.float32), half, positions - ((left + right) / 2).astype(np.float32)
+
+
+def _edge(line: np.ndarray, axis: np.ndarray, across: np.ndarray) -> np.ndarray:
+    """How far down a line of points (11, 2) lies across the mouth, both in pixels about its middle."""
+    smooth = _smoother(len(line)) @ (line - (line[0] + line[-1]) / 2)
+    along = np.maximum.accumulate(smooth @ axis)
+    return np.interp(across, along, smooth[:, 1] * axis[0] - smooth[:, 0] * axis[1]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=2)
+def _smoother(count: int) -> np.ndarray:
+    """Points on a Catmull-Rom spline, as weights (N, count) of those that it meets."""
+    identity = np.eye(count)
+    padded = np.concatenate([identity[:1], identity, identity[-1:]])
+    rows = []
+    for i in range(count - 1):
+        p = padded[i : i + 4]
+        for t in np.arange(FINER) / FINER:
+            rows.append(
+                p[1]
+                + 0.5 * t * (p[2] - p[0])
+                + t**2 * (p[0] - 2.5 * p[1] + 2 * p[2] - 0.5 * p[3])
+                + t**3 * (1.5 * (p[1] - p[2]) + 0.5 * (p[3] - p[0]))
+            )
+    return np.array([*rows, identity[-1]])

@@ -1,0 +1,1 @@
+"""Finished files kept packet by packet, and encoders in hardware."""

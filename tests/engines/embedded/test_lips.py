@@ -1,0 +1,87 @@
+"""Where pixels lie between lips, and where a lip really begins."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from retalk_nodes.retalk_core.crops.patch import Box
+from retalk_nodes.retalk_core.engines.embedded.lips import (
+    between_lips,
+    lip_rims,
+    pixel_centres,
+    upper_half,
+)
+from retalk_nodes.retalk_core.faces.canonical import INNER_LIP, LIP_PAIRS, OUTER_LIP
+from scenes import drawn_mesh
+
+BOX = Box(0, 0, 260, 260)
+
+
+def points(opening: float, roll: float = 0.0) -> np.ndarray:
+    return drawn_mesh(120.0, (130.0, 70.0), (0, 0, roll), (opening, 5 * opening**2, 0))[:, :2]
+
+
+@pytest.mark.parametrize("roll", [0.0, 25.0])
+def test_a_pixel_is_between_the_lips_where_their_outline_says_so(roll: float) -> None:
+    face = points(0.12, roll)
+    between = between_lips(face, pixel_centres(BOX))
+    mask = np.where(np.abs(between.across) < 0.97, between.mask(1.0), 0)
+    outline = np.zeros(BOX.size, np.uint8)
+    cv2.fillPoly(outline, [np.round((face[list(INNER_LIP)] - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    assert abs(int((mask > 0.5).sum()) - int(outline.sum())) < 0.1 * outline.sum()
+    assert mask[cv2.erode(outline, np.ones((5, 5), np.uint8)) > 0].min() == 1
+    assert mask[cv2.dilate(outline, np.ones((7, 7), np.uint8)) == 0].max() == 0
+
+
+def test_beyond_the_corners_nothing_is_between_the_lips() -> None:
+    face = points(0.12)
+    between = between_lips(face, pixel_centres(BOX))
+    beyond = np.abs(between.across) > 1.02
+    assert beyond.any() and between.mask(1.0)[beyond].max() <= 0.5
+    assert np.abs(between.gap[beyond]).max() < 1e-3
+
+
+def test_the_gap_is_the_distance_of_the_lips() -> None:
+    face = points(0.12)
+    x, y = ((face[13] + face[14]) / 2).astype(int)
+    gap = between_lips(face, pixel_centres(BOX)).gap[y, x]
+    assert gap == pytest.approx(np.linalg.norm(face[14] - face[13]), rel=0.05)
+
+
+def test_the_upper_half_is_above_the_line_on_which_lips_meet() -> None:
+    face = points(0.1)
+    half = upper_half(face, pixel_centres(BOX), 4.0)
+    x, y = face[13].astype(int)
+    assert half[y - 2, x] == 1 and half[int(face[14, 1]) + 2, x] == 0
+    steps = half[:, x]
+    assert ((steps > 0) & (steps < 1)).sum() <= 1  # sharp between the corners
+    beside = half[:, int(face[308, 0]) + 10]
+    assert ((beside > 0) & (beside < 1)).sum() >= 3  # soft beyond them
+
+
+def drawn(opening: float, beside: float) -> np.ndarray:
+    """A mouth of red lips and white teeth, whose lower lip begins `beside` pixels under the mesh's edge."""
+    face = points(opening)
+    picture = np.full((260, 260, 3), (200, 160, 140), np.uint8)
+    cv2.fillPoly(picture, [np.round(face[list(OUTER_LIP)]).astype(np.int32)], (180, 60, 70))
+    inner = face[list(INNER_LIP)].copy()
+    inner[11:, 1] += beside
+    cv2.fillPoly(picture, [np.round(inner).astype(np.int32)], (230, 225, 215))
+    return picture
+
+
+def test_a_rim_is_found_where_teeth_lie_on_the_meshs_lip() -> None:
+    face = points(0.12)
+    right, wrong = (lip_rims(drawn(0.12, beside), face) for beside in (0.0, 4.0))
+    thickness = np.linalg.norm(face[17] - face[14])
+    assert wrong[1, 0] > right[1, 0] + 0.5 * 4 / thickness
+    np.testing.assert_allclose(wrong[0], right[0], atol=0.05)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lips_that_touch_have_no_rim(dtype: type[np.generic]) -> None:
+    face = points(-0.075)
+    upper, lower = np.array(LIP_PAIRS).T
+    face[lower] = face[upper]
+    assert not lip_rims(drawn(0.0, 3.0).astype(dtype), face).any()
