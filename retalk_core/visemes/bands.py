@@ -75,7 +75,8 @@ def normalised_blocks(samples: Samples, block: int, reach: int) -> Iterator[tupl
 @lru_cache(maxsize=1)
 def _mel_basis() -> np.ndarray:
     """Triangles (257, BANDS), evenly spaced in mel as by O'Shaughnessy; each sums to one."""
-    mel = np.linspace(*(2595 * np.log10(1 + edge / 700) for edge in (_LOWEST, _HIGHEST)), BANDS + 2)
+    lowest, highest = (2595 * float(np.log10(1 + edge / 700)) for edge in (_LOWEST, _HIGHEST))
+    mel = np.linspace(lowest, highest, BANDS + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     frequency = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)[:, None]
     rising = (frequency - edges[:-2]) / (edges[1:-1] - edges[:-2])

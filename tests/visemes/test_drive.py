@@ -276,7 +276,7 @@ def _log_energy(voice: np.ndarray, rate: int, frames: int) -> np.ndarray:
 
 
 def _assert_in_time(drive: MouthDrive, voice: np.ndarray) -> None:
-    """Opening and energy rise and fall together; four frames off they do not. An M is loud and shut: it is left out."""
+    """Opening and energy rise and fall together, four frames off not; an M, loud and shut, is left out."""
     frames = int(25 * len(voice) / SAMPLE_RATE)
     opening, *_ = sample_drive(drive, [Fraction(index, 25) for index in range(frames)])
     energy = _log_energy(voice, 25, frames)

@@ -70,7 +70,7 @@ def test_a_long_text_is_found_stretch_by_stretch_and_by_subtitles(tmp_path: Path
 def test_a_text_that_is_not_the_voices_is_told_and_what_is_heard_counts(tmp_path: Path) -> None:
     voice = spoken(tmp_path, SAID, "en-us")
     drive = mouth_drive(voice, transcript=OTHER)
-    assert drive.source == "phones"
+    assert drive.source == "listener"
     assert len(drive.notes) == 1 and "doesn't fit" in drive.notes[0]
     np.testing.assert_array_equal(drive.opening, mouth_drive(voice).opening)
 
@@ -78,7 +78,7 @@ def test_a_text_that_is_not_the_voices_is_told_and_what_is_heard_counts(tmp_path
 def test_without_a_recogniser_the_transcript_is_told_to_be_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(phones_module, "find_spec", lambda name: None)
     drive = mouth_drive(babble_of(2), transcript=SAID)
-    assert drive.source == "signal" and "pocketsphinx" in drive.notes[0]
+    assert drive.source == "listener" and "pocketsphinx" in drive.notes[0]
 
 
 @needs_recogniser
