@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from retalk_nodes.retalk_core.covers.view import INNER_LIP, OUTER_LIP, OVAL
+from retalk_nodes.retalk_core.covers.view import LIP_INSIDE, LIP_OUTLINE, OVAL
 
 SIDE, MARGIN = 160, 32
 WORDS = ("BREAKING NEWS", "hello there", "00:12:45", "@someone", "LIVE", "we will see", "Subscribe!", "ABC")
@@ -45,7 +45,7 @@ def filled(points: np.ndarray, soft: float = 0.0) -> np.ndarray:
 def change_face(face: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Another person's skin, lips and beard on the same face; only the mesh tells where."""
     dark = np.log(face + 0.04)
-    lips = filled(points[list(OUTER_LIP)], 1.2) * (1 - filled(points[list(INNER_LIP)], 0.8))
+    lips = filled(points[list(LIP_OUTLINE)], 1.2) * (1 - filled(points[list(LIP_INSIDE)], 0.8))
     if rng.random() < 0.5:
         tint = rng.normal(0, 0.16, 3) + rng.normal(0, 0.2)
         dark += lips[..., None] * tint.astype(np.float32)

@@ -42,7 +42,10 @@ SILENCE = 15.0  # seconds without news, after which the server is asked whether 
 DUBS = ("ReTalkDubVideo", "ReTalkDubFrames")
 DEMOS = {"LoadVideo.file": "ReTalkDemoClip.file", "LoadAudio.audio": "ReTalkDemoVoice.file"}
 ENGINES = {"auto": "auto", "retalk": "retalk", "embedded": "embedded preview"}
-ON_DUB = ("engine", "preset", "face", "voice_longer", "voice_shorter", "pauses", "start", "duration")
+ON_DUB = (
+    *("engine", "preset", "face", "voice_longer", "voice_shorter", "pauses", "start", "duration"),
+    *("transcript", "language"),
+)
 DEFAULTS: dict[str, Any] = {
     "engine": "auto",
     "preset": "paper",
@@ -52,6 +55,8 @@ DEFAULTS: dict[str, Any] = {
     "pauses": "close",
     "start": 0.0,
     "duration": 0.0,
+    "transcript": "",
+    "language": "auto",
 }
 Workflow = dict[str, Any]  # in API form: nodes by their ids
 

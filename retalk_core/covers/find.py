@@ -8,9 +8,9 @@ import torch
 
 from ...models.faces.cover import CELLS, CoverFinder
 from ..compute.devices import cpu_threads
-from .view import OUTER_LIP, look_at_lower_face, view_affine
+from .view import LIP_OUTLINE, look_at_lower_face, view_affine
 
-SURE = 0.5  # likelihood of a cell in which something lies before the face
+SURE_COVER = 0.5  # likelihood of a cell in which something lies before the face
 LEAST_CELLS = 3  # fewer, and what is seen is a mistake
 SMALLEST = 24  # pixels between the eyes' outer corners; a smaller face doesn't show what lies before it
 
@@ -20,7 +20,7 @@ def find_cover(network: CoverFinder, pixels: np.ndarray, points: np.ndarray) -> 
 
     pixels:  (H, W, 3) uint8 or uint16
     points:  (468, 2 or 3) the face in it
-    returns: likelihoods (32, 32) uint8, 255 where it is certain, over the window of `view.WINDOW`;
+    returns: likelihoods (32, 32) uint8, 255 where it is certain, over the window of `view.COVER_WINDOW`;
              None where nothing lies before it
     """
     apart = np.linalg.norm(points[33, :2] - points[263, :2])
@@ -29,22 +29,22 @@ def find_cover(network: CoverFinder, pixels: np.ndarray, points: np.ndarray) -> 
     seen = torch.from_numpy(look_at_lower_face(pixels, points).picture)[None]
     with torch.inference_mode(), cpu_threads(1):
         likely = torch.sigmoid(network(seen.to(memory_format=torch.channels_last)))[0].numpy()
-    if (likely > SURE).sum() < LEAST_CELLS:
+    if (likely > SURE_COVER).sum() < LEAST_CELLS:
         return None
     return np.rint(likely * 255).astype(np.uint8)
 
 
 def lips_hidden(cover: np.ndarray, points: np.ndarray) -> float:
     """The share of the lips (468, 2 or 3) that a cover (32, 32) hides; the mouth's inside counts."""
-    lips = _cells(points, OUTER_LIP)
-    return float((cover[lips] > SURE * 255).mean()) if lips.any() else 0.0
+    lips = _cells(points, LIP_OUTLINE)
+    return float((cover[lips] > SURE_COVER * 255).mean()) if lips.any() else 0.0
 
 
 def patch_hidden(cover: np.ndarray, points: np.ndarray) -> float:
     """The same share of lips and all that moves with them."""
-    lips = _cells(points, OUTER_LIP).astype(np.uint8)
+    lips = _cells(points, LIP_OUTLINE).astype(np.uint8)
     around = cv2.dilate(lips, np.ones((7, 7), np.uint8)) > 0
-    return float((cover[around] > SURE * 255).mean()) if around.any() else 0.0
+    return float((cover[around] > SURE_COVER * 255).mean()) if around.any() else 0.0
 
 
 def _cells(points: np.ndarray, outline: tuple[int, ...]) -> np.ndarray:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..types import FaceTrack
-from .find import SURE, lips_hidden, patch_hidden
+from .find import SURE_COVER, lips_hidden, patch_hidden
 
 LEAVE = 0.45  # of the lips hidden: from here on the mouth is left alone ...
 TAKE_UP = 0.3  # ... until so little is
-REACH = 2  # frames to either side whose covers are looked at together
+_REACH = 2  # frames to either side whose covers are looked at together
 HALF = 3  # of those up to five frames must agree
 ALIKE = 0.04  # of lips and skin around them: pictures that lend their mouths may be so much more hidden
-EASE_SECONDS = 0.1  # in which an edit fades in and out beside frames that are left alone
+_EASE_SECONDS = 0.1  # in which an edit fades in and out beside frames that are left alone
 
 
 def held_covers(covers: list[np.ndarray | None], shot: np.ndarray) -> list[np.ndarray | None]:
@@ -23,14 +23,14 @@ def held_covers(covers: list[np.ndarray | None], shot: np.ndarray) -> list[np.nd
     shown = np.array([cover is not None for cover in covers])
     held: list[np.ndarray | None] = []
     for i in range(len(covers)):
-        around = range(max(i - REACH, 0), min(i + REACH + 1, len(covers)))
+        around = range(max(i - _REACH, 0), min(i + _REACH + 1, len(covers)))
         near = [j for j in around if shot[j] == shot[i]]
         if shown[near].sum() * 2 <= len(near):
             held.append(None)
             continue
         stack = np.stack([_of(covers[j]) for j in near])
         median = np.median(stack, axis=0).astype(np.uint8)
-        held.append(median if (median > SURE * 255).any() else None)
+        held.append(median if (median > SURE_COVER * 255).any() else None)
     return held
 
 
@@ -73,7 +73,7 @@ def eased(hidden: np.ndarray, shot: np.ndarray, seconds: np.ndarray) -> np.ndarr
         after = np.searchsorted(away, seconds[rows])
         before = np.abs(seconds[rows] - away[np.maximum(after - 1, 0)])
         beyond = np.abs(away[np.minimum(after, len(away) - 1)] - seconds[rows])
-        near = np.minimum(before, beyond) / EASE_SECONDS
+        near = np.minimum(before, beyond) / _EASE_SECONDS
         allowed[rows] = np.where(hidden[rows], 0, np.minimum(near, 1))
     return allowed
 

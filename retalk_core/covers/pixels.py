@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from ..images import white_of
-from .view import OUTER_LIP, view_affine
+from .view import LIP_OUTLINE, view_affine
 
 CELLS = 32
 BEYOND = 10  # cells around a view, over which what reaches its edge goes on: a stalk, an arm
-FINEST = 200  # rows or columns at which a cover's edge is sought; larger ones are enlarged from that
+_FINEST = 200  # rows or columns at which a cover's edge is sought; larger ones are enlarged from that
 GROWN = 0.55  # of a cell; a cover is taken to be so much larger than it looks: its blur is its own
 SOFT = 0.3  # of a cell, over which it fades
-SURE, NONE = 0.75, 0.25  # likelihoods beyond which a pixel shows what the cover, or the face, is made of
+_SURE, NONE = 0.75, 0.25  # likelihoods beyond which a pixel shows what the cover, or the face, is made of
 TELLING = 0.05  # difference of colours by which cover and face are told apart
 
 
@@ -39,7 +39,7 @@ def cover_mask(pixels: np.ndarray, points: np.ndarray, cover: np.ndarray) -> Cov
     height, width = rows.stop - rows.start, columns.stop - columns.start
     if height < 2 or width < 2:
         return None
-    scale = min(1.0, FINEST / max(height, width))
+    scale = min(1.0, _FINEST / max(height, width))
     size = max(round(width * scale), 2), max(round(height * scale), 2)
     cell = scale / float(np.hypot(*to_cells[:, 0]))  # pixels of the small picture
     likely = _spread(cover, to_cells, (rows.start, columns.start), (height, width), size)
@@ -62,9 +62,9 @@ def uncovered(pixels: np.ndarray, points: np.ndarray, mask: CoverMask) -> np.nda
     part = pixels[mask.slices].astype(np.float32)
     corner = np.array((mask.slices[1].start, mask.slices[0].start))
     lips = np.zeros(mask.shown.shape, np.float32)
-    outline = np.round((points[list(OUTER_LIP), :2] - corner - 0.5) * 16).astype(np.int32)
+    outline = np.round((points[list(LIP_OUTLINE), :2] - corner - 0.5) * 16).astype(np.int32)
     cv2.fillPoly(lips, [outline], 1.0, lineType=cv2.LINE_8, shift=4)
-    reach = 2 * max(round(0.08 * float(np.ptp(points[list(OUTER_LIP), 0]))), 1) + 1
+    reach = 2 * max(round(0.08 * float(np.ptp(points[list(LIP_OUTLINE), 0]))), 1) + 1
     lips = cv2.dilate(lips, np.ones((reach, reach), np.uint8))
     filled = _pushed_in(part, (1 - mask.shown).clip(0, 1) ** 4 * (1 - lips))
     mixed = part + np.minimum(2 * mask.shown, 1)[..., None] * (filled - part)
@@ -102,7 +102,7 @@ def _spread(
 def _up_to_edges(picture: np.ndarray, likely: np.ndarray, cell: float) -> np.ndarray:
     """Likelihoods (h, w) sharpened by colour: nearer to the cover's around a place, or to the face's."""
     sigma = max(1.6 * cell, 1.0)
-    ours, theirs = (likely > SURE).astype(np.float32), (likely < NONE).astype(np.float32)
+    ours, theirs = (likely > _SURE).astype(np.float32), (likely < NONE).astype(np.float32)
     cover, has_cover = _around(picture, ours, sigma)
     face, has_face = _around(picture, theirs, sigma)
     apart = ((cover - face) ** 2).sum(axis=2)

@@ -11,7 +11,7 @@ from ..images import white_of
 
 SIDE = 64  # pixels of the view
 # What it shows, in eye distances from the middle between the eyes: left, top, right, bottom.
-WINDOW = (-0.72, 0.12, 0.72, 1.56)
+COVER_WINDOW = (-0.72, 0.12, 0.72, 1.56)
 # Points that tell where the head is, and where a frontal face has them, in the same unit. Neither speech nor
 # most of what people hold before their mouths moves or hides them.
 _STEADY = {
@@ -35,10 +35,10 @@ OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
     *(152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109),
 )
-OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
-INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
-DARK = 0.04  # added to colours before their ratio is taken, so that noise in the dark is none
-MOST = 2.0  # of the logarithm of a ratio; beyond it all is just another colour
+LIP_OUTLINE = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+LIP_INSIDE = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+_DARK = 0.04  # added to colours before their ratio is taken, so that noise in the dark is none
+_MOST = 2.0  # of the logarithm of a ratio; beyond it all is just another colour
 SPOT = 0.03  # eye distances around a point whose colours are averaged
 
 
@@ -64,8 +64,8 @@ def look_at_lower_face(pixels: np.ndarray, points: np.ndarray) -> View:
 
 def as_seen(picture: np.ndarray, skin: np.ndarray, points: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """The network's input (6, 64, 64) for colours (64, 64, 3) and the skin's (3,), both in [0, 1]."""
-    colours = np.log((picture + DARK) / (skin + DARK)).clip(-MOST, MOST).transpose(2, 0, 1)
-    shapes = [_filled(points, outline, affine) for outline in (OUTER_LIP, INNER_LIP, OVAL)]
+    colours = np.log((picture + _DARK) / (skin + _DARK)).clip(-_MOST, _MOST).transpose(2, 0, 1)
+    shapes = [_filled(points, outline, affine) for outline in (LIP_OUTLINE, LIP_INSIDE, OVAL)]
     return np.concatenate([colours, np.stack(shapes)]).astype(np.float32)
 
 
@@ -83,7 +83,7 @@ def view_affine(points: np.ndarray, side: int = SIDE) -> np.ndarray:
     cosine = float((a * b).sum()) / spread
     sine = float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()) / spread
     turn = np.array([[cosine, -sine], [sine, cosine]])
-    left, top, right, _ = WINDOW
+    left, top, right, _ = COVER_WINDOW
     scale = side / (right - left)
     shift = scale * (wanted_mean - turn @ mean - (left, top))
     return np.column_stack([scale * turn, shift])

@@ -16,7 +16,7 @@ from .cuts import CutFinder
 from .detect import SAME_FACE, SURE, Detection, FaceNetworks, look, look_closely, look_near, overlap
 from .mesh import Mesh, box_distance, face_box, face_step, head_pose, quarters_of
 from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
-from .people.likeness import LIKE, UNLIKE, Look, Person, has_changed, look_at
+from .people.likeness import LIKE, UNLIKE, Looks, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
 from .people.seek import Seeker
 from .select import choose_face, from_left, refuse_choice
@@ -44,7 +44,7 @@ WARY_STEPS = 3  # frames between looks while others are near, or while the face 
 ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
-REACH = 1.0  # how far a lost face may turn up again, in its own size ...
+_REACH = 1.0  # how far a lost face may turn up again, in its own size ...
 REACH_PER_SECOND = 1.0  # ... and how much farther for each second
 
 
@@ -137,7 +137,7 @@ def _next_face(
     """The face that goes on from where it was last, or the chosen one where none was."""
     if last is None:
         return choose_face(found, choice, frame)
-    near = [mesh for mesh in found if face_step(last, mesh.points) <= REACH]
+    near = [mesh for mesh in found if face_step(last, mesh.points) <= _REACH]
     return min(near, key=lambda mesh: face_step(last, mesh.points), default=None)
 
 
@@ -268,7 +268,7 @@ class _Follower:
         self._learn(shown, changed, alone)
         return mesh, 0
 
-    def _learn(self, shown: Look, changed: bool, alone: bool) -> None:
+    def _learn(self, shown: Looks, changed: bool, alone: bool) -> None:
         """Remember what the followed person looks like, unless it may be someone else."""
         shot = self.shot
         assert shot.person is not None
@@ -280,7 +280,7 @@ class _Follower:
         if (not changed and alone and self.steps % LEARN_STEPS == 0) or settled:
             shot.person.learn(shown)
 
-    def _look_around(self, frame: Frame, mesh: Mesh, changed: Look | None, thorough: bool) -> Mesh:
+    def _look_around(self, frame: Frame, mesh: Mesh, changed: Looks | None, thorough: bool) -> Mesh:
         """Note the other faces in view; where the followed one has changed, it may be one of them."""
         shot, person, seconds = self.shot, self.shot.person, float(frame.time)
         assert person is not None
@@ -364,7 +364,7 @@ class _Follower:
         if points is not None:
             shot.sure = self.steps
             return self.seeker.follow(frame.pixels, points)
-        reach = REACH + REACH_PER_SECOND * float(frame.time - shot.time)
+        reach = _REACH + REACH_PER_SECOND * float(frame.time - shot.time)
         found = look_near(self.networks, frame.pixels, box, turn)
         found += look(self.networks, frame.pixels, thorough, turn)
         for face in sorted(found, key=lambda face: box_distance(box, face.box)):
@@ -380,7 +380,7 @@ class _Follower:
             shot.company.meet(frame.pixels, mesh, float(frame.time), doubtful=True)
         return None
 
-    def _is_meant(self, shown: Look, face: Detection) -> bool:
+    def _is_meant(self, shown: Looks, face: Detection) -> bool:
         """Whether a face that turned up is the followed person's, not one of the others'."""
         shot = self.shot
         if shot.person is None:

@@ -11,7 +11,7 @@ from .canonical import EYE_CORNERS, STABLE
 
 SMOOTHED_FRAMES = 5  # of the Savitzky–Golay filter
 SMOOTHING_ORDER = 2
-POINTS_AT_ONCE = 39  # that are smoothed together
+_POINTS_AT_ONCE = 39  # that are smoothed together
 # Eye distances by which smoothing moves a face as a whole. Up to the first the network trembles: steady
 # cameras and talking heads stay below 0.014. From the second on the face really went there.
 TREMBLING, SHAKING = 0.010, 0.025
@@ -28,8 +28,8 @@ def steady(mesh: np.ndarray) -> None:
         return
     pose = _Poses(mesh)
     shaken = pose.shaken
-    for first in range(0, mesh.shape[1], POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
-        some = mesh[:, first : first + POINTS_AT_ONCE]
+    for first in range(0, mesh.shape[1], _POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
+        some = mesh[:, first : first + _POINTS_AT_ONCE]
         calm = smooth(some)
         if shaken.any():
             held = pose.placed(smooth(pose.taken_out(some)))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 2000
-SHARE = 0.95  # of an interval
-FEWEST = 3  # videos, below which an interval would be made up
+_SHARE = 0.95  # of an interval
+_FEWEST = 3  # videos, below which an interval would be made up
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def corpus_value(
     """
     values_ = np.asarray(values, float)
     mean = float(values_.mean())
-    if len(values_) < FEWEST:
+    if len(values_) < _FEWEST:
         return Interval(mean, None, None, len(values_))
     clip, voice = (np.unique(names, return_inverse=True)[1] for names in (clips, voices))
     generator = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def corpus_value(
             weight = weight * _drawn(voice, generator)
         if weight.sum() > 0:
             means.append(float((weight * values_).sum() / weight.sum()))
-    low, high = np.percentile(means, (50 * (1 - SHARE), 50 * (1 + SHARE)))
+    low, high = np.percentile(means, (50 * (1 - _SHARE), 50 * (1 + _SHARE)))
     return Interval(mean, float(low), float(high), len(values_))
 
 

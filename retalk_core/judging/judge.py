@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ import torch
 from ...models.catalog import catalog
 from ...models.judges.syncnet import SyncNet
 from ..compute.provider import FACE_NETWORKS, NetworkProvider
+from ..dub.session import StageProgress, quiet
 from ..errors import OptionError
 from ..faces.choice import FaceChoice
 from ..faces.detect import FaceNetworks
@@ -22,16 +23,14 @@ from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..media.sound import SoundSource
 from ..media.voice import Voice
-from ..metrics.frechet import FEWEST
+from ..metrics.frechet import FEWEST_PICTURES
 from ..metrics.registry import measure, metrics
 from ..stages.speech import SAMPLE_RATE
-from ..types import Progress, Samples, silent
+from ..types import Samples
 from ..visemes.drive import mouth_drive, sample_drive
 from ..weights.files import command
-from .look import Judges, Look, Subject
+from .look import Judges, Subject, Watcher
 from .sync import SyncWatch
-
-StageProgress = Callable[[str], Progress]
 
 NETWORK_OF = {"sync_distances": "syncnet", "identities": "arcface", "features": "inception"}
 OF_THE_SOURCE = (
@@ -87,11 +86,7 @@ class Judgement:
         }
 
 
-def _quiet(stage: str) -> Progress:
-    return silent
-
-
-def judge(question: Question, networks: NetworkProvider, progress: StageProgress = _quiet) -> Judgement:
+def judge(question: Question, networks: NetworkProvider, progress: StageProgress = quiet) -> Judgement:
     """Judge a video.
 
     networks: lends what finds faces, and judges as far as there are weights for them
@@ -105,7 +100,7 @@ def judge(question: Question, networks: NetworkProvider, progress: StageProgress
         if question.source is not None:
             source = _follow(question.source, question.face, networks, progress)
         judges = _borrow(question, absent, networks, voice, stack)
-        look = Look(
+        look = Watcher(
             result,
             source,
             judges,
@@ -193,7 +188,7 @@ def _loudness(voice: Samples, clip: Clip) -> np.ndarray:
 
 def _told(
     question: Question,
-    look: Look,
+    look: Watcher,
     loudness: np.ndarray | None,
     absent: Mapping[str, str],
     networks: NetworkProvider,
@@ -228,7 +223,7 @@ def _why(name: str, seen: Mapping[str, Any], absent: Mapping[str, str]) -> str:
     if metrics()[name].unknown:
         return metrics()[name].unknown
     if name == "fid":
-        return f"fewer than {FEWEST} pictures"
+        return f"fewer than {FEWEST_PICTURES} pictures"
     return "it can't be told from what is seen"
 
 

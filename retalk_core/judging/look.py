@@ -1,4 +1,4 @@
-"""Look at a video, and at what it was made from, frame by frame, and gather what the metrics look at."""
+"""Watcher at a video, and at what it was made from, frame by frame, and gather what the metrics look at."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..reports.check import mouth_crop
 from ..types import FaceTrack, Progress, silent
 from .sync import SyncWatch, frames_at_25
 
-BORDER = 8  # pixels around the face that an edit may touch, at the least
+_BORDER = 8  # pixels around the face that an edit may touch, at the least
 SAMPLES = 64  # frames, evenly spread, for figures that take long
 
 
@@ -79,7 +79,7 @@ def pairing(result: Clip, source: Clip) -> np.ndarray:
     return np.array([*shown, *shown[-1:] * len(result)][: len(result)])
 
 
-class Look:
+class Watcher:
     """Sees a result's frames in order, each beside the source's."""
 
     def __init__(
@@ -227,7 +227,7 @@ def _error_beyond(after: np.ndarray, before: np.ndarray, *faces: np.ndarray) -> 
     """Mean squared error on [0, 1] beyond the faces and a border around them."""
     difference = after.astype(np.float32) / white_of(after) - before.astype(np.float32) / white_of(before)
     squared = (difference**2).mean(axis=2)
-    border = max(BORDER, 0.15 * max(float(np.ptp(faces[0][:, 1])), 1.0))
+    border = max(_BORDER, 0.15 * max(float(np.ptp(faces[0][:, 1])), 1.0))
     for mesh in faces:
         low = np.floor(mesh[:, :2].min(axis=0) - border).astype(int).clip(0)
         high = np.ceil(mesh[:, :2].max(axis=0) + border).astype(int).clip(0)

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 
 from ...models.judges.syncnet import LIP_FRAMES, SyncNet
-from ..metrics.lse import FEWEST, FRAME_RATE, REACH, distances_around, mel_cepstra, places, sound_stretches
+from ..metrics.lse import (
+    FEWEST_PLACES,
+    FRAME_RATE,
+    REACH,
+    distances_around,
+    mel_cepstra,
+    places,
+    sound_stretches,
+)
 from ..types import Samples
 
 BLOCK = 16  # moments that are read together
@@ -55,7 +63,7 @@ class SyncWatch:
         left = min(len(self._faces) - LIP_FRAMES + 1, self.moments - self._done)
         if left > 0:
             self._read(left)
-        return self._total / self._done if self._done >= FEWEST else None
+        return self._total / self._done if self._done >= FEWEST_PLACES else None
 
     def _read(self, count: int) -> None:
         count = min(count, self.moments - self._done)

@@ -9,7 +9,7 @@ from .judge import Judgement
 
 ARROWS = {"higher": "more is better", "lower": "less is better", "near 0": "0 is best", "near 1": "1 is best"}
 # Of the paper's tables 1 and 2, its own method: FID, CPBD, LSE-D, LSE-C.
-PAPER = {"LRS2": (5.193, 0.2809, 6.519, 7.089), "HDTF": (4.504, 0.2903, 9.359, 4.518)}
+_PAPER = {"LRS2": (5.193, 0.2809, 6.519, 7.089), "HDTF": (4.504, 0.2903, 9.359, 4.518)}
 PAPERS_NAMES = ("fid", "cpbd", "lse_d", "lse_c")
 WEAK = 1.0  # an LSE-C below which SyncNet hears nothing that fits
 HINTS = (
@@ -37,7 +37,7 @@ def lines(judgement: Judgement) -> Iterator[str]:
 def paper_lines() -> Iterator[str]:
     """The paper's figures, which are of other clips and another protocol."""
     yield "For comparison only, the paper's own figures, by its protocol and on its clips; not repeated here:"
-    for corpus, figures in PAPER.items():
+    for corpus, figures in _PAPER.items():
         told = ", ".join(f"{name} {value}" for name, value in zip(PAPERS_NAMES, figures, strict=True))
         yield f"  {corpus}: {told}"
 

@@ -12,7 +12,7 @@ from scipy.ndimage import convolve
 
 from .registry import metric
 
-BLOCK = 64  # pixels
+_BLOCK = 64  # pixels
 EDGES = 0.002  # of a block's pixels, beyond which it counts
 LOW_CONTRAST = 50  # levels
 JUST_NOTICED = (5.0, 3.0)  # pixels of blur, at low and at other contrast
@@ -42,10 +42,10 @@ def blur_detection(grey: np.ndarray) -> float:
     widths = edge_widths(picture)
     edges = canny(picture)
     counts = np.zeros(101)
-    for rows in range(0, picture.shape[0] - BLOCK + 1, BLOCK):
-        for columns in range(0, picture.shape[1] - BLOCK + 1, BLOCK):
-            block = slice(rows, rows + BLOCK), slice(columns, columns + BLOCK)
-            if edges[block].sum() > EDGES * BLOCK * BLOCK:
+    for rows in range(0, picture.shape[0] - _BLOCK + 1, _BLOCK):
+        for columns in range(0, picture.shape[1] - _BLOCK + 1, _BLOCK):
+            block = slice(rows, rows + _BLOCK), slice(columns, columns + _BLOCK)
+            if edges[block].sum() > EDGES * _BLOCK * _BLOCK:
                 counts += _noticed(widths[block], picture[block])
     total = counts.sum()
     return float(counts[: NOTICED + 1].sum() / total) if total else 0.0

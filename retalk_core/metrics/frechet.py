@@ -10,7 +10,7 @@ import numpy as np
 
 from .registry import metric
 
-FEWEST = 2048  # pictures, below which a FID is not told: the covariances have no full rank
+FEWEST_PICTURES = 2048  # pictures, below which a FID is not told: the covariances have no full rank
 UNBIASED = 10_000  # pictures, below which it is known to come out too large
 SUBSET, SUBSETS = 1000, 100  # of KID
 
@@ -18,7 +18,7 @@ SUBSET, SUBSETS = 1000, 100  # of KID
 @metric("fid", better="lower", words="FID {:.3f}", source="Heusel et al. 2017")
 def fid(features: np.ndarray, real_features: np.ndarray) -> float | None:
     """The Fréchet distance of features (n, 2048); None below 2048 pictures on either side."""
-    if min(len(features), len(real_features)) < FEWEST:
+    if min(len(features), len(real_features)) < FEWEST_PICTURES:
         return None
     return frechet_distance(features, real_features)
 

@@ -10,10 +10,10 @@ from ..images import eight_bit
 from ..types import IBUG_FROM_MESH
 from .registry import metric
 
-SIDE = 112  # pixels of a face as ArcFace reads it
-MOUTH = slice(48, 68)  # of the 68 iBUG points
+_SIDE = 112  # pixels of a face as ArcFace reads it
+_MOUTH = slice(48, 68)  # of the 68 iBUG points
 # Where ArcFace's training data has eyes, nose tip and corners of the mouth, in a picture of 112 pixels.
-TEMPLATE = np.array(
+_TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
 
@@ -44,7 +44,7 @@ def mouth_distance(mouth_steps: np.ndarray) -> float | None:
 def mouth_step(mesh: np.ndarray, true_mesh: np.ndarray) -> float:
     """How far a mouth is from the true one, once both faces (468, 3) lie on each other, in eye distances."""
     one, other = (
-        head_poses(each[None]).to_canonical(each[None])[0, list(IBUG_FROM_MESH)][MOUTH, :2]
+        head_poses(each[None]).to_canonical(each[None])[0, list(IBUG_FROM_MESH)][_MOUTH, :2]
         for each in (mesh, true_mesh)
     )
     return float(np.linalg.norm(one - other, axis=1).mean())
@@ -56,7 +56,7 @@ def aligned_face(picture: np.ndarray, five: np.ndarray) -> np.ndarray:
     picture: (H, W, 3)
     five:    (5, 2) its eyes, nose tip and corners of the mouth, the picture's left first
     """
-    affine, _ = cv2.estimateAffinePartial2D(five.astype(np.float64), TEMPLATE, method=cv2.LMEDS)
+    affine, _ = cv2.estimateAffinePartial2D(five.astype(np.float64), _TEMPLATE, method=cv2.LMEDS)
     if affine is None:
         affine = np.eye(2, 3)
-    return eight_bit(cv2.warpAffine(picture, affine, (SIDE, SIDE), borderMode=cv2.BORDER_CONSTANT))
+    return eight_bit(cv2.warpAffine(picture, affine, (_SIDE, _SIDE), borderMode=cv2.BORDER_CONSTANT))

@@ -13,16 +13,16 @@ from scipy.fft import dct
 from ..types import Samples
 from .registry import metric
 
-RATE = 16_000  # Hz of the sound
+_RATE = 16_000  # Hz of the sound
 FRAME_RATE = 25  # of the pictures, exactly
-SAMPLES_PER_FRAME = RATE // FRAME_RATE
+SAMPLES_PER_FRAME = _RATE // FRAME_RATE
 LIP_FRAMES, SOUND_COLUMNS = 5, 20  # that SyncNet reads together
 COLUMNS_PER_FRAME = 4
 REACH = 15  # frames of shift to either side
-FEWEST = 31  # places, below which padding decides
+FEWEST_PLACES = 31  # places, below which padding decides
 
-WINDOW, STEP, BINS = 400, 160, 512  # samples
-FILTERS, CEPSTRA, LIFTER = 26, 13, 22
+_WINDOW, STEP, BINS = 400, 160, 512  # samples
+_FILTERS, CEPSTRA, LIFTER = 26, 13, 22
 EMPHASIS = 0.97
 AT_ONCE = 4096  # columns that are worked out together
 
@@ -98,7 +98,7 @@ def mel_cepstra(samples: Samples, *, white: float = 1.0) -> np.ndarray:
 
     The figures are those that python_speech_features works out by default, which SyncNet was trained on.
     """
-    columns = 1 + max(-(-(len(samples) - WINDOW) // STEP), 0)
+    columns = 1 + max(-(-(len(samples) - _WINDOW) // STEP), 0)
     filters = _triangles()
     lift = 1 + LIFTER / 2 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
     blocks = [
@@ -110,13 +110,13 @@ def mel_cepstra(samples: Samples, *, white: float = 1.0) -> np.ndarray:
 
 def _windows(samples: Samples, white: float, first: int, last: int) -> np.ndarray:
     """Emphasised windows (last - first, 400) of the sound, silent beyond its end."""
-    start, stop = first * STEP, (last - 1) * STEP + WINDOW
+    start, stop = first * STEP, (last - 1) * STEP + _WINDOW
     part = np.asarray(samples[max(start - 1, 0) : stop], np.float64)
     part = part if white == 1 else np.rint(part * white)
     lifted = part[1:] - EMPHASIS * part[:-1]
     lifted = np.concatenate([part[:1], lifted]) if start == 0 else lifted
     lifted = np.pad(lifted, (0, max(stop - start - len(lifted), 0)))
-    return sliding_window_view(lifted, WINDOW)[::STEP]
+    return sliding_window_view(lifted, _WINDOW)[::STEP]
 
 
 def _cepstra_of(windows: np.ndarray, filters: np.ndarray, lift: np.ndarray) -> np.ndarray:
@@ -131,10 +131,10 @@ def _cepstra_of(windows: np.ndarray, filters: np.ndarray, lift: np.ndarray) -> n
 
 def _triangles() -> np.ndarray:
     """The mel filters (26, 257)."""
-    highest = 2595 * np.log10(1 + RATE / 2 / 700)
-    hertz = 700 * (10 ** (np.linspace(0, highest, FILTERS + 2) / 2595) - 1)
-    edges = np.floor((BINS + 1) * hertz / RATE).astype(int)
-    filters = np.zeros((FILTERS, BINS // 2 + 1))
+    highest = 2595 * np.log10(1 + _RATE / 2 / 700)
+    hertz = 700 * (10 ** (np.linspace(0, highest, _FILTERS + 2) / 2595) - 1)
+    edges = np.floor((BINS + 1) * hertz / _RATE).astype(int)
+    filters = np.zeros((_FILTERS, BINS // 2 + 1))
     for row, (low, middle, high) in enumerate(zip(edges, edges[1:], edges[2:], strict=False)):
         up, down = np.arange(low, middle), np.arange(middle, high)
         filters[row, up] = (up - low) / max(middle - low, 1)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .registry import metric
 
-SIDE = 144  # pixels of the pictures that are compared
+_SIDE = 144  # pixels of the pictures that are compared
 
 
 @metric("lower_face_l1", better="lower", words="lower face off the truth by {:.4f}")

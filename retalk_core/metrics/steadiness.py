@@ -12,7 +12,7 @@ import numpy as np
 from ..images import eight_bit
 from .registry import metric, ratio
 
-SIDE = 256  # pixels of the face that is compared, at most
+_SIDE = 256  # pixels of the face that is compared, at most
 
 
 @metric(
@@ -68,7 +68,7 @@ class FlowWatch:
 def _face(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
     """The face as uint8, scaled to at most 256 pixels; of one size wherever boxes are."""
     left, top, right, bottom = box
-    scale = min(SIDE / max(right - left, bottom - top, 1.0), 1.0)
+    scale = min(_SIDE / max(right - left, bottom - top, 1.0), 1.0)
     size = max(round(scale * (right - left)), 8), max(round(scale * (bottom - top)), 8)
     affine = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]])
     return eight_bit(

@@ -13,7 +13,7 @@ from ..images import white_of
 
 VIEW_SIDE = 96  # pixels of the pictures that are compared
 WIDTH = 1.5  # eye distances that they show, with the mouth in the middle
-LIPS_REACH = 4  # pixels around the lips that move with them
+_LIPS_REACH = 4  # pixels around the lips that move with them
 SKIN_REACH = 14  # pixels around the lips that count as the skin beside them
 OVAL_MARGIN = 4  # pixels inside the face's outline that may show what is behind it
 BLACK = 0.02  # added to brightness before it is compared, so that black against black is nothing
@@ -53,7 +53,7 @@ def view_mouth(
         cv2.warpAffine(support.astype(np.uint8), there, (VIEW_SIDE, VIEW_SIDE), flags=cv2.INTER_NEAREST) > 0
     )
     lips = _filled(mesh, OUTER_LIP, affine)
-    near = _grown(lips, LIPS_REACH)
+    near = _grown(lips, _LIPS_REACH)
     return MouthView(
         before=_cut(before, affine),
         after=_cut(after, affine),

@@ -16,10 +16,10 @@ from scipy.signal import medfilt
 
 from ..faces.detect import overlap
 
-SIDE = 224  # pixels
+_SIDE = 224  # pixels
 CROP = 0.40  # of half a face: how far a crop reaches beyond it
-GREY = 110  # beyond the frame's border
-CALM = 13  # frames over which boxes are filtered
+_GREY = 110  # beyond the frame's border
+_CALM = 13  # frames over which boxes are filtered
 SAME = 0.5  # overlap with the last box of a track
 MISSED = 25  # frames without a detection that a track may have
 
@@ -66,7 +66,7 @@ def _chain(left: list[int], frames: np.ndarray, boxes: np.ndarray) -> list[int]:
 
 def whole_frame(frame: np.ndarray) -> np.ndarray:
     """A frame (H, W, 3) uint8 whose picture is a face already, as Wav2Lip's evaluation on LRS shows it."""
-    return cv2.resize(frame, (SIDE, SIDE))
+    return cv2.resize(frame, (_SIDE, _SIDE))
 
 
 def face_crops(
@@ -95,19 +95,19 @@ def crop_face(frame: np.ndarray, square: np.ndarray) -> np.ndarray:
     half, x, y = square
     border = int(half * (1 + 2 * CROP))
     padded = cv2.copyMakeBorder(
-        frame, border, border, border, border, cv2.BORDER_CONSTANT, value=(GREY, GREY, GREY)
+        frame, border, border, border, border, cv2.BORDER_CONSTANT, value=(_GREY, _GREY, _GREY)
     )
     x, y = x + border, y + border
     top, bottom = int(y - half), int(y + half * (1 + 2 * CROP))
     left, right = int(x - half * (1 + CROP)), int(x + half * (1 + CROP))
-    return cv2.resize(padded[top:bottom, left:right], (SIDE, SIDE))
+    return cv2.resize(padded[top:bottom, left:right], (_SIDE, _SIDE))
 
 
 def _median(values: np.ndarray) -> np.ndarray:
-    reach = CALM // 2
-    around = sliding_window_view(np.pad(values, reach, mode="edge"), CALM)
+    reach = _CALM // 2
+    around = sliding_window_view(np.pad(values, reach, mode="edge"), _CALM)
     return np.asarray(np.median(around, axis=1))
 
 
 def _median_of_zeros(values: np.ndarray) -> np.ndarray:
-    return np.asarray(medfilt(values, CALM))
+    return np.asarray(medfilt(values, _CALM))

@@ -33,7 +33,7 @@ FAULTS = (
     *(RetalkError, OSError, MemoryError, ArithmeticError, LookupError),
     *(ValueError, TypeError, AttributeError, AssertionError, RuntimeError, cv2.error),
 )
-SURE = 0.5  # lowest score of a face that counts
+_SURE = 0.5  # lowest score of a face that counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def check_result(
         mesh = watch.mesh(i)
         if mesh is not None:
             found = find_mesh(network, frame.pixels, region_of_points(mesh))
-            if found.score >= SURE and watch.edited[i]:
+            if found.score >= _SURE and watch.edited[i]:
                 result.see(frame.pixels, found.points, steady=mesh)
                 opening[i] = result.opening[-1]
         progress(i + 1, watch.checked)

@@ -26,7 +26,7 @@ SCALE_ROW = 70  # of D-Net's window
 TEMPLATES = {"neutral": "expression_center", "smile": "expression_mouth"}  # names in the file
 
 GANIMATION_SIDE = 128  # pixels
-UPPER = (0.40, 0.50)  # of the crop's height, between which an edit of the upper face fades out
+_UPPER = (0.40, 0.50)  # of the crop's height, between which an edit of the upper face fades out
 RIM = 0.06  # of the crop's side, at whose edges it fades in
 
 # Intensities of action units, from the original program.
@@ -223,5 +223,5 @@ def upper_half(side: int) -> Tensor:
     """Where an edit of the upper face may show, (side, side) in [0, 1]: soft, and 0 from the middle down."""
     position = (torch.arange(side) + 0.5) / side
     rim = smooth_step(torch.minimum(position, 1 - position) / RIM)
-    upper = smooth_step((UPPER[1] - position) / (UPPER[1] - UPPER[0]))
+    upper = smooth_step((_UPPER[1] - position) / (_UPPER[1] - _UPPER[0]))
     return torch.minimum(rim, upper)[:, None] * rim

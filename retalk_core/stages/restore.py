@@ -14,7 +14,7 @@ from ..errors import OptionError
 from ..images import resize, to_images, to_network
 from ..types import Progress, silent
 
-SIDE = 512  # of the faces that GFPGAN and GPEN restore
+_SIDE = 512  # of the faces that GFPGAN and GPEN restore
 MOUTH = ("mouth", "upper lip", "lower lip")
 
 
@@ -38,7 +38,7 @@ def restore_faces(
     device = device_of(network)
 
     def restore(rows: slice) -> Tensor:
-        given = resize(faces[rows], SIDE)
+        given = resize(faces[rows], _SIDE)
         drawn = network(to_network(given).to(device) * 2 - 1)
         restored = to_images(only_numbers(drawn.float().cpu(), network)).add(1).div(2).clamp(0, 1)
         return torch.lerp(given, restored, strength)

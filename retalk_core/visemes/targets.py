@@ -51,7 +51,7 @@ _ALIKE = (
     "SIL", "P B M", "F V", "AA AE AH AO AW AY", "EH EY ER IH IY Y", "UW UH OW OY W",
     "S Z SH ZH CH JH T D TH DH", "N NG L R K G HH",
 )  # fmt: skip
-LIKE = {
+SOUNDS_LIKE = {
     sound: kind for kind, sounds in enumerate(_ALIKE) for sound in sounds.split()
 }  # what sounds alike; 0: nothing
 

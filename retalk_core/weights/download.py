@@ -26,7 +26,7 @@ from ..version import __version__
 
 TIMEOUT = 30  # seconds without a byte
 ATTEMPTS = 4  # at one source, each going on where the last was cut off
-BLOCK = 1 << 18
+_BLOCK = 1 << 18
 MOST_WORDS = 160  # letters that a source may say
 SPARE = 32 << 20  # bytes to leave free on the disk
 
@@ -304,7 +304,7 @@ class _Fetch:
     @staticmethod
     def _read(answer: IO[bytes]) -> bytes:
         try:
-            return answer.read(BLOCK)
+            return answer.read(_BLOCK)
         except http.client.IncompleteRead as error:
             return error.partial
         except OSError as error:  # the net's, not the disk's

@@ -88,8 +88,9 @@ def test_dub_writes_a_file_and_says_what_it_did(
     assert leftovers(tmp_path) == ["out.mp4"] and len(stamps_of(output)) == 15
     assert said.err == ""
     lines = said.out.splitlines()
-    assert lines[0].startswith("out.mp4: 15 frames") and "15 edited" in lines[0]
-    assert "embedded" in lines[1] and "preview" in lines[1]
+    assert lines[0].startswith("PREVIEW")
+    assert lines[1].startswith("out.mp4: 15 frames") and "15 edited" in lines[1]
+    assert "embedded" in lines[2] and "preview" in lines[2]
     assert any(line.startswith("measured: ") for line in lines)
 
 

@@ -11,7 +11,7 @@ from retalk_nodes.retalk_core.covers.hold import (
     hidden_rows,
     stacked,
 )
-from retalk_nodes.retalk_core.covers.view import OUTER_LIP
+from retalk_nodes.retalk_core.covers.view import LIP_OUTLINE
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 from scenes import drawn_track
 
@@ -33,7 +33,7 @@ def test_lips_are_hidden_as_far_as_their_area_is() -> None:
     assert lips_hidden(CHIN, FACE) == 0
     assert 0.2 < lips_hidden(LEFT, FACE) < 0.5
     assert 0 < patch_hidden(cover(slice(20, 32)), FACE) < 1
-    assert 8 < _cells(FACE, OUTER_LIP).sum() < 200
+    assert 8 < _cells(FACE, LIP_OUTLINE).sum() < 200
 
 
 def test_what_shows_in_a_single_frame_is_no_cover_and_a_gap_of_one_frame_is_none() -> None:

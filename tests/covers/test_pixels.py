@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.covers.pixels import CoverMask, cover_mask, uncovered
-from retalk_nodes.retalk_core.covers.view import OUTER_LIP, view_affine
+from retalk_nodes.retalk_core.covers.view import LIP_OUTLINE, view_affine
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 
 FACE = 130 * load_mouth_model().reference[:, :2] + (200, 120)
@@ -67,7 +67,7 @@ def test_a_cover_at_the_frames_edge_is_no_trouble() -> None:
 def test_lips_are_not_smeared_over_what_is_filled_in() -> None:
     frame, disc, cover = scene()
     lips = np.zeros(disc.shape, np.uint8)
-    cv2.fillPoly(lips, [np.round(FACE[list(OUTER_LIP)]).astype(np.int32)], 1)
+    cv2.fillPoly(lips, [np.round(FACE[list(LIP_OUTLINE)]).astype(np.int32)], 1)
     frame = np.where((lips[..., None] > 0) & ~disc[..., None], (150, 40, 60), frame).astype(np.uint8)
     mask = cover_mask(frame, FACE, cover)
     assert mask is not None

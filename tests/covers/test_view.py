@@ -18,7 +18,7 @@ def face(
 
 def test_the_view_names_the_same_points_as_the_rooms_above() -> None:
     assert view.OVAL == FACE_OVAL
-    assert view.OUTER_LIP == OUTER_LIP and view.INNER_LIP == INNER_LIP
+    assert view.LIP_OUTLINE == OUTER_LIP and view.LIP_INSIDE == INNER_LIP
 
 
 def test_steady_points_are_where_a_frontal_face_has_them() -> None:

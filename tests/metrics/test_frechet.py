@@ -30,7 +30,7 @@ def test_a_shift_counts_by_its_square() -> None:
 
 
 def test_a_few_pictures_have_no_fid() -> None:
-    features = np.zeros((frechet.FEWEST - 1, 4))
+    features = np.zeros((frechet.FEWEST_PICTURES - 1, 4))
 
     assert frechet.fid(features, np.zeros((5000, 4))) is None
 

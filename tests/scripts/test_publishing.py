@@ -56,7 +56,7 @@ def test_the_registry_finds_what_it_needs(text: str) -> None:
 
 def test_the_managers_list_is_bare_names_of_what_comfyui_lacks(text: str, root: Path) -> None:
     lines = (root / "requirements.txt").read_text("utf-8").splitlines()
-    names = [line for line in lines if line and not line.startswith("#")]
+    names = [line.partition(";")[0] for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", name) for name in names)
     wanted = {re.split("[<>=]", each)[0] for each in read(text)["project"]["dependencies"]}
     assert set(names) <= wanted

@@ -21,11 +21,11 @@ SKIN_SPOTS = (
 )
 LIP_SPOTS = (11, 72, 302, 73, 303, 74, 304, 184, 408, 16, 85, 315, 86, 316, 90, 320, 91, 321)
 LIP_SHARE = 0.4  # of a spot on the lips, which shine and crease: of one on the skin
-SPOT = 0.03  # eye distances that a spot's colour is averaged over
-REACH = 0.085  # eye distances over which spots are heard together: the sharpness of a shadow's edge
+_SPOT = 0.03  # eye distances that a spot's colour is averaged over
+_REACH = 0.085  # eye distances over which spots are heard together: the sharpness of a shadow's edge
 GRID = 18  # places to a side at which the ratio is worked out; it is smooth in between
-CALM = 0.07  # of its logarithm; what differs less from place to place is the mouth's shape, not the light
-MOST = 3.5  # of its logarithm
+_CALM = 0.07  # of its logarithm; what differs less from place to place is the mouth's shape, not the light
+_MOST = 3.5  # of its logarithm
 UNIT = 0.35  # of the logarithm of colours; a picture in a light that differs so much costs 1
 DEAREST = 6.0  # the most that a light costs: where none is alike, the shape decides
 
@@ -50,10 +50,10 @@ def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
     across the mouth.
     """
     spots = np.array((*SKIN_SPOTS, *LIP_SPOTS))
-    here = _colours(frame, points[spots], SPOT * _eye_distance(points))
+    here = _colours(frame, points[spots], _SPOT * _eye_distance(points))
     places, unit = texture.points[spots] - texture.corner, _eye_distance(texture.points)
-    there = _colours(texture.picture, places, SPOT * unit)
-    ratio = np.log((here + DARK) / (there + DARK)).clip(-MOST, MOST)
+    there = _colours(texture.picture, places, _SPOT * unit)
+    ratio = np.log((here + DARK) / (there + DARK)).clip(-_MOST, _MOST)
     share = np.where(np.arange(len(spots)) < len(SKIN_SPOTS), 1.0, LIP_SHARE)
     size = texture.picture.shape[:2]
     field = _spread(ratio, share, places, size, unit)
@@ -71,10 +71,10 @@ def _spread(
     """Ratios (n, 3) at places (n, 2) of a picture, brought to a grid over all of it: (18, 18, 3) float32."""
     usual = np.average(ratio, axis=0, weights=share)
     off = ratio - usual
-    off = np.sign(off) * np.maximum(np.abs(off) - CALM, 0)
+    off = np.sign(off) * np.maximum(np.abs(off) - _CALM, 0)
     y = (np.arange(GRID) + 0.5) * size[0] / GRID
     x = (np.arange(GRID) + 0.5) * size[1] / GRID
-    reach = 2 * (REACH * unit) ** 2
+    reach = 2 * (_REACH * unit) ** 2
     down = np.exp(-((y[:, None] - places[:, 1]) ** 2) / reach)
     along = np.exp(-((x[:, None] - places[:, 0]) ** 2) / reach)
     weight = np.einsum("yn,xn,n->yxn", down, along, share)

@@ -26,7 +26,7 @@ OUTER_PAIRS = (
     (185, 146),
     (409, 375),
 )
-SAMPLED, RIM_STEPS = 0.8, 21  # how far into a lip its colours are looked at, and in how many steps
+_SAMPLED, RIM_STEPS = 0.8, 21  # how far into a lip its colours are looked at, and in how many steps
 DEEPEST = 0.6  # how far into it its edge may lie; beyond that all is lip
 LIKE_LIP = 0.10  # a colour nearer to the lip's than this is lip, whatever else is there
 # Columns: lightness, redness and the rest of the hue; dim teeth are as light as lips, but never as red.
@@ -78,7 +78,7 @@ def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     """
     inner = points[np.array(LIP_PAIRS).T]  # (2, 9, 2)
     outer = points[np.array(OUTER_PAIRS).T]
-    steps = np.linspace(0, SAMPLED, RIM_STEPS, dtype=np.float32)
+    steps = np.linspace(0, _SAMPLED, RIM_STEPS, dtype=np.float32)
     places = (inner[:, :, None] + steps[:, None] * (outer - inner)[:, :, None]).astype(np.float32) - 0.5
     seen = cv2.remap(
         picture, places.reshape(18, RIM_STEPS, 2), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -105,7 +105,7 @@ def _calmed(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def upper_half(points: np.ndarray, positions: np.ndarray, softness: float) -> np.ndarray:
+def upper_side(points: np.ndarray, positions: np.ndarray, softness: float) -> np.ndarray:
     """1 above the line on which the lips of a face (468, 2) meet, 0 below it, (h, w).
 
     The step is sharp between the corners, and `softness` pixels wide beyond them.

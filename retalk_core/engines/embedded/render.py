@@ -17,7 +17,7 @@ from ...metrics.mouth import lip_sharpness
 from .face import Face, Texture
 from .interior import fill_inside
 from .light import relit
-from .lips import lip_rims, pixel_centres, upper_half
+from .lips import lip_rims, pixel_centres, upper_side
 from .retrieval import OWN, Bank, patch_box
 from .teeth import Teeth
 from .warp import backward_map, carry, lower_face, mouth_patch, paint, with_lips, with_middle, with_ring
@@ -119,7 +119,7 @@ def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, sof
         [face.mesh[:, 2], np.full(2 * len(LIP_PAIRS), face.mesh[:, 2].max())]
     )  # behind lips
     painted = paint(with_middle(face.target), mouth_patch(), box, depth, finest=max(box.size))
-    halves = upper_half(face.target, pixel_centres(box), 2 * soften)
+    halves = upper_side(face.target, pixel_centres(box), 2 * soften)
     for texture in textures:
         source = with_lips(texture.points, face.target, texture.rims)
         positions, _ = backward_map(source, painted, soften, halves)

@@ -22,7 +22,7 @@ WIDTH_SWING = (0.26, 0.16)
 PROTRUSION = 0.35  # eye distances that lips come forward, for each eye distance that the mouth grows narrower
 LIPS_REACH = 0.2  # eye distances from the mouth's middle over which that falls off
 LIP_EDGES = ((81, 82, 13, 312, 311), (178, 87, 14, 317, 402))  # the inner lips' middle: upper, lower
-JAW = (18, 200)  # points that go with the lower teeth; the chin is seen to move less than the jaw does
+_JAW = (18, 200)  # points that go with the lower teeth; the chin is seen to move less than the jaw does
 SLOW_SECONDS = 0.8  # what changes slower than this is mood, not speech, and is kept
 POINTS_AT_ONCE = 39  # that are calmed together
 SLOW_FRAMES = 5  # frames that share one sample of the slow residual
@@ -118,7 +118,7 @@ def teeth_places(rest: np.ndarray, driven: np.ndarray) -> np.ndarray:
     lower row goes with the jaw.
     """
     places = np.stack([rest[:, list(edge)].mean(axis=1) for edge in LIP_EDGES], axis=1)
-    jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(JAW)].mean(axis=1))
+    jaw = np.einsum("tk,kc->tc", driven[:, :2], load_mouth_model().basis[:2, list(_JAW)].mean(axis=1))
     places[:, 1] += jaw
     return places
 

@@ -18,7 +18,11 @@ from .warp import carry
 
 ARCH = 2.2  # how fast rows of teeth fall back to the sides, per eye distance
 BEHIND = 0.03  # eye distances from the lips' edge back to the teeth
-REACH = (0.32, 0.16, 0.26)  # eye distances that a row reaches to the side, above the resting lip and below it
+_REACH = (
+    0.32,
+    0.16,
+    0.26,
+)  # eye distances that a row reaches to the side, above the resting lip and below it
 FINENESS = 1.0  # samples of a row for each of its picture's pixels
 MOST_SAMPLES = 640  # for an eye distance
 LIGHT_POINTS = (164, 167, 393, 165, 391, 92, 322, 216, 436, 212, 432, 18, 83, 313, 200, 204, 424)  # skin
@@ -74,14 +78,14 @@ def _projection(pose: Pose, anchor: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def sample_row(row: np.ndarray, fineness: float, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """A row's colour and opacity (h, w, 4) at places on the arch."""
-    column = (x + np.float32(REACH[0])) * np.float32(fineness)
-    line = (y + np.float32(REACH[1])) * np.float32(fineness)
+    column = (x + np.float32(_REACH[0])) * np.float32(fineness)
+    line = (y + np.float32(_REACH[1])) * np.float32(fineness)
     return cv2.remap(row, column, line, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def row_grid(fineness: float) -> tuple[np.ndarray, np.ndarray]:
     """The places on the arch (h, w) that a row's samples stand for."""
-    side, above, below = REACH
+    side, above, below = _REACH
     x = np.arange(round(2 * side * fineness)) / fineness - side
     y = np.arange(round((above + below) * fineness)) / fineness - above
     grid = np.meshgrid(x, y)

@@ -10,10 +10,10 @@ import numpy as np
 from ..canonical import EYE_CORNERS, MOUTH_CORNERS
 from ..detect import Detection, overlap
 from ..mesh import FACE_OVAL, Mesh, box_distance, face_box
-from .likeness import LIKE, Look, Person, look_at
+from .likeness import LIKE, Looks, Person, look_at
 from .overlaps import HIDDEN, Neighbour, covered_by, hidden_lips, spared
 
-NEAR = 1.6  # sizes of the followed face between two middles; from here on the other is followed too
+_NEAR = 1.6  # sizes of the followed face between two middles; from here on the other is followed too
 LEFT = 2.2  # the same; whoever is farther away than this is not followed any longer
 SAME_MESH = 0.2  # eye distances; meshes that are less apart lie on one face
 SAME_POINTS = 0.4  # the same for a detection's points and a mesh
@@ -37,10 +37,10 @@ class Other:
     last: np.ndarray | None = None  # (468, 3) where the mesh was last
     before: tuple[np.ndarray | None, float] = (None, 0.0)  # where, and when, it was before that
     lead: float = 0.0  # above 0 it is in front of the one who is followed
-    latest: Look | None = None  # what it looks like in this frame
+    latest: Looks | None = None  # what it looks like in this frame
     doubtful: bool = False  # it turned up while the followed one was lost, and may be that one
 
-    def place(self, points: np.ndarray, look: Look, seconds: float) -> None:
+    def place(self, points: np.ndarray, look: Looks, seconds: float) -> None:
         """Say where it is now, and what it looks like."""
         self.before = self.last, self.time
         self.points = self.last = points
@@ -81,7 +81,7 @@ class Company:
             for other in self.others
             if other.last is not None
             and seconds - other.time <= HELD
-            and box_distance(box, face_box(other.last)) < NEAR
+            and box_distance(box, face_box(other.last)) < _NEAR
         ]
 
     def meet(self, pixels: np.ndarray, mesh: Mesh, seconds: float, doubtful: bool = False) -> None:
@@ -138,7 +138,7 @@ class Company:
                 return other.points
         return None
 
-    def spare(self, look: Look, points: np.ndarray) -> Look:
+    def spare(self, look: Looks, points: np.ndarray) -> Looks:
         """What of a look of a face (468, 3) none of the others beside it has a part in."""
         beside = [
             other.points
@@ -155,7 +155,7 @@ class Company:
         return None
 
     def beside(
-        self, points: np.ndarray, look: Look, person: Person, seconds: float
+        self, points: np.ndarray, look: Looks, person: Person, seconds: float
     ) -> tuple[list[Neighbour], bool]:
         """The faces beside and before one (468, 3), and whether they hide its mouth."""
         found, before = [], []
@@ -177,7 +177,7 @@ class Company:
         ovals = [other.points[list(FACE_OVAL), :2] for other in self.others if other.points is not None]
         return bool(ovals) and hidden_lips(points, ovals) > HIDDEN
 
-    def _known(self, mesh: Mesh, look: Look) -> Other | None:
+    def _known(self, mesh: Mesh, look: Looks) -> Other | None:
         """Who it is, if it was met before: by place, else by likeness."""
         here = self.on(mesh.points)
         if here is not None:

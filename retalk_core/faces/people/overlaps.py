@@ -11,15 +11,15 @@ import numpy as np
 
 from ..canonical import OUTER_LIP, load_mouth_model
 from ..mesh import FACE_OVAL, Mesh, box_area, face_box
-from .likeness import LIKE, Look, Person
+from .likeness import LIKE, Looks, Person
 
-GRID = 96  # pixels of the picture in which outlines are compared
+_GRID = 96  # pixels of the picture in which outlines are compared
 HEAD = 1.12  # the outline of a head, hair and ears included, in sizes of its face's oval
 LIPS_ROOM = 1.25  # around the lips, in their own size: what an edit draws there must be free
 HIDDEN = 0.06  # of the lips and that room; from here on the mouth is hidden
 KNOWN_FRAMES = 8  # a person who was seen in fewer is compared with the other half of the own face
-OWN = 0.93  # of the followed face's oval: what of it may move before another's face
-SOFT = 0.015  # of the face's height: the blur of a mask's edge
+_OWN = 0.93  # of the followed face's oval: what of it may move before another's face
+_SOFT = 0.015  # of the face's height: the blur of a mask's edge
 NOT_TINY = 0.2  # of the largest face; someone known who is smaller than this is passed over
 SURELY = 0.6  # a change of colour that can't mean more than a change
 
@@ -33,20 +33,20 @@ class Neighbour:
 
 
 def covered_by(
-    points: np.ndarray, look: Look, person: Person, other: np.ndarray, outlook: Look, stranger: Person
+    points: np.ndarray, look: Looks, person: Person, other: np.ndarray, outlook: Looks, stranger: Person
 ) -> float:
     """How much more a face is hidden by another one than the other way round; above 0 the other is in front.
 
     points, other: (468, 3) the meshes; look, outlook: what they look like; person, stranger: who they are
     returns:       0 where they don't overlap
     """
-    ours, theirs = inside(other, points), inside(points, other)
+    ours, theirs = inside_outline(other, points), inside_outline(points, other)
     if not ours.any() and not theirs.any():
         return 0.0
     return _hidden(look, person, ours) - _hidden(outlook, stranger, theirs)
 
 
-def best_to_follow(meshes: Sequence[Mesh], looks: Sequence[Look], people: Sequence[Person]) -> list[int]:
+def best_to_follow(meshes: Sequence[Mesh], looks: Sequence[Looks], people: Sequence[Person]) -> list[int]:
     """Which of several faces come into question where nobody said whom to follow: places in the sequence.
 
     people: who was followed before; whoever is among them and not tiny is preferred. A mouth that another
@@ -65,7 +65,7 @@ def best_to_follow(meshes: Sequence[Mesh], looks: Sequence[Look], people: Sequen
     return free
 
 
-def _is_hidden(at: int, points: list[np.ndarray], looks: Sequence[Look], people: list[Person]) -> bool:
+def _is_hidden(at: int, points: list[np.ndarray], looks: Sequence[Looks], people: list[Person]) -> bool:
     """Whether another face is before the mouth of one."""
     before = [
         points[i][list(FACE_OVAL), :2]
@@ -75,18 +75,18 @@ def _is_hidden(at: int, points: list[np.ndarray], looks: Sequence[Look], people:
     return bool(before) and hidden_lips(points[at], before) > HIDDEN
 
 
-def inside(outer: np.ndarray, points: np.ndarray) -> np.ndarray:
+def inside_outline(outer: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Which points (468, 2 or 3) lie inside the oval of another face (468, 2 or 3): (468,) bool."""
     oval = outer[list(FACE_OVAL), :2].astype(np.float32)
     return np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), False) >= 0 for x, y in points[:, :2]])
 
 
-def spared(look: Look, points: np.ndarray, others: Sequence[np.ndarray]) -> Look:
+def spared(look: Looks, points: np.ndarray, others: Sequence[np.ndarray]) -> Looks:
     """What of a look (468, 3) no other face, which may be in front, has a part in."""
     seen = look.seen
     for other in others:
-        seen = seen & ~inside(other, points)
-    return Look(look.colours, seen)
+        seen = seen & ~inside_outline(other, points)
+    return Looks(look.colours, seen)
 
 
 def hidden_lips(points: np.ndarray, outlines: list[np.ndarray]) -> float:
@@ -119,8 +119,8 @@ def neighbours_mask(
                 outline = grown(each.outline, HEAD) if each.before else each.outline
                 _fill(mask, outline - corner, 1.0)
         if behind:
-            _fill(mask, grown(own, OWN) - corner, 0.0)
-    soft = SOFT * float(np.linalg.norm(own[0] - own[len(own) // 2]))
+            _fill(mask, grown(own, _OWN) - corner, 0.0)
+    soft = _SOFT * float(np.linalg.norm(own[0] - own[len(own) // 2]))
     return cv2.GaussianBlur(mask, (0, 0), max(soft, 0.5))
 
 
@@ -136,13 +136,13 @@ def grown(outline: np.ndarray, times: float) -> np.ndarray:
 
 
 def _filled(outlines: list[np.ndarray], low: np.ndarray, span: float) -> np.ndarray:
-    mask = np.zeros((GRID, GRID), np.uint8)
+    mask = np.zeros((_GRID, _GRID), np.uint8)
     for outline in outlines:
-        cv2.fillPoly(mask, [np.round((outline - low) * (GRID / span)).astype(np.int32)], 1)
+        cv2.fillPoly(mask, [np.round((outline - low) * (_GRID / span)).astype(np.int32)], 1)
     return mask > 0
 
 
-def _hidden(look: Look, person: Person, part: np.ndarray) -> float:
+def _hidden(look: Looks, person: Person, part: np.ndarray) -> float:
     """How far a part (468,) bool of a face looks as if something were before it."""
     part = part & look.seen
     if not part.any():

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from ..codecs import Recipe
 
 # In the order in which they are tried: NVIDIA, Intel, AMD, Apple
-KINDS = ("nvenc", "qsv", "amf", "videotoolbox")
+HARDWARE_KINDS = ("nvenc", "qsv", "amf", "videotoolbox")
 CODECS = ("h264", "hevc")  # that they write
 TRIAL_SIDE = 256  # pixels; some refuse smaller pictures
 
 
 def is_hardware(encoder: str) -> bool:
     """Whether one of ffmpeg's encoders computes outside the processor."""
-    return encoder.rpartition("_")[2] in KINDS
+    return encoder.rpartition("_")[2] in HARDWARE_KINDS
 
 
 def in_hardware(recipe: Recipe, codec: str, bit_depth: int) -> Recipe:
@@ -45,7 +45,7 @@ def in_hardware(recipe: Recipe, codec: str, bit_depth: int) -> Recipe:
 
 def hardware_encoders(codec: str) -> tuple[str, ...]:
     """Those encoders of a codec that this ffmpeg was built with, whatever the machine has."""
-    return tuple(_built(f"{codec}_{kind}" for kind in KINDS))
+    return tuple(_built(f"{codec}_{kind}" for kind in HARDWARE_KINDS))
 
 
 def _built(names: Iterator[str]) -> Iterator[str]:

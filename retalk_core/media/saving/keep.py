@@ -16,14 +16,14 @@ from ..container import reading, reason_of, video_stream
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
-HOLDERS = {  # the formats of files that can hold any words
+_HOLDERS = {  # the formats of files that can hold any words
     ".mp4": "mp4",
     ".m4v": "mp4",
     ".mov": "mov",
     ".mkv": "matroska",
     ".webm": "webm",
 }
-KINDS = ("video", "audio", "subtitle")  # of streams; players need no others
+_KINDS = ("video", "audio", "subtitle")  # of streams; players need no others
 PLAYED = ("h264", "hevc", "vp8", "vp9", "av1")  # by browsers, some of them by newer ones
 
 
@@ -54,7 +54,7 @@ def keep(source: Path, target: Path, words: Mapping[str, str]) -> None:
     """
     unfinished = unfinished_name(target, target.suffix)
     try:
-        if target.suffix.lower() in HOLDERS:
+        if target.suffix.lower() in _HOLDERS:
             _copy_packets(source, unfinished, words)
         else:
             shutil.copyfile(source, unfinished)
@@ -73,7 +73,7 @@ def keep(source: Path, target: Path, words: Mapping[str, str]) -> None:
 def _copy_packets(source: Path, target: Path, words: Mapping[str, str]) -> None:
     import av
 
-    form = HOLDERS[target.suffix.lower()]
+    form = _HOLDERS[target.suffix.lower()]
     options = {"movflags": "faststart+use_metadata_tags"} if form in ("mp4", "mov") else {}
     with (
         reading(source) as container,
@@ -91,7 +91,7 @@ def _streams(container: InputContainer, written: OutputContainer) -> dict[Any, A
     """The same streams in another file, by those of the first one."""
     copies: dict[Any, Any] = {}
     for stream in container.streams:
-        if stream.type in KINDS and stream.codec_context is not None:
+        if stream.type in _KINDS and stream.codec_context is not None:
             copies[stream] = copy = written.add_stream_from_template(stream, opaque=True)
             copy.metadata.update(stream.metadata)
             if "mp4" in container.format.name:  # else a player may not know of which kind they are

@@ -14,7 +14,7 @@ from ..closures import bites_of, closures_of, lowered_by
 from ..phones import Recogniser, have_recogniser, speech_parts
 from ..signal import HOP, RATE, finite
 from ..sources import Heard, SourceName, Unheard, Wanted
-from ..targets import LIKE, Phone, blend_targets
+from ..targets import SOUNDS_LIKE, Phone, blend_targets
 from .align import Aligner, FoundWords
 from .transcript import Cue
 from .words import Word, words_of
@@ -166,7 +166,7 @@ def _likeness(said: Sequence[Phone], heard: Sequence[Phone], steps: float) -> fl
     tracks = np.full((2, int(steps) + 1), -1)
     for track, phones in zip(tracks, (said, heard), strict=True):
         for phone in phones:
-            track[max(int(phone.start * RATE), 0) : max(int(phone.stop * RATE), 0)] = LIKE[phone.name]
+            track[max(int(phone.start * RATE), 0) : max(int(phone.stop * RATE), 0)] = SOUNDS_LIKE[phone.name]
     sounding = tracks[1] > 0
     return float((tracks[0] == tracks[1])[sounding].mean()) if sounding.any() else 0.0
 

@@ -10,7 +10,7 @@ from retalk_nodes.retalk_core.engines.embedded.lips import (
     between_lips,
     lip_rims,
     pixel_centres,
-    upper_half,
+    upper_side,
 )
 from retalk_nodes.retalk_core.faces.canonical import INNER_LIP, LIP_PAIRS, OUTER_LIP
 from scenes import drawn_mesh
@@ -51,7 +51,7 @@ def test_the_gap_is_the_distance_of_the_lips() -> None:
 
 def test_the_upper_half_is_above_the_line_on_which_lips_meet() -> None:
     face = points(0.1)
-    half = upper_half(face, pixel_centres(BOX), 4.0)
+    half = upper_side(face, pixel_centres(BOX), 4.0)
     x, y = face[13].astype(int)
     assert half[y - 2, x] == 1 and half[int(face[14, 1]) + 2, x] == 0
     steps = half[:, x]

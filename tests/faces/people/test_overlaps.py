@@ -10,7 +10,7 @@ from retalk_nodes.retalk_core.faces.people.overlaps import (
     Neighbour,
     covered_by,
     hidden_lips,
-    inside,
+    inside_outline,
     neighbours_mask,
     spared,
 )
@@ -54,8 +54,8 @@ def test_what_another_face_may_cover_is_spared() -> None:
     look = look_at(painted([(LEFT, 1)], SIZE), LEFT)
     left = spared(look, LEFT, [RIGHT])
 
-    assert not (left.seen & inside(RIGHT, LEFT)).any()
-    assert left.seen.sum() == (look.seen & ~inside(RIGHT, LEFT)).sum() > 100
+    assert not (left.seen & inside_outline(RIGHT, LEFT)).any()
+    assert left.seen.sum() == (look.seen & ~inside_outline(RIGHT, LEFT)).sum() > 100
 
 
 def test_a_neighbour_behind_is_kept_but_for_what_the_followed_face_hides() -> None:

@@ -14,7 +14,7 @@ from videos import gradient, write
 
 
 def test_every_kind_has_options_for_every_depth() -> None:
-    for encoder in (f"{codec}_{kind}" for codec in hardware.CODECS for kind in hardware.KINDS):
+    for encoder in (f"{codec}_{kind}" for codec in hardware.CODECS for kind in hardware.HARDWARE_KINDS):
         assert hardware.is_hardware(encoder)
         shallow, deep = (hardware.hardware_encoding(encoder, 17, deep=each) for each in (False, True))
         assert (shallow[0], deep[0]) == ("nv12", "p010le") and shallow[1]
