@@ -36,7 +36,16 @@ from .mesh import (
     region_of_points,
 )
 from .select import choose_face, refuse_choice
-from .track import NO_YAW, Reason, Sighting, TrackedFace, assemble_track, is_large_enough, sighting_of
+from .track import (
+    NO_YAW,
+    Reason,
+    Sighting,
+    Sightings,
+    TrackedFace,
+    assemble_track,
+    is_large_enough,
+    sighting_of,
+)
 
 LOOK_SECONDS = 1.0  # a followed face is checked against the detectors this often ...
 LOOK_FRAMES = 25  # ... or after this many frames, whichever comes first
@@ -74,7 +83,7 @@ def track_faces(
     """
     follower = _Follower(networks, choice or FaceChoice())
     cuts = CutFinder()
-    sightings: list[Sighting] = []
+    sightings = Sightings()
     frame_size = (0, 0)
     for frame in frames:
         frame_size = frame.pixels.shape[:2]

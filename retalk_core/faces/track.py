@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import savgol_filter
 
 from ...models.faces.facemesh import POINTS
-from ..compute.aside import long_array, put_aside
+from ..compute.aside import Rows, change_in_parts, in_parts, long_array, put_aside
 from ..compute.memory import return_freed
 from ..errors import NoFaceError
 from ..images import smooth_step
@@ -31,7 +31,7 @@ POINTS_AT_ONCE = 39  # that are smoothed together
 FULL_YAW, NO_YAW = 28.0, 48.0  # degrees between which an edit fades out
 FULL_PITCH, NO_PITCH = 38.0, 58.0
 FADE_SIGMA = 0.08  # seconds; smooths the weight
-FREED_FRAMES = 1000  # whose memory goes back to the system together
+FREED_FRAMES = 250  # after which memory goes back to the system
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 
 Reason = Literal["", "no face", "turned away", "too small"]
@@ -48,6 +48,22 @@ class Sighting:
     score: float = 0.0
     reason: Reason = ""
     continues: bool = True  # from the frame before; False where the face turned up anew
+
+
+class Sightings(list[Sighting]):
+    """What the frames of a clip showed, in order; it takes little memory for each of many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows()
+
+    def append(self, sighting: Sighting) -> None:
+        """Add what the next frame showed."""
+        if sighting.points is not None:
+            sighting.points = self._rows.keep(sighting.points)
+        super().append(sighting)
+        if len(self) % FREED_FRAMES == 0:
+            return_freed()  # what networks used between two of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,19 +118,16 @@ def assemble_track(sightings: list[Sighting], frame_size: tuple[int, int], smoot
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
-                some = mesh[stretch, first : first + POINTS_AT_ONCE]
-                some[:] = smooth(some)
+            change_in_parts(mesh, stretch, _calm, reach=SMOOTHED_FRAMES)
     weight = _weights(mesh, present, shot, seconds, stretches)
     reasons = tuple(
         "" if present[i] and weight[i] > 0 else "turned away" if present[i] else sighting.reason
         for i, sighting in enumerate(sightings)
     )
-    boxes = np.stack([face_box(points) for points in mesh])
-    put_aside(mesh)
+    boxes = [face_box(points) for part in in_parts(mesh, slice(0, len(mesh))) for points in mesh[part]]
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(boxes),
+        boxes=torch.from_numpy(np.stack(boxes)),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
@@ -133,6 +146,12 @@ def smooth(mesh: np.ndarray) -> np.ndarray:
     return savgol_filter(mesh, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp").astype(np.float32)
 
 
+def _calm(mesh: np.ndarray) -> None:
+    for first in range(0, POINTS, POINTS_AT_ONCE):  # each is smoothed by itself: no copy of them all
+        some = mesh[:, first : first + POINTS_AT_ONCE]
+        some[:] = smooth(some)
+
+
 def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
     """Meshes (T, 468, 3) fp32, taken away from the sightings.
 
@@ -145,6 +164,7 @@ def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
         elif i and shot[i] == shot[i - 1]:
             mesh[i] = mesh[i - 1]
         if i % FREED_FRAMES == FREED_FRAMES - 1:
+            put_aside(mesh)
             return_freed()
     return mesh
 
@@ -188,7 +208,8 @@ def _weights(
     """How far an edit may show in each frame, (T,) in [0, 1]: fades towards profile and beside gaps."""
     weight = np.zeros(len(present))
     for stretch in stretches:
-        yaw, pitch, _ = head_pose(mesh[stretch])
+        turns = [head_pose(mesh[part]) for part in in_parts(mesh, stretch)]
+        yaw, pitch, _ = (np.concatenate(angles) for angles in zip(*turns, strict=True))
         facing = _fade(np.abs(yaw), FULL_YAW, NO_YAW) * _fade(np.abs(pitch), FULL_PITCH, NO_PITCH)
         time = seconds[stretch]
         if len(time) > 1:

@@ -138,7 +138,6 @@ class EmbeddedEngine:
         rows = distinct(mouths, bank_size(box.size, self._bytes_per_pixel))
         chosen = frames[rows]
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
-        put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
         return Shot(shapes, row_of, bank, self._mesh[chosen], mouths)
 
@@ -167,7 +166,9 @@ class EmbeddedEngine:
 
 def _given_mouths(shapes: ShotShapes, mesh: np.ndarray) -> Mouths:
     def canonical(rows: np.ndarray) -> np.ndarray:
-        return shapes.pose[rows].to_canonical(mesh[shapes.frames[rows]])
+        faces = mesh[shapes.frames[rows]]
+        put_aside(mesh)
+        return shapes.pose[rows].to_canonical(faces)
 
     lips = _in_chunks(canonical, len(shapes.frames))
     return Mouths(lips, shapes.drivers[:, 0], shapes.pose.rotation)
