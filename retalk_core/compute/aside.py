@@ -8,11 +8,13 @@ import os
 import sys
 import tempfile
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import numpy as np
 
 LEAST = 32 << 20  # bytes; smaller arrays stay in memory
+ROWS_AT_HAND = 4000  # of a long array that are in memory together
 
 _pages: dict[int, weakref.ref[mmap.mmap]] = {}  # by the address of the array that lies in them
 
@@ -32,6 +34,53 @@ def put_aside(array: np.ndarray) -> None:
     pages = found() if found is not None else None
     if pages is not None and sys.platform != "win32":
         pages.madvise(mmap.MADV_DONTNEED)
+
+
+def in_parts(array: np.ndarray, rows: slice) -> Iterator[slice]:
+    """Parts of consecutive rows of a whole array, one after the other; what is done with is put aside."""
+    for start in range(rows.start, rows.stop, ROWS_AT_HAND):
+        yield slice(start, min(start + ROWS_AT_HAND, rows.stop))
+        put_aside(array)
+
+
+def change_in_parts(array: np.ndarray, rows: slice, change: Callable[[np.ndarray], None], reach: int) -> None:
+    """Let a function change consecutive rows of a whole array in place, in parts where they are many.
+
+    reach: rows on either side, as they were, that a row's change depends on
+    """
+    if rows.stop - rows.start <= ROWS_AT_HAND + reach:
+        change(array[rows])
+        return
+    before = array[rows.start : rows.start].copy()  # what stood before a part, unchanged
+    for part in in_parts(array, rows):
+        work = np.concatenate([before, array[part.start : min(part.stop + reach, rows.stop)]])
+        skipped = len(before)
+        before = array[max(part.stop - reach, rows.start) : part.stop].copy()
+        change(work)
+        array[part] = work[skipped : skipped + part.stop - part.start]
+
+
+class Rows:
+    """Keeps arrays of one shape in long arrays: small ones that stay would be spread all over the memory."""
+
+    def __init__(self) -> None:
+        self._kept = 0
+        self._block = np.zeros((0,), np.float32)
+        self._used = 0
+
+    def keep(self, array: np.ndarray) -> np.ndarray:
+        """The same numbers, in fp32, where they don't stand in the way; the first few stay as they are."""
+        self._kept += 1
+        if self._kept <= ROWS_AT_HAND:
+            return array
+        if self._used == len(self._block):
+            put_aside(self._block)
+            count = -(-LEAST // (4 * array.size))
+            self._block, self._used = long_array((count, *array.shape)), 0
+        kept: np.ndarray = self._block[self._used]
+        kept[:] = array
+        self._used += 1
+        return kept
 
 
 def _on_disk(shape: tuple[int, ...], size: int) -> np.ndarray:

@@ -25,6 +25,7 @@ from .track import (
     NO_YAW,
     Reason,
     Sighting,
+    Sightings,
     TrackedFace,
     assemble_track,
     is_large_enough,
@@ -72,7 +73,7 @@ def track_faces(
     """
     follower = _Follower(networks, choice or FaceChoice())
     cuts = CutFinder()
-    sightings: list[Sighting] = []
+    sightings = Sightings()
     frame_size = (0, 0)
     for frame in frames:
         frame_size = frame.pixels.shape[:2]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
-from ..compute.aside import long_array, put_aside
+from ..compute.aside import Rows, change_in_parts, in_parts, long_array, put_aside
 from ..compute.memory import return_freed
 from ..covers.find import find_cover
 from ..covers.hold import eased, held_covers, hidden_mouths, stacked
@@ -26,7 +26,7 @@ from ..types import FaceTrack
 from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
 from .people.overlaps import Neighbour
-from .steady import steady
+from .steady import SMOOTHED_FRAMES, steady
 
 SMALLEST_FACE = 32  # pixels from forehead to chin
 HEIGHT_ERROR = 0.05  # of a small face's measured height, in its favour
@@ -41,7 +41,7 @@ FADE_SIGMA = 0.08  # seconds; smooths the weight
 NO_INSIDE, FULL_INSIDE = 0.9, 0.99
 EDGE_ROOM = 1.15  # sizes of the lips
 EDGE_FRAMES = 5  # over which that is calmed
-FREED_FRAMES = 1000  # whose memory goes back to the system together
+FREED_FRAMES = 250  # after which memory goes back to the system
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
 
@@ -77,6 +77,22 @@ class Sighting:
         """Say that what was seen was not the face that is followed, but one before it."""
         self.points, self.score, self.reason, self.neighbours = None, 0.0, COVERED, ()
         self.cover = self.light = None
+
+
+class Sightings(list[Sighting]):
+    """What the frames of a clip showed, in order; it takes little memory for each of many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = Rows()
+
+    def append(self, sighting: Sighting) -> None:
+        """Add what the next frame showed."""
+        if sighting.points is not None:
+            sighting.points = self._rows.keep(sighting.points)
+        super().append(sighting)
+        if len(self) % FREED_FRAMES == 0:
+            return_freed()  # what networks used between two of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +178,7 @@ def assemble_track(
     stretches = _unbroken(present, starts)
     if smoothing == "savgol":
         for stretch in stretches:
-            steady(mesh[stretch])
+            change_in_parts(mesh, stretch, steady, reach=3 * SMOOTHED_FRAMES)
     facing = _weights(mesh, present, shot, seconds, stretches)
     weight = facing * _inside(mesh, stretches, frame_size)
     covers = held_covers([sighting.cover for sighting in sightings], shot)
@@ -173,11 +189,10 @@ def assemble_track(
         for i, sighting in enumerate(sightings)
     )
     cover = stacked(covers)
-    boxes = np.stack([face_box(points) for points in mesh])
-    put_aside(mesh)
+    boxes = [face_box(points) for part in in_parts(mesh, slice(0, len(mesh))) for points in mesh[part]]
     track = FaceTrack(
         times=times,
-        boxes=torch.from_numpy(boxes),
+        boxes=torch.from_numpy(np.stack(boxes)),
         mesh=torch.from_numpy(mesh),
         scores=torch.from_numpy(scores.astype(np.float32)),
         present=torch.from_numpy(present),
@@ -225,6 +240,7 @@ def _held_meshes(sightings: list[Sighting], shot: np.ndarray) -> np.ndarray:
         elif i and shot[i] == shot[i - 1]:
             mesh[i] = mesh[i - 1]
         if i % FREED_FRAMES == FREED_FRAMES - 1:
+            put_aside(mesh)
             return_freed()
     return mesh
 
@@ -274,7 +290,8 @@ def _weights(
     """How far an edit may show in each frame, (T,) in [0, 1]: fades towards profile and beside gaps."""
     weight = np.zeros(len(present))
     for stretch in stretches:
-        yaw, pitch, _ = head_pose(mesh[stretch])
+        turns = [head_pose(mesh[part]) for part in in_parts(mesh, stretch)]
+        yaw, pitch, _ = (np.concatenate(angles) for angles in zip(*turns, strict=True))
         facing = _fade(np.abs(yaw), FULL_YAW, NO_YAW) * _fade(np.abs(pitch), FULL_PITCH, NO_PITCH)
         time = seconds[stretch]
         if len(time) > 1:

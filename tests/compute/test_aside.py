@@ -14,7 +14,14 @@ import numpy as np
 import pytest
 import torch
 from retalk_nodes.retalk_core.compute import aside
-from retalk_nodes.retalk_core.compute.aside import LEAST, long_array, put_aside
+from retalk_nodes.retalk_core.compute.aside import (
+    LEAST,
+    ROWS_AT_HAND,
+    Rows,
+    change_in_parts,
+    long_array,
+    put_aside,
+)
 
 LARGE = (LEAST // 4, 1)
 needs_a_file = pytest.mark.skipif(
@@ -71,3 +78,38 @@ def test_a_full_disk_leaves_the_array_in_memory(monkeypatch: pytest.MonkeyPatch)
     array[:] = 5
     put_aside(array)
     assert (array == 5).all()
+
+
+# In parts
+
+
+@pytest.mark.parametrize(
+    "count", [1, ROWS_AT_HAND - 1, ROWS_AT_HAND + 1, ROWS_AT_HAND + 3, 2 * ROWS_AT_HAND, 2 * ROWS_AT_HAND + 1]
+)
+@pytest.mark.parametrize("reach", [0, 2])
+def test_what_is_changed_in_parts_is_as_if_it_were_changed_at_once(count: int, reach: int) -> None:
+    rng = np.random.default_rng(count)
+    array = long_array((count + 5, 3))
+    array[:] = rng.normal(size=array.shape)
+    seen = []
+
+    def change(rows: np.ndarray) -> None:
+        seen.append(len(rows))
+        before = np.pad(rows, ((reach, reach), (0, 0)), "reflect" if reach < len(rows) else "edge")
+        rows[:] = np.mean([before[i : i + len(rows)] for i in range(2 * reach + 1)], axis=0)
+
+    wanted = array.copy()
+    change(wanted[2 : count + 2])
+    change_in_parts(array, slice(2, count + 2), change, reach)
+    np.testing.assert_array_equal(array, wanted)
+    assert max(seen[1:]) <= ROWS_AT_HAND + 2 * reach
+
+
+def test_rows_are_kept_as_they_are_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "ROWS_AT_HAND", 10)
+    width = 1 + LEAST // (4 * 100)  # so that a block holds a hundred
+    rows, given = Rows(), np.arange(width, dtype=np.float32)
+    kept = [rows.keep(given + i) for i in range(250)]
+    for i, each in enumerate(kept):
+        np.testing.assert_array_equal(each, given + i)
+    assert len({id(each.base) for each in kept[10:]}) == 3

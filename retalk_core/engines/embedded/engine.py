@@ -148,7 +148,6 @@ class EmbeddedEngine:
         bank = fill_bank(shapes, rows, self._mesh[chosen], self._frames_at(chosen.tolist()))
         if light is not None:
             bank = replace(bank, thumbs=in_one_light(bank.thumbs, light[chosen]))
-        put_aside(self._mesh)  # all of it was looked at, where the clip is one shot
         row_of = {int(frame): row for row, frame in enumerate(frames)}
         teeth = gather_teeth(shapes, bank, self._mesh[chosen])
         return Shot(shapes, row_of, bank, self._mesh[chosen], mouths, teeth)
@@ -180,7 +179,9 @@ class EmbeddedEngine:
 
 def _given_mouths(shapes: ShotShapes, mesh: np.ndarray, light: np.ndarray | None) -> Mouths:
     def canonical(rows: np.ndarray) -> np.ndarray:
-        return shapes.pose[rows].to_canonical(mesh[shapes.frames[rows]])
+        faces = mesh[shapes.frames[rows]]
+        put_aside(mesh)
+        return shapes.pose[rows].to_canonical(faces)
 
     lips = _in_chunks(canonical, len(shapes.frames))
     return Mouths(lips, shapes.drivers[:, 0], shapes.pose.rotation, light)

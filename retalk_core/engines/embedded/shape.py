@@ -5,11 +5,13 @@ Shapes live in the canonical coordinates of `faces/canonical.py`; lengths are in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from ...compute.aside import put_aside
 from ...faces.canonical import LIP_PAIRS, STABLE, Pose, load_mouth_model, measure_mouth, poses_of
 from ...types import FaceTrack
 
@@ -54,10 +56,11 @@ def learn_shot(track: FaceTrack, frames: np.ndarray, frames_per_second: float) -
     frames: (n,) indices of the shot's frames that show the face, at least one
     """
     mesh = track.mesh.numpy()
-    pose = poses_of(mesh[frames[:, None], list(STABLE)])
-    measured = [
-        measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(len(frames))
-    ]  # chunks: canonical meshes of a long shot would fill the memory
+    # In chunks: all faces of a long shot would fill the memory.
+    pose = poses_of(
+        np.concatenate([mesh[frames[rows, None], list(STABLE)] for rows in _chunks(frames, mesh)])
+    )
+    measured = [measure_mouth(pose[rows].to_canonical(mesh[frames[rows]])) for rows in _chunks(frames, mesh)]
     opening = np.concatenate([h for h, _ in measured])
     width = np.concatenate([w for _, w in measured])
     neutral_width = float(np.median(width))
@@ -141,7 +144,7 @@ def _speechless(
 ) -> np.ndarray:
     basis = load_mouth_model().basis
     slow = np.empty((-(-len(frames) // SLOW_FRAMES), *basis.shape[1:]), np.float32)
-    for rows in _chunks(len(frames)):
+    for rows in _chunks(frames, mesh):
         rest = pose[rows].to_canonical(mesh[frames[rows]]) - np.einsum("tk,kpc->tpc", driven[rows], basis)
         for i in range(0, len(rest), SLOW_FRAMES):
             slow[(rows[0] + i) // SLOW_FRAMES] = rest[i : i + SLOW_FRAMES].mean(axis=0)
@@ -153,8 +156,11 @@ def _speechless(
     return slow
 
 
-def _chunks(count: int, size: int = 50 * SLOW_FRAMES) -> list[np.ndarray]:
-    return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
+def _chunks(frames: np.ndarray, mesh: np.ndarray, size: int = 50 * SLOW_FRAMES) -> Iterator[np.ndarray]:
+    """Rows of a shot, some at a time; the faces of those that are done leave memory."""
+    for start in range(0, len(frames), size):
+        yield np.arange(start, min(start + size, len(frames)))
+        put_aside(mesh)
 
 
 def _part_lips(points: np.ndarray, opening: np.ndarray) -> None:
