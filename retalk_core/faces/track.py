@@ -310,7 +310,8 @@ def _inside(mesh: np.ndarray, stretches: list[slice], frame_size: tuple[int, int
     """How far an edit may show for the picture's edge, (T,) in [0, 1]: the mouth must lie inside."""
     share = np.ones(len(mesh))
     for stretch in stretches:
-        inside = np.array([_share_inside(points, frame_size) for points in mesh[stretch]])
+        parts = in_parts(mesh, stretch)
+        inside = np.array([_share_inside(points, frame_size) for part in parts for points in mesh[part]])
         allowed = 1 - _fade(inside, NO_INSIDE, FULL_INSIDE)
         least = minimum_filter1d(allowed, EDGE_FRAMES, mode="nearest")  # early, so that it can fade
         share[stretch] = np.minimum(allowed, uniform_filter1d(least, EDGE_FRAMES, mode="nearest"))

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..compute.aside import put_aside
 from ..crops.patch import Patch
 from ..faces.canonical import head_poses
 from ..faces.detect import FaceNetworks, look_near
@@ -334,7 +335,9 @@ def _usual_proportions(track: FaceTrack) -> Iterator[tuple[int, np.ndarray]]:
     for shot in np.unique(shots[present]).tolist():
         rows = np.flatnonzero(present & (shots == shot))
         some = rows[np.linspace(0, len(rows) - 1, min(len(rows), ROWS_AT_ONCE)).astype(int)]
-        yield shot, np.median(proportions(track.mesh.numpy()[some]), axis=0)
+        usual = np.median(proportions(track.mesh.numpy()[some]), axis=0)
+        put_aside(track.mesh.numpy())
+        yield shot, usual
 
 
 def _detected_shift(faces: FaceNetworks, pixels: np.ndarray, mesh: np.ndarray) -> float:
