@@ -115,11 +115,23 @@ class Browser:
         return answer["result"].get("value")
 
     def wait(self, script: str, seconds: float = 20) -> None:
-        """Until an expression is true."""
+        """Until an expression is true, on this page or on the one that is being loaded."""
         end = time.monotonic() + seconds
-        while not self.run(script):
+        while not self._runs(script):
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.02)
+
+    def _runs(self, script: str) -> bool:
+        try:
+            return bool(self.run(script))
+        except AssertionError as error:
+            if "navigated" in str(error):  # the page that was asked is gone
+                return False
+            raise
+
+    def reload(self) -> None:
+        """Load the page anew."""
+        self._send("Page.reload")
 
     def press(self, key: str) -> None:
         """Press and release a key."""

@@ -75,7 +75,7 @@ def test_the_help_page_opens_in_the_editors_language(
     page = opened(chromium, site, {"text": "words"}, locale)
     assert page.run("document.querySelector('.retalk-top a').href").endswith(f"#ReTalkDubVideo/{locale}")
     page.open(f"{site}/help.html#ReTalkDubVideo/{locale}")
-    page.run("location.reload()")
+    page.reload()
     page.wait(f"document.querySelector('h1')?.textContent === {title!r}")
     page.wait("[...document.images].length > 0 && [...document.images].every(each => each.naturalWidth > 0)")
     assert page.run("document.querySelectorAll('td code').length") > 10
