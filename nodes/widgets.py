@@ -42,6 +42,8 @@ def further_options() -> list[Option]:
 def widget_of(asked: Option) -> Any:  # noqa: ANN401 - an input of any type
     """The widget that asks for an option."""
     about: dict[str, Any] = {"tooltip": tooltip_of(asked), "default": _shown(asked)}
+    if asked.came_later:
+        about["optional"] = True
     if asked.advanced:
         about |= ADVANCED
     choices = _choices(asked)

@@ -64,6 +64,7 @@ class Option:
     widget: str = BY_NAME  # its input's id; "": none
     on_face: bool = False  # of the dub nodes, in the order of the fields; the others are on Dub Options
     place: int = 1000  # among the inputs of Dub Options; new ones come last
+    came_later: bool = False  # than the node: what was queued before it came still runs
     advanced: bool = False  # folded away until asked for
     widget_tip: str = ""  # in place of `tip`, where the two hosts really differ
     widget_choices: Sequence[str] | Mapping[Any, Any] = ()  # in place of `choices`

@@ -55,8 +55,6 @@ DEFAULTS: dict[str, Any] = {
     "pauses": "close",
     "start": 0.0,
     "duration": 0.0,
-    "transcript": "",
-    "language": "auto",
 }
 Workflow = dict[str, Any]  # in API form: nodes by their ids
 

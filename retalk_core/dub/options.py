@@ -138,6 +138,7 @@ class DubOptions:
     )
     transcript: str = option(
         "",
+        came_later=True,
         kind="transcript",
         engine="embedded",
         tip="What the voice says, for the embedded preview: plain text, or SRT or VTT with times. Lips then "
@@ -152,6 +153,7 @@ class DubOptions:
     )
     language: str = option(
         AUTO,
+        came_later=True,
         choices=(AUTO, *LANGUAGES),
         engine="embedded",
         tip="Of the transcript. auto: by its script and its commonest words.",
@@ -288,12 +290,14 @@ class DubOptions:
 
     hardware: bool = option(
         False,
+        came_later=True,
         keeps_pixels=True,
         tip="Let the graphics card encode h264 and hevc (NVIDIA, Intel, AMD, Apple): quicker, larger at the "
         "same quality, and not the same file on every machine. An error where none can.",
     )
     mouth_opening: float = option(
         1.0,
+        came_later=True,
         low=0.5,
         high=1.5,
         engine="embedded",
@@ -303,6 +307,7 @@ class DubOptions:
     )
     voice_offset: int = option(
         0,
+        came_later=True,
         low=-1000,
         high=1000,
         unit="milliseconds",

@@ -16,7 +16,7 @@ from retalk_nodes.retalk_core.errors import InputError, OptionError
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(nodes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """models/retalk, empty."""
     folders = sys.modules["folder_paths"].folder_names_and_paths
     monkeypatch.setitem(folders, "retalk", ([str(tmp_path)], folders["retalk"][1]))

@@ -53,7 +53,7 @@ def test_a_clip_is_dubbed(
     done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0] == str(tmp_path / "out.mp4") and "50 frames" in lines[1], done.stdout
+    assert lines[0] == str(tmp_path / "out.mp4") and "50 frames" in done.stdout, done.stdout
     assert (tmp_path / "out.mp4").stat().st_size > 10_000
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
 
