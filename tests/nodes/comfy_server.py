@@ -111,7 +111,9 @@ class ComfyServer:
         return self.wait(self.queue(prompt))
 
     def running(self) -> bool:
-        return bool(self.get("/queue")["queue_running"])
+        """Whether a job runs or is about to: between two jobs the server tidies up first."""
+        queue = self.get("/queue")
+        return bool(queue["queue_running"] or queue["queue_pending"])
 
     def stop(self) -> None:
         self._process.terminate()
