@@ -3,13 +3,15 @@
     python scripts/build_locales.py
 
 Run it after changing a schema, an option, or a word in locales/zh. There, options.json has the options' words
-by their fields' names, and nodeDefs.json, which gets them from it, all others; both are written by hand. A
-test compares, so that no text can differ from its schema. It needs no ComfyUI.
+by their fields' names, choices.json those of widgets' choices, and nodeDefs.json, which gets them from both,
+all others; they are written by hand. A test compares, so that no text can differ from its schema. It needs no
+ComfyUI.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import json
 import re
@@ -91,7 +93,8 @@ def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
             "display_name": schema.display_name,
             "description": schema.description,
             "inputs": {
-                each.id: {"name": label_of(each.id), "tooltip": each.tooltip} for each in schema.inputs
+                each.id: {"name": label_of(each.id), "tooltip": each.tooltip, **named_choices(each, "en")}
+                for each in schema.inputs
             },
             "outputs": {
                 str(i): {"name": label_of(each.display_name), "tooltip": each.tooltip}
@@ -107,8 +110,24 @@ def label_of(name: str) -> str:
     return name.replace("_", " ")
 
 
+def named_choices(each: Any, language: str) -> dict[str, dict[str, str]]:  # noqa: ANN401
+    """What the editor shows for an input's choices; files' names and codes of languages are as they are."""
+    words = choice_words(language)
+    found = {choice: words[choice] for choice in getattr(each, "options", None) or () if choice in words}
+    return {"options": found} if found else {}
+
+
+@functools.lru_cache
+def choice_words(language: str) -> dict[str, str]:
+    """The words of choices, by their values."""
+    if language == "en":
+        return {choice: label_of(choice) for choice in choice_words(LANGUAGES[1])}
+    found: dict[str, str] = json.loads((LOCALES / language / "choices.json").read_text("utf-8"))
+    return found
+
+
 def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> dict[str, Any]:
-    """A language's nodeDefs.json with the words of options, wherever an input asks for one."""
+    """A language's nodeDefs.json with the words of options and of choices, wherever an input asks for them."""
     folder = LOCALES / language
     words: dict[str, Any] = json.loads((folder / "nodeDefs.json").read_text("utf-8"))
     options = json.loads((folder / "options.json").read_text("utf-8"))
@@ -120,8 +139,11 @@ def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> 
         raise ValueError(f"{folder / 'options.json'} lacks {', '.join(sorted(missing))}")
     for schema in schemas:
         for each in schema.inputs:
+            own = words[schema.node_id]["inputs"].setdefault(each.id, {})
             if (each.id, each.tooltip) in fields:
-                words[schema.node_id]["inputs"][each.id] = options[fields[each.id, each.tooltip]]
+                own |= options[fields[each.id, each.tooltip]]
+            own.pop("options", None)
+            own |= named_choices(each, language)
     return words
 
 
@@ -178,8 +200,10 @@ def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
     if each.io_type == "COMBO":
         if each.id == "file" or schema.node_id == "ReTalkLoadModels":  # whatever lies on the disk
             return say["default"].format(f"`{default}`") if default else ""
-        choices = (f"**`{choice}`**" if choice == default else f"`{choice}`" for choice in each.options)
-        return " · ".join(choices)
+        words = choice_words(language)
+        named = (f"`{choice}`" + _named(choice, words.get(choice, choice)) for choice in each.options)
+        marked = zip(each.options, named, strict=True)
+        return " · ".join(f"**{each}**" if choice == default else each for choice, each in marked)
     if default is None or getattr(each, "force_input", None):
         return ""
     if each.io_type in ("INT", "FLOAT"):
@@ -189,6 +213,11 @@ def _range_of(schema: Any, each: Any, language: str) -> str:  # noqa: ANN401
     if default:
         return say["default"].format(f"`{default}`")
     return say["such as"].format(f"`{each.placeholder}`")
+
+
+def _named(choice: str, words: str) -> str:
+    """What the editor shows for a choice, where it is more than the choice without its underlines."""
+    return "" if words.casefold() == label_of(choice) else f" {words}"
 
 
 def _number(value: float) -> str:

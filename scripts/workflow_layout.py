@@ -8,8 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from workflow_graph import Graph, Group, Link, Node, Output, in_order, links_of, node_form, stable_id
+from workflow_words import words_form
 
-WIDTH = 330  # of every node, in the editor's pixels
+WIDTH = 330  # of nodes, in the editor's pixels
+WIDE = {"ReTalkDubVideo": 440, "ReTalkDetectFaces": 440}  # of those that show a clip; their column is as wide
+RESULTS = {"ReTalkDubVideo": 320}  # pixels of height that a result takes beyond the node's own
 TITLE = 30  # a node's title stands above its place
 BETWEEN = 20  # nodes of one column
 MARGIN = 30  # from a group's edge to its nodes
@@ -104,7 +107,7 @@ class Planner:
             left = float(self._gap(Cell(i, -1)))
             for j in range(len(line)):
                 self.lefts[Cell(i, j)] = left
-                left += WIDTH + self._gap(Cell(i, j))
+                left += self._width(Cell(i, j)) + self._gap(Cell(i, j))
         self._share_lanes()
         layout, top = Layout(), 0.0
         for i, line in enumerate(self.graph.lines):
@@ -125,11 +128,13 @@ class Planner:
                 below = top + GROUP_TITLE + TITLE
                 for node in nodes:
                     height = node_height(node)
-                    layout.nodes[node.id] = (self.lefts[Cell(i, column)], below, WIDTH, height)
-                    bottom = max(bottom, below + height + MARGIN)
+                    cell = Cell(i, column)
+                    layout.nodes[node.id] = (self.lefts[cell], below, self._width(cell), height)
+                    bottom = max(bottom, below + height + growth(node) + MARGIN)
                     below += height + growth(node) + TITLE + BETWEEN
                 column += 1
-            width = self.lefts[Cell(i, column - 1)] + WIDTH - left + 2 * MARGIN
+            last = Cell(i, column - 1)
+            width = self.lefts[last] + self._width(last) - left + 2 * MARGIN
             layout.groups.append((group, (left - MARGIN, top, width, bottom - top)))
             ends.append(bottom)
         return max(ends)
@@ -137,6 +142,10 @@ class Planner:
     def _gap(self, cell: Cell) -> int:
         """How wide the gap after a column is."""
         return GAP + LANE * len(self.shafts.get(cell, ()))
+
+    def _width(self, cell: Cell) -> int:
+        """How wide the nodes of a column are."""
+        return max(WIDE.get(node.type, WIDTH) for node in self.columns[cell.line][cell.column])
 
     # Wires
 
@@ -179,7 +188,7 @@ class Planner:
 
     def _shaft(self, cell: Cell, source: Output) -> float:
         """How far right a wire goes up or down in the gap after a column."""
-        right = self.lefts[cell] + WIDTH if cell.column >= 0 else 0.0
+        right = self.lefts[cell] + self._width(cell) if cell.column >= 0 else 0.0
         return right + GAP / 2 + self.shafts[cell].index(source) * LANE
 
 
@@ -196,8 +205,8 @@ def node_height(node: Node) -> int:
 
 
 def growth(node: Node) -> int:
-    """How much taller a node gets where the editor draws it as a part of the page."""
-    return 28 + 4 * len(node.interface.widgets) if node.interface else 0
+    """How much taller a node gets, by its result and where the editor draws it as a part of the page."""
+    return 28 + 4 * len(node.interface.widgets) + RESULTS.get(node.type, 0) if node.interface else 0
 
 
 # The editor's form
@@ -238,6 +247,7 @@ def editor_form(graph: Graph) -> dict[str, Any]:
             "reroutes": reroutes,
             "linkExtensions": [{"id": link, "parentId": corner} for link, corner in ends.items()],
             **_app_form(graph),
+            "retalk": words_form(graph),
         },
         "version": 0.4,
     }

@@ -68,7 +68,7 @@ def test_chinese_has_every_word_that_english_has_and_none_more(root: Path) -> No
 
 
 def test_chinese_is_chinese(root: Path) -> None:
-    names = re.compile(r"(x|y|D-Net|E-Net|L-Net|GFPGAN|GPEN|GANimation)")
+    names = re.compile(r"(x|y|D-Net|E-Net|L-Net|GFPGAN|GPEN|FFHQ|S3FD|GANimation|ReTalk|H.264|HEVC|ProRes|FFV1)")
     assert [
         text for text in texts(words(root, "zh")) if not CHINESE.search(text) and not names.fullmatch(text)
     ] == []
@@ -90,10 +90,24 @@ def test_choices_that_a_tooltip_explains_are_explained_in_chinese_too(root: Path
     english, chinese = words(root, "en"), words(root, "zh")
     for node, found in english.items():
         for name, given in found["inputs"].items():
+            own = chinese[node]["inputs"][name]
             choices = re.findall(r"(?:^|· |\. )([a-z][a-z0-9_ ]*): ", given["tooltip"])
-            assert [each for each in choices if each not in chinese[node]["inputs"][name]["tooltip"]] == [], (
-                name
-            )
+            said = [own.get("options", {}).get(each, each) for each in choices]
+            assert [each for each in said if f"{each}：" not in own["tooltip"]] == [], name
+
+
+def test_every_choice_has_words(root: Path, schemas: list[Any]) -> None:
+    """But for files, whose names are their own, codes of languages, which the editor knows, and formats."""
+    named = json.loads((root / "locales" / "zh" / "choices.json").read_text("utf-8"))
+    offered = {
+        choice
+        for schema in schemas
+        for each in schema.inputs
+        if each.io_type == "COMBO" and each.id != "language"
+        for choice in each.options
+    }
+    assert {each for each in offered - set(named) if not re.fullmatch(r"[fb][fp]?(32|16)", each)} == set()
+    assert set(named) <= offered
 
 
 def test_there_is_a_page_for_every_node_in_each_language_and_none_more(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,7 @@ SHOW = """([left, top, scale]) => {
   ds.offset[1] = -top + 120 / scale
   window.app.canvas.setDirty(true, true)
 }"""
+DONE = "async () => Object.keys(await (await fetch('/history')).json()).length"
 SCALE = 0.7  # of pictures: smaller, and the editor leaves out the text
 OWN_NOISE = re.compile(
     r"net::ERR_|Failed to fetch|Network Error|Content Security Policy|status of 404|userdata"
@@ -111,6 +113,15 @@ class Editor:
         nodes = self.page.evaluate(SEEN)
         prompt = self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
         return Opened(nodes, dialogs, list(self._console), prompt)
+
+    def press_run(self, seconds: float = 300) -> None:
+        """Run what is open, and wait for its end; `wait_for_function` takes any promise for true."""
+        before, end = self.page.evaluate(DONE), time.monotonic() + seconds
+        self.page.evaluate("() => window.app.queuePrompt(0)")
+        while self.page.evaluate(DONE) == before:
+            assert time.monotonic() < end, "the run doesn't end"
+            self.page.wait_for_timeout(300)
+        self.page.wait_for_timeout(2500)  # what the nodes were told is drawn
 
     def enter(self, node: int) -> None:
         """Show what is inside a node that holds a graph."""

@@ -49,10 +49,6 @@ BUILD = """count => {
   const shown = add('PreviewAny', 2600, {})
   faces.connect(3, shown, 0)
 }"""
-IDLE = """async () => {
-  const queue = await (await fetch('/queue')).json()
-  return !queue.queue_running.length && !queue.queue_pending.length
-}"""
 PANELS = """() => Object.fromEntries([...document.querySelectorAll('.retalk')].map(panel => {
   const text = panel.querySelector('.retalk-text'), box = text.getBoundingClientRect()
   const help = panel.querySelector('.retalk-top a').href
@@ -111,13 +107,6 @@ def window(request: pytest.FixtureRequest, server: ComfyServer) -> Iterator[Edit
         yield opened
 
 
-def press_run(window: Editor) -> None:
-    window.page.evaluate("() => window.app.queuePrompt(0)")
-    window.page.wait_for_timeout(1500)
-    window.page.wait_for_function(IDLE, polling=500)
-    window.page.wait_for_timeout(2500)
-
-
 def panels(window: Editor, of: tuple[str, ...] = SPEAK) -> dict[str, Any]:
     window.page.wait_for_function(f"() => ({PANELS})() && Object.keys(({PANELS})()).length >= {len(of)}")
     window.page.wait_for_timeout(1000)
@@ -137,7 +126,7 @@ def timeless(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_words_and_result_stay(window: Editor, server: ComfyServer) -> None:
-    press_run(window)
+    window.press_run()
     first = panels(window)
     assert first["ReTalkDubVideo"]["text"].startswith("PREVIEW")
     assert first["ReTalkDubVideo"]["videos"] == first["ReTalkCompareVideos"]["videos"] == 2
@@ -145,7 +134,7 @@ def test_words_and_result_stay(window: Editor, server: ComfyServer) -> None:
     assert len(first["ReTalkCheckModels"]["text"].splitlines()) > 10
     assert window.page.evaluate(LEFT) == []
     told = timeless(first)
-    press_run(window)  # everything is cached, or made again where memory is short
+    window.press_run()  # everything is cached, or made again where memory is short
     assert timeless(panels(window)) == told
     form = window.page.evaluate("() => JSON.parse(JSON.stringify(window.app.graph.serialize()))")
     assert str(server.base) not in str(form), "folders of this machine stay here"
@@ -161,7 +150,7 @@ def test_words_and_result_stay(window: Editor, server: ComfyServer) -> None:
 
 
 def test_a_click_on_a_face_sets_the_widgets_and_what_runs(window: Editor) -> None:
-    press_run(window)
+    window.press_run()
     panels(window)
     window.page.evaluate(
         "() => document.querySelectorAll('.retalk-faces').forEach("

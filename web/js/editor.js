@@ -30,6 +30,13 @@ export function dropLivePicture(node) {
   drop(node, PICTURE)
 }
 
+// A preview that is queued as a value would make the next run another one: all would be done anew.
+export function keepPreviewToItself(widget) {
+  if (widget?.name !== "video-preview") return
+  widget.options ??= {}
+  widget.options.serialize = false
+}
+
 function drop(node, name) {
   const widget = node.widgets?.find(each => each.name === name)
   if (!widget) return

@@ -6,9 +6,10 @@ import { Player } from "./player.js"
 
 const LEAST = { text: 96, time: 34, chart: 82, doubts: 60, player: 300, faces: 256 } // pixels of height
 const TOP = 34 // pixels, of the line above the words
+const [LINE, LETTERS] = [17, 44] // pixels of height, and how many letters surely fit beside each other
 
 export class Panel {
-  // host: fileUrl(file), helpUrl, words, choose(widgets), resized()
+  // host: fileUrl(file), helpUrl, words, choose(widgets), resized(panel)
   constructor(host) {
     this.host = host
     const { words } = host
@@ -31,8 +32,16 @@ export class Panel {
       "text", ...(player ? ["player", player.chart ? "chart" : "time"] : []), ...(player?.doubts?.length ? ["doubts"] : []),
       ...(faces ? ["faces"] : []),
     ]
-    return parts.reduce((height, part) => height + LEAST[part], TOP)
+    return parts.reduce((height, part) => height + (part === "text" ? this.textHeight : LEAST[part]), TOP)
   }
+
+  // A few words need less room than a report.
+  get textHeight() {
+    const lines = this.text.textContent.split("\n").map(line => Math.max(Math.ceil(line.length / LETTERS), 1))
+    return Math.min(lines.reduce((sum, each) => sum + each, 0) * LINE + 16, LEAST.text)
+  }
+
+  get isWide() { return !!(this.content?.player || this.content?.faces) }
 
   say(words) {
     this.status.textContent = words
@@ -47,8 +56,9 @@ export class Panel {
     this.player = content.player && new Player(content.player, { ...this.host, badge: content.badge })
     const faces = content.faces && new Faces(content.faces, content.point, this.host)
     this.body.replaceChildren(...[this.player, faces].filter(Boolean).map(each => each.element))
+    this.text.style.minHeight = `${this.textHeight}px`
     this.element.style.minHeight = `${this.leastHeight}px`
-    this.host.resized()
+    this.host.resized(this)
   }
 
   async copy() {

@@ -2,8 +2,9 @@
 
 import { app } from "../../../scripts/app.js"
 import { api } from "../../../scripts/api.js"
-import { dropLivePicture, dropWords, nodeBy } from "./editor.js"
+import { dropLivePicture, dropWords, keepPreviewToItself, nodeBy } from "./editor.js"
 import { Panel } from "./panel.js"
+import { nameChoices, spokenIn, translateWorkflow } from "./translate.js"
 import { wordsOf } from "./words.js"
 
 const OURS = "ReTalk" // our nodes' types begin with it
@@ -11,14 +12,15 @@ const KEPT = "retalk" // the property of a node, stored with its workflow
 const WIDGET = "retalk_panel"
 const MOST_REMEMBERED = 200
 const HAVE_THEIR_OWN = ["ReTalkGetModels"] // panels
-const LEAST_WIDTH = 420
+const LEAST_WIDTH = 420 // pixels, of a node that shows a clip
 const LIVE_PICTURE_GOES = [0, 700] // milliseconds; some versions draw it once more
 
+let spoken = {} // by the server's packs in the editor's language
 const panels = new WeakMap()
 const remembered = new Map() // undoing a change brings back older properties, but what was told stays told
 
 function locale() {
-  return app.extensionManager?.setting?.get("Comfy.Locale") || document.documentElement.lang
+  return app.extensionManager?.setting?.get("Comfy.Locale") || document.documentElement.lang || "en"
 }
 
 function fileUrl({ filename, subfolder, type }) {
@@ -32,7 +34,7 @@ function panelOf(node) {
     words: wordsOf(locale()),
     helpUrl: new URL(`../help.html#${node.comfyClass}/${locale()}`, import.meta.url).href,
     choose: widgets => choose(node, widgets),
-    resized: () => makeRoom(node),
+    resized: panel => makeRoom(node, panel),
   })
   const widget = node.addDOMWidget(WIDGET, WIDGET, panel.element, {
     serialize: false, hideOnZoom: false, getMinHeight: () => panel.leastHeight, getValue: () => "", setValue: () => {},
@@ -47,9 +49,9 @@ function panelOf(node) {
   return panel
 }
 
-function makeRoom(node) {
+function makeRoom(node, panel) {
   const [width, height] = node.computeSize()
-  node.setSize([Math.max(node.size[0], width, LEAST_WIDTH), Math.max(node.size[1], height)])
+  node.setSize([Math.max(node.size[0], width, panel.isWide ? LEAST_WIDTH : 0), Math.max(node.size[1], height)])
   node.setDirtyCanvas?.(true, true)
 }
 
@@ -102,12 +104,22 @@ function after(prototype, name, react) {
 
 app.registerExtension({
   name: "ReTalk.Panel",
+  async init() {
+    spoken = await spokenIn(api, locale())
+  },
+  beforeConfigureGraph(form) {
+    translateWorkflow(form, locale())
+  },
+  nodeCreated(node) {
+    if (node.comfyClass?.startsWith(OURS)) nameChoices(node, () => spoken, locale)
+  },
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (!nodeData.name.startsWith(OURS)) return
     after(nodeType.prototype, "onExecuted", (node, output) => {
       const content = output?.retalk?.[0]
       if (content) show(node, content)
     })
+    after(nodeType.prototype, "addCustomWidget", (_, widget) => keepPreviewToItself(widget))
     after(nodeType.prototype, "onConfigure", node => queueMicrotask(() => restore(node)))
   },
   setup() {

@@ -1,0 +1,42 @@
+// Words that the editor doesn't look up itself: a widget's choices, and what stands on a workflow's canvas.
+
+const names = {} // of languages, by the editor's language
+
+// All that the server's packs say in a language; nothing where it doesn't answer.
+export async function spokenIn(api, locale) {
+  try {
+    const told = await (await api.fetchApi("/i18n")).json()
+    return told[locale] ?? told[locale.split("-")[0]] ?? told.en ?? {}
+  } catch {
+    return {}
+  }
+}
+
+// Let a node's widgets show words where their values are identifiers.
+export function nameChoices(node, spoken, locale) {
+  const inputs = () => spoken().nodeDefs?.[node.comfyClass]?.inputs ?? {}
+  for (const widget of node.widgets ?? []) {
+    if (!Array.isArray(widget.options?.values)) continue
+    widget.options.getOptionLabel = value =>
+      inputs()[widget.name]?.options?.[value] ?? (widget.name === "language" ? languageName(value, locale()) : value) ?? ""
+  }
+}
+
+function languageName(code, locale) {
+  try {
+    names[locale] ??= new Intl.DisplayNames([locale], { type: "language" })
+    return `${names[locale].of(code)} (${code})`
+  } catch {
+    return code
+  }
+}
+
+// Titles and notes of a workflow that brings them in other languages, before it is opened.
+export function translateWorkflow(form, locale) {
+  const words = form?.extra?.retalk?.[locale.split("-")[0]]
+  if (!words) return
+  for (const each of [...(form.groups ?? []), ...(form.nodes ?? [])]) each.title = words[each.title] ?? each.title
+  for (const node of form.nodes ?? []) {
+    if (node.type === "MarkdownNote") node.widgets_values = node.widgets_values.map(text => words[text] ?? text)
+  }
+}
