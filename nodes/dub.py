@@ -70,7 +70,7 @@ class DubVideo(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubVideo",
-            "Dub Video (Lip Sync)",
+            "Dub Video (Lip Sync, Lipsync)",
             "dub",
             "Gives a video a new voice, and its speaker's lips follow. It is streamed from its file to a new "
             "one, so that an hour takes no more memory than a minute. Works without any checkpoint, as a "
@@ -277,7 +277,7 @@ class DubFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubFrames",
-            "Dub Frames (Lip Sync)",
+            "Dub Frames (Lip Sync of IMAGEs)",
             "dub",
             "Gives a batch of frames a new voice, and the speaker's lips follow: Dub Video for IMAGEs, for "
             "short clips between other nodes. All frames are in memory; for long clips use Dub Video.",

@@ -31,7 +31,7 @@ class DubOptionsNode(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkDubOptions",
-            "Dub Options (Lip Sync)",
+            "Dub Options (for Lip Sync Nodes)",
             "dub",
             "Further options for Dub Video and Dub Frames: how the result is written, how the networks "
             "compute, which stages run.",

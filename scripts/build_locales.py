@@ -93,7 +93,10 @@ def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
             "display_name": schema.display_name,
             "description": schema.description,
             "inputs": {
-                each.id: {"name": label_of(each.id), "tooltip": each.tooltip, **named_choices(each, "en")}
+                each.id: {
+                    **{"name": label_of(each.id), "tooltip": each.tooltip, **named_choices(each, "en")},
+                    **({"placeholder": each.placeholder} if getattr(each, "multiline", False) else {}),
+                }
                 for each in schema.inputs
             },
             "outputs": {

@@ -11,8 +11,12 @@ from workflow_graph import Graph, Group, Link, Node, Output, in_order, links_of,
 from workflow_words import words_form
 
 WIDTH = 330  # of nodes, in the editor's pixels
-WIDE = {"ReTalkDubVideo": 440, "ReTalkDetectFaces": 440}  # of those that show a clip; their column is as wide
-RESULTS = {"ReTalkDubVideo": 320}  # pixels of height that a result takes beyond the node's own
+WIDE = 440  # of those that show a clip, which the editor makes so wide; their column is as wide
+SHOW_CLIPS = {
+    *("ReTalkDubVideo", "ReTalkDetectFaces", "ReTalkPreviewTrack", "ReTalkDemoClip", "ReTalkSaveDub"),
+    *("LoadVideo", "SaveVideo", "VHS_LoadVideo", "VHS_VideoCombine"),
+}
+RESULTS = {"ReTalkDubVideo": 220}  # pixels of height that a result takes beyond the node's own
 TITLE = 30  # a node's title stands above its place
 BETWEEN = 20  # nodes of one column
 MARGIN = 30  # from a group's edge to its nodes
@@ -145,7 +149,7 @@ class Planner:
 
     def _width(self, cell: Cell) -> int:
         """How wide the nodes of a column are."""
-        return max(WIDE.get(node.type, WIDTH) for node in self.columns[cell.line][cell.column])
+        return WIDE if any(each.type in SHOW_CLIPS for each in self.columns[cell.line][cell.column]) else WIDTH
 
     # Wires
 

@@ -16,10 +16,11 @@ CHOICES = """(async () => {
   const widget = (name, values) => ({ name, options: { values } })
   const node = { comfyClass: "ReTalkDubVideo", widgets: [
     widget("voice_longer", ["bounce", "cut_voice"]), widget("language", ["auto", "de"]), widget("file", ["a_b.mp4"]),
-    { name: "start", options: {} },
+    { name: "start", options: {} }, { name: "transcript", element: document.createElement("textarea"), options: {} },
   ] }
   nameChoices(node, () => spoken, () => "%s")
-  return [asked, node.widgets.map(each => each.options.values?.map(value => each.options.getOptionLabel(value)))]
+  const shown = node.widgets.slice(0, 4).map(each => each.options.values?.map(value => each.options.getOptionLabel(value)))
+  return [asked, shown, node.widgets[4].element.placeholder]
 })()"""
 TRANSLATE = """(async () => {
   const { translateWorkflow } = await import("/js/translate.js")
@@ -54,8 +55,8 @@ def spoken(root: Path) -> str:
     ],
 )
 def test_choices_are_words(page: Browser, root: Path, locale: str, shown: list[list[str]]) -> None:
-    asked, found = page.run(CHOICES % (spoken(root), locale, locale))
-    assert asked == ["/i18n"]
+    asked, found, placeholder = page.run(CHOICES % (spoken(root), locale, locale))
+    assert asked == ["/i18n"] and placeholder == ("语音所说的内容" if "zh" in locale else "What the voice says")
     assert found == [*shown, ["a_b.mp4"], None], "a file's name stays"
 
 

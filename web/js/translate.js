@@ -12,10 +12,12 @@ export async function spokenIn(api, locale) {
   }
 }
 
-// Let a node's widgets show words where their values are identifiers.
+// Let a node's widgets show words where their values are identifiers, and what is to be written in them.
 export function nameChoices(node, spoken, locale) {
   const inputs = () => spoken().nodeDefs?.[node.comfyClass]?.inputs ?? {}
   for (const widget of node.widgets ?? []) {
+    const asked = inputs()[widget.name]?.placeholder
+    if (asked && widget.element) widget.element.placeholder = asked
     if (!Array.isArray(widget.options?.values)) continue
     widget.options.getOptionLabel = value =>
       inputs()[widget.name]?.options?.[value] ?? (widget.name === "language" ? languageName(value, locale()) : value) ?? ""
