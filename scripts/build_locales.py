@@ -130,7 +130,7 @@ def choice_words(language: str) -> dict[str, str]:
 
 
 def with_options(language: str, schemas: Sequence[Any], widgets: ModuleType) -> dict[str, Any]:
-    """A language's nodeDefs.json with the words of options and of choices, wherever an input asks for them."""
+    """A language's nodeDefs.json with the words of options and of choices wherever an input has them."""
     folder = LOCALES / language
     words: dict[str, Any] = json.loads((folder / "nodeDefs.json").read_text("utf-8"))
     options = json.loads((folder / "options.json").read_text("utf-8"))

@@ -149,7 +149,9 @@ class Planner:
 
     def _width(self, cell: Cell) -> int:
         """How wide the nodes of a column are."""
-        return WIDE if any(each.type in SHOW_CLIPS for each in self.columns[cell.line][cell.column]) else WIDTH
+        return (
+            WIDE if any(each.type in SHOW_CLIPS for each in self.columns[cell.line][cell.column]) else WIDTH
+        )
 
     # Wires
 

@@ -68,7 +68,9 @@ def test_chinese_has_every_word_that_english_has_and_none_more(root: Path) -> No
 
 
 def test_chinese_is_chinese(root: Path) -> None:
-    names = re.compile(r"(x|y|D-Net|E-Net|L-Net|GFPGAN|GPEN|FFHQ|S3FD|GANimation|ReTalk|H.264|HEVC|ProRes|FFV1)")
+    names = re.compile(
+        r"(x|y|D-Net|E-Net|L-Net|GFPGAN|GPEN|FFHQ|S3FD|GANimation|ReTalk|H.264|HEVC|ProRes|FFV1)"
+    )
     assert [
         text for text in texts(words(root, "zh")) if not CHINESE.search(text) and not names.fullmatch(text)
     ] == []
@@ -103,11 +105,12 @@ def test_every_choice_has_words(root: Path, schemas: list[Any]) -> None:
         choice
         for schema in schemas
         for each in schema.inputs
-        if each.io_type == "COMBO" and each.id != "language"
+        if each.io_type == "COMBO" and each.id not in ("language", "file")
         for choice in each.options
+        if schema.node_id != "ReTalkLoadModels"
     }
     assert {each for each in offered - set(named) if not re.fullmatch(r"[fb][fp]?(32|16)", each)} == set()
-    assert set(named) <= offered
+    assert set(named) - offered == {"demo clip", "demo voice"}
 
 
 def test_there_is_a_page_for_every_node_in_each_language_and_none_more(

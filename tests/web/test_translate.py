@@ -15,12 +15,14 @@ CHOICES = """(async () => {
   const spoken = await spokenIn(api, "%s")
   const widget = (name, values) => ({ name, options: { values } })
   const node = { comfyClass: "ReTalkDubVideo", widgets: [
-    widget("voice_longer", ["bounce", "cut_voice"]), widget("language", ["auto", "de"]), widget("file", ["a_b.mp4"]),
-    { name: "start", options: {} }, { name: "transcript", element: document.createElement("textarea"), options: {} },
+    widget("voice_longer", ["bounce", "cut_voice"]), widget("language", ["auto", "de"]),
+    widget("file", ["a_b.mp4"]), { name: "start", options: {} },
+    { name: "transcript", element: document.createElement("textarea"), options: {} },
   ] }
   nameChoices(node, () => spoken, () => "%s")
-  const shown = node.widgets.slice(0, 4).map(each => each.options.values?.map(value => each.options.getOptionLabel(value)))
-  return [asked, shown, node.widgets[4].element.placeholder]
+  const shown = ({ values, getOptionLabel }) => values?.map(value => getOptionLabel(value))
+  const placeholder = node.widgets.at(-1).element.placeholder
+  return [asked, node.widgets.slice(0, 4).map(each => shown(each.options)), placeholder]
 })()"""
 TRANSLATE = """(async () => {
   const { translateWorkflow } = await import("/js/translate.js")
@@ -56,7 +58,9 @@ def spoken(root: Path) -> str:
 )
 def test_choices_are_words(page: Browser, root: Path, locale: str, shown: list[list[str]]) -> None:
     asked, found, placeholder = page.run(CHOICES % (spoken(root), locale, locale))
-    assert asked == ["/i18n"] and placeholder == ("语音所说的内容" if "zh" in locale else "What the voice says")
+    assert asked == ["/i18n"] and placeholder == (
+        "语音所说的内容" if "zh" in locale else "What the voice says"
+    )
     assert found == [*shown, ["a_b.mp4"], None], "a file's name stays"
 
 

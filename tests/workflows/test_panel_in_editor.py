@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import os
 import re
 import shutil
@@ -16,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comfy_server import ComfyServer, checkouts
-from editor import READY, Editor, browser_path, editor_of
+from comfy_server import ComfyServer, checkouts, messages
+from editor import READY, SEEN, Editor, browser_path, editor_of
 from scenes import babble, talking, write_clip, write_voice
 
 pytestmark = pytest.mark.comfy
@@ -61,6 +62,10 @@ PANELS = """() => Object.fromEntries([...document.querySelectorAll('.retalk')].m
 LEFT = """() => (window.app.graph.nodes || window.app.graph._nodes)
   .flatMap(node => (node.widgets || []).map(each => each.name))
   .filter(name => name.startsWith('$$node-text'))"""
+SHORTER = """seconds => {
+  const dub = (window.app.graph.nodes || window.app.graph._nodes).find(node => node.type === 'ReTalkDubVideo')
+  dub.widgets.find(each => each.name === 'duration').value = seconds
+}"""
 SPEAK = ("ReTalkDubVideo", "ReTalkDetectFaces", "ReTalkCompareVideos", "ReTalkCheckModels")
 
 
@@ -162,3 +167,27 @@ def test_a_click_on_a_face_sets_the_widgets_and_what_runs(window: Editor) -> Non
     assert given["ReTalkDetectFaces"]["face"] == "nearest to a point"
     assert given["ReTalkDetectFaces"]["x"] > 0 < given["ReTalkDetectFaces"]["y"]
     assert not any("retalk_panel" in each for each in given.values())
+
+
+def test_the_first_template_needs_no_choice_and_a_second_run_does_nothing_anew(
+    window: Editor, server: ComfyServer, root: Path
+) -> None:
+    form = json.loads((root / "workflows" / "quick_dub.json").read_text("utf-8"))
+    opened = window.open(form)
+    assert opened.missing == set() and not any(node["errors"] for node in opened.nodes)
+    window.page.evaluate(SHORTER, 0.3 + next(COUNT) / 100)
+    window.press_run()
+    assert panels(window, ("ReTalkDubVideo", "ReTalkDemoClip"))["ReTalkDubVideo"]["videos"] == 2
+    for one, other in itertools.combinations(window.page.evaluate(SEEN), 2):
+        over = [
+            min(one["box"][i] + one["box"][i + 2], other["box"][i] + other["box"][i + 2])
+            - max(one["box"][i], other["box"][i])
+            for i in (0, 1)
+        ]
+        assert min(over) <= 1, (one["type"], other["type"])
+    window.press_run()
+    *_, last = server.get("/history").values()
+    (cached,) = messages(last, "execution_cached")
+    dub = next(key for key, node in last["prompt"][2].items() if node["class_type"] == "ReTalkDubVideo")
+    assert dub in cached["nodes"]
+    assert [each for each in window._console if "extensions/" in each or "retalk" in each.lower()] == []
