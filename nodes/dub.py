@@ -16,6 +16,7 @@ from ..retalk_core.stages.options import Stages
 from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
 from .schema import node_schema
+from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
     from ..retalk_core.media.sound import SoundArray
@@ -141,7 +142,6 @@ class DubVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..retalk_core.dub.pipeline import dub
         from ..retalk_core.media.codecs import suffixes_of
-        from ..retalk_core.reports.curves import describe_doubts
 
         wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
@@ -171,7 +171,7 @@ class DubVideo(io.ComfyNode):
             media.picture(dubbed.sheet),
             report,
             dubbed.track,
-            json.dumps(describe_doubts(dubbed.report.doubts), ensure_ascii=False),
+            json.dumps(panel.doubts(dubbed.report), ensure_ascii=False),
             ui=shown,
         )
 
@@ -204,7 +204,7 @@ def _engine_word(report: Report) -> str:
 def _told(report: Report, *, resumes: bool) -> str:
     """The report as text, with a line on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
-    text = report.to_text(_engine_word(report))
+    text = on_canvas(report.to_text(_engine_word(report)))
     if resumes and report.engine != "embedded":
         from ..retalk_core.resume.store import list_work
 
@@ -352,7 +352,7 @@ class DubFrames(io.ComfyNode):
             host.stop_if_asked,
         )
         dubbed.report.warnings[:0] = order.notes
-        report = dubbed.report.to_text(_engine_word(dubbed.report))
+        report = on_canvas(dubbed.report.to_text(_engine_word(dubbed.report)))
         host.say(cls, report)
         sound = media.cut_sound(order.heard, order.options.start, dubbed.seconds)
         return io.NodeOutput(

@@ -17,6 +17,8 @@ import comfy.utils
 import folder_paths
 from comfy_api.latest import io
 
+from .vocabulary import on_canvas
+
 if TYPE_CHECKING:
     import numpy as np
     from torch import nn
@@ -70,14 +72,18 @@ def warn_of_two_opencvs() -> None:
 
 
 def in_words(execute: Callable[P, R]) -> Callable[P, R]:
-    """Say how to get a library that a node needs and that isn't there."""
+    """Say mistakes in the canvas's words, and how to get a library that a node needs and that isn't there."""
 
     @functools.wraps(execute)
     def explained(*args: P.args, **kwargs: P.kwargs) -> R:
+        from ..models.errors import RetalkError
+
         try:
             return execute(*args, **kwargs)
+        except RetalkError as error:
+            error.args = (on_canvas(str(error)),)
+            raise
         except ImportError as error:
-            from ..models.errors import RetalkError
             from ..retalk_core.weights.files import PACK
 
             raise RetalkError(

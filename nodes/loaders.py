@@ -12,6 +12,7 @@ from ..models.catalog import catalog, loaders
 from ..models.network import Loader
 from . import host, networks, panel, sockets, weights
 from .schema import node_schema
+from .vocabulary import on_canvas
 
 AUTO = "auto"
 NONE = "(no file found)"
@@ -43,7 +44,7 @@ def file_problem(file: str | None, *keys: str) -> bool | str:
         return True
     said = "" if file == NONE else f"{file} is in none of ReTalk's folders. "
     files = weights.model_files()
-    return said + " ".join(files.missing_words(key) for key in keys[:1])
+    return said + " ".join(on_canvas(files.missing_words(key)) for key in keys[:1])
 
 
 def _existing(file: str, *keys: str) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import folder_paths
 
 from . import host
+from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..retalk_core.dub.pipeline import Dubbed, Showing
     from ..retalk_core.dub.stream import Finished
     from ..retalk_core.reports.faces import FacesInView
+    from ..retalk_core.reports.report import Report
 
 
 BADGE = "PREVIEW"
@@ -79,15 +81,22 @@ class Viewing:
 
     def player(self, dubbed: Dubbed, finished: Path) -> dict[str, Any]:
         """What the player shows, with a chart of the time below it."""
-        from ..retalk_core.reports.curves import describe_doubts, describe_scene
+        from ..retalk_core.reports.curves import describe_scene
 
         report = dubbed.report
         return {
             **player(self.before, self.after, report.frames_out / report.seconds_out, report.seconds_out),
             "finished": temporary(finished),
             "chart": describe_scene(dubbed.scene, report.seconds_out),
-            "doubts": describe_doubts(report.doubts),
+            "doubts": doubts(report),
         }
+
+
+def doubts(report: Report) -> list[dict[str, Any]]:
+    """What looks wrong, and what to do about it on the canvas."""
+    from ..retalk_core.reports.curves import describe_doubts
+
+    return [{**each, "advice": on_canvas(each["advice"])} for each in describe_doubts(report.doubts)]
 
 
 def player(before: Path, after: Path, rate: float, seconds: float) -> dict[str, Any]:

@@ -98,6 +98,17 @@ def test_every_workflow_runs_and_a_second_time_for_nothing(comfy: ComfyServer, n
     succeeded(again)
 
 
+def test_the_papers_workflow_takes_gfpgan_1_4_too(comfy: ComfyServer) -> None:
+    """The files of 1.3 and 1.4 have the same tensors; the name is all that a loader of names would see."""
+    folder = comfy.base / "models" / "retalk"
+    old, new = folder / "GFPGANv1.3.pth", folder / "GFPGANv1.4.pth"
+    old.rename(new)
+    try:
+        succeeded(comfy.wait(comfy.queue(ready("paper_stage_by_stage")), 900))
+    finally:
+        new.rename(old)
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_stages_one_by_one_give_what_dub_frames_gives(comfy: ComfyServer, preset: str) -> None:
     prompt, last = stages_of(preset)

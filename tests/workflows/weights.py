@@ -10,8 +10,6 @@ import pytest
 import scipy.io
 from recipe import recipe_folder
 
-OTHER_NAMES = {"ParseNet-latest.pth": "parsing_parsenet.pth"}  # as the workflows have them
-
 
 def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
     """Put all networks, and the templates of expressions, into a folder.
@@ -23,7 +21,7 @@ def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
     folder.mkdir(parents=True)
     for path in source.iterdir():
         if path.suffix in (".pth", ".pt", ".safetensors", ".mat"):
-            (folder / OTHER_NAMES.get(path.name, path.name)).symlink_to(path.resolve())
+            (folder / path.name).symlink_to(path.resolve())
     if not (folder / "expression.mat").exists():
         write_templates(folder / "expression.mat")
 
