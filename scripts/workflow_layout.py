@@ -14,7 +14,7 @@ WIDTH = 330  # of nodes, in the editor's pixels
 WIDE = 440  # of those that show a clip, which the editor makes so wide; their column is as wide
 SHOW_CLIPS = {
     *("ReTalkDubVideo", "ReTalkDetectFaces", "ReTalkPreviewTrack", "ReTalkDemoClip", "ReTalkSaveDub"),
-    *("LoadVideo", "SaveVideo", "VHS_LoadVideo", "VHS_VideoCombine"),
+    *("LoadVideo", "SaveVideo"),
 }
 RESULTS = {"ReTalkDubVideo": 220}  # pixels of height that a result takes beyond the node's own
 TITLE = 30  # a node's title stands above its place
