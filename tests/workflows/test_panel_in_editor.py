@@ -54,7 +54,8 @@ PANELS = """() => Object.fromEntries([...document.querySelectorAll('.retalk')].m
   const text = panel.querySelector('.retalk-text'), box = text.getBoundingClientRect()
   const help = panel.querySelector('.retalk-top a').href
   return [help.split('#')[1].split('/')[0], {
-    text: text.textContent, shown: text.checkVisibility() && box.height > 40 && box.width > 100,
+    text: text.textContent, shown: text.checkVisibility() && box.width > 100
+      && (box.height > 40 || text.scrollHeight <= text.clientHeight),
     videos: [...panel.querySelectorAll('video')].filter(video => video.readyState > 1).length,
     badges: panel.querySelectorAll('.retalk-badge:not([hidden])').length, help,
   }]
