@@ -21,7 +21,7 @@ SHARE = 0.5  # of what is free may go into computing: frames, encoders and other
 BATCH_SHARE = 0.25  # of all there is may go into one batch: weights, frames and other programs need theirs
 FREED_FRAMES = 250  # after which memory goes back to the system
 ROOT = Path("/")
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def free_memory(device: torch.device) -> int:
@@ -61,7 +61,7 @@ def return_freed() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def tidied(frames: Iterable[T]) -> Iterator[T]:
+def tidied(frames: Iterable[_T]) -> Iterator[_T]:
     """The same frames; now and then what the work on them freed is returned to the system.
 
     Several threads take and free memory while a long clip passes, and the C library would keep more and more
