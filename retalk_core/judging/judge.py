@@ -23,7 +23,7 @@ from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..media.sound import SoundSource
 from ..media.voice import Voice
-from ..metrics.frechet import FEWEST_PICTURES
+from ..metrics.pictures.frechet import FEWEST_PICTURES
 from ..metrics.registry import measure, metrics
 from ..stages.speech import SAMPLE_RATE
 from ..types import Samples

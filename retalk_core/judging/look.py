@@ -164,7 +164,7 @@ class Watcher:
         if self._blur:
             from PIL import Image
 
-            from ..metrics.cpbd import blur_detection
+            from ..metrics.pictures.cpbd import blur_detection
 
             self.gathered.note(
                 "cpbd", blur_detection(np.asarray(Image.fromarray(eight_bit(picture)).convert("L")))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...times import timecode
-from ...types import Progress
+from ...types import Progress, silent
 from ..closures import bites_of, closures_of, lowered_by
 from ..phones import Recogniser, have_recogniser, speech_parts
 from ..signal import HOP, RATE, finite
@@ -89,6 +89,20 @@ class Told:
             trusted=trusted,
             notes=_notes(trusted & heard.speaking, heard.speaking),
         )
+
+    def phones(self, heard: Heard, progress: Progress = silent) -> tuple[list[Phone], tuple[str, ...]]:
+        """Which sounds the words are made of and when they are said, and what to say of parts that don't fit.
+
+        Nothing where pocketsphinx isn't installed, which finds them.
+        """
+        if not have_recogniser(None):
+            return [], ("pocketsphinx finds words in a voice, and it isn't installed",)
+        trusted = np.ones(heard.steps, bool)
+        said: list[Phone] = []
+        for start, stop, found in self._aligned(heard, progress):
+            trusted[start:stop] = found is not None
+            said += found or []
+        return said, _notes(trusted & heard.speaking, heard.speaking)
 
     def _aligned(self, heard: Heard, progress: Progress) -> Iterator[tuple[int, int, list[Phone] | None]]:
         """Each stretch of speech, in steps, and the sounds said in it; None where the words don't fit."""
