@@ -1,7 +1,7 @@
 """LPIPS: how different two pictures look, by AlexNet's features.
 
-Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), version 0.1. The
-file holds torchvision's AlexNet; how much each feature counts comes with the package `lpips`.
+Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric" (2018), version 0.1.
+The file holds torchvision's AlexNet; how much each feature counts comes with the package `lpips`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from ...models.judges.syncnet import LIP_FRAMES, SyncNet
+from ..faces.mesh import oval_boxes
+from ..images import eight_bit
+from ..media.clip import Clip
 from ..metrics.lse import (
     FEWEST_PLACES,
     FRAME_RATE,
@@ -19,7 +22,8 @@ from ..metrics.lse import (
     places,
     sound_stretches,
 )
-from ..types import Samples
+from ..metrics.sync_crops import calm_squares, crop_face, whole_frame
+from ..types import FaceTrack, Samples
 
 BLOCK = 16  # moments that are read together
 WHITE = 32768.0  # of 16-bit integers, which the network was trained on
@@ -110,6 +114,26 @@ class _SoundTrail:
             self._vectors = np.concatenate([self._vectors, self._network.read_sound(stretches).cpu().numpy()])
         self._vectors, self._from = self._vectors[low - self._from :], low
         return np.pad(self._vectors[: high - low], ((low - first + REACH, last + REACH - high), (0, 0)))
+
+
+class FaceShow:
+    """Shows SyncNet the face of a clip, as its frames come by, at 25 a second."""
+
+    def __init__(self, watch: SyncWatch, clip: Clip, track: FaceTrack, *, faces_only: bool) -> None:
+        """faces_only: the pictures are faces already, and shown whole"""
+        self._watch, self._faces_only = watch, faces_only
+        grid = frames_at_25(clip.times, clip.end)
+        self._squares = calm_squares(oval_boxes(track)[grid]) if len(grid) else np.zeros((0, 3))
+        self._turns = np.bincount(grid, minlength=len(clip))  # how often each frame is shown
+        self._shown = 0
+
+    def see(self, index: int, picture: np.ndarray) -> None:
+        """Take the clip's next frame (H, W, 3)."""
+        for _ in range(int(self._turns[index])):
+            face = eight_bit(picture)
+            whole = self._faces_only
+            self._watch.see(whole_frame(face) if whole else crop_face(face, self._squares[self._shown]))
+            self._shown += 1
 
 
 class Shifted:

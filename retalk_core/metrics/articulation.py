@@ -12,35 +12,38 @@ import numpy as np
 from ..visemes.targets import Phone
 from .registry import metric
 
-SHUT, BITTEN = 0.02, 0.05  # eye distances between the lips
+LIPS_SHUT, LIPS_BITTEN = 0.02, 0.05  # eye distances between the lips
 _SLACK = 0.04  # seconds by which lips may be early or late
 _SHORTEST = 0.06  # seconds of a vowel that must show
-_MEET, _BITE = frozenset("P B M".split()), frozenset("F V".split())
-_OPEN = frozenset("AA AE AH AO AW AY EH ER EY OW OY".split())
-_ROUNDED, _SPREAD = frozenset("UW UH OW AO W".split()), frozenset("IY IH EH EY AE AA AH AY".split())
+_MEET, _BITE = frozenset(["P", "B", "M"]), frozenset(["F", "V"])
+_OPEN = frozenset(["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "OW", "OY"])
+_ROUNDED, _SPREAD = (
+    frozenset(["UW", "UH", "OW", "AO", "W"]),
+    frozenset(["IY", "IH", "EH", "EY", "AE", "AA", "AH", "AY"]),
+)
 
 
 @metric("closures", better="higher", words="lips meet for {:.2f} of p, b and m")
 def closures_met(closure_gaps: np.ndarray) -> float | None:
     """For how many of p, b and m lips meet, by their least gaps (n,) in eye distances."""
-    return _share(closure_gaps, SHUT)
+    return _share(closure_gaps, LIPS_SHUT)
 
 
 @metric("false_closures", better="lower", words="and for {:.2f} of open vowels")
 def false_closures(vowel_gaps: np.ndarray) -> float | None:
     """In how many open vowels lips are shut, by gaps (m,) at their middles in eye distances."""
-    return _share(vowel_gaps, SHUT)
+    return _share(vowel_gaps, LIPS_SHUT)
 
 
 @metric("bites", better="higher", words="{:.2f} of f and v are bitten")
 def bites_met(bite_gaps: np.ndarray) -> float | None:
     """For how many of f and v lips are nearly shut, by their least gaps (k,) in eye distances."""
-    return _share(bite_gaps, BITTEN)
+    return _share(bite_gaps, LIPS_BITTEN)
 
 
 @metric("rounding", better="higher", words="rounded sounds are told by width with {:.2f}")
 def rounding(rounded_widths: np.ndarray, spread_widths: np.ndarray) -> float | None:
-    """How surely mouths are narrower in rounded sounds (i,) than in spread ones (j,): 1 always, 0 by chance."""
+    """How surely mouths are narrower in rounded sounds (i,) than in spread ones (j,): 1, or 0 by chance."""
     if not (len(rounded_widths) and len(spread_widths)):
         return None
     wins = np.subtract.outer(np.asarray(spread_widths), np.asarray(rounded_widths))
@@ -48,9 +51,7 @@ def rounding(rounded_widths: np.ndarray, spread_widths: np.ndarray) -> float | N
 
 
 @metric("viseme_accuracy", better="higher", words="mouth shapes right by {:.2f}")
-def viseme_accuracy(
-    closure_gaps: np.ndarray, vowel_gaps: np.ndarray, bite_gaps: np.ndarray
-) -> float | None:
+def viseme_accuracy(closure_gaps: np.ndarray, vowel_gaps: np.ndarray, bite_gaps: np.ndarray) -> float | None:
     """The share of p, b, m, f, v and open vowels whose lips are as they should be; each kind counts alike."""
     false = false_closures(vowel_gaps)
     kinds = (closures_met(closure_gaps), bites_met(bite_gaps), None if false is None else 1 - false)

@@ -75,8 +75,8 @@ def measure(seen: Mapping[str, Any]) -> dict[str, float | int | None]:
           warping          (m,) of the result's face, source_warping: of the source's; see steadiness.py
           identities       (n,) cosines of faces in result and source; see likeness.py
           mouth_steps      (n,) from the true mouths, in eye distances; see likeness.py
-          lower_l1         (n,) from the true lower faces, lower_ssim (n,) to them, lower_lpips (n,) from them;
-                           see paired.py
+          lower_l1         (n,) from the true lower faces, lower_ssim (n,) to them, lower_lpips (n,) from
+                           them; see paired.py
           features         (n, 2048) of frames, real_features (m, 2048) of real ones; mouth_features (n, 2048)
                            of mouths, real_mouth_features (m, 2048) of real ones; see pictures/frechet.py
           closure_gaps     (n,) the least gap of lips for each p, b and m in eye distances; vowel_gaps (m,) in

@@ -11,8 +11,9 @@ import pytest
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.errors import OptionError
-from retalk_nodes.retalk_core.judging.judge import Judgement, Question, judge
+from retalk_nodes.retalk_core.judging.judge import Judgement, judge
 from retalk_nodes.retalk_core.judging.look import pairing
+from retalk_nodes.retalk_core.judging.question import Question
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.metrics.registry import metrics
 from retalk_nodes.retalk_core.weights.files import ModelFiles
@@ -57,8 +58,9 @@ def test_each_metric_has_a_value_or_a_reason(judged: Judgement) -> None:
     assert not set(judged.values) & set(judged.unavailable)
     assert all(np.isfinite(value) for value in judged.values.values())
     assert all(judged.details[name] for name in judged.values)
-    for name in ("lse_d", "identity", "fid"):
+    for name in ("lse_d", "identity", "lower_face_lpips"):
         assert "needs " in judged.unavailable[name] and "models download" in judged.unavailable[name]
+    assert "judge a folder" in judged.unavailable["fid"] and "transcript" in judged.unavailable["closures"]
 
 
 def test_soft_lips_and_what_lies_beyond_the_face_are_seen(judged: Judgement) -> None:
@@ -130,7 +132,7 @@ def test_a_folder_is_judged_once(
         raise AssertionError("judged again")
 
     (folder / "c.mp4").unlink()
-    monkeypatch.setattr("retalk_nodes.retalk_core.judging.judge.judge", twice)
+    monkeypatch.setattr("retalk_nodes.retalk_core.judging.corpus.folder.judge", twice)
     assert main([*words, "--report", str(report)]) == 0
     assert "2 of 2 videos judged" in capsys.readouterr().out
 

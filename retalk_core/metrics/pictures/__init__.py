@@ -1,1 +1,1 @@
-"""Whole pictures: sharpness (CPBD), naturalness (NIQE), distances of sets (FID, KID), what an edit left around it."""
+"""Whole pictures: sharpness (CPBD), naturalness (NIQE), distances (FID, KID), what is outside an edit."""

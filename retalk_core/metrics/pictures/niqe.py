@@ -17,7 +17,7 @@ import numpy as np
 
 from ..registry import metric
 
-SMALLEST = 192  # pixels of a side, below which it has too few blocks to tell
+_SMALLEST = 192  # pixels of a side, below which it has too few blocks to tell
 _GONE = "torchvision.transforms.functional_tensor"  # basicsr 1.4.2 imports it; torchvision 0.17 dropped it
 
 
@@ -32,7 +32,7 @@ def distance_from_nature(picture: np.ndarray) -> float | None:
 
     Raises ImportError where basicsr can't be imported; see `why_no_niqe`.
     """
-    if min(picture.shape[:2]) < SMALLEST:
+    if min(picture.shape[:2]) < _SMALLEST:
         return None
     with np.errstate(all="ignore"):  # flat blocks divide by their variance
         given = _imported()(picture[..., ::-1], crop_border=0, input_order="HWC", convert_to="y")

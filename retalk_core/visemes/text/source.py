@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ...times import timecode
-from ...types import Progress, silent
+from ...types import Progress, Samples, silent
 from ..closures import bites_of, closures_of, lowered_by
 from ..phones import Recogniser, have_recogniser, speech_parts
-from ..signal import HOP, RATE, finite
+from ..signal import HOP, RATE, find_speech, finite, judge_loudness, measure_signal
 from ..sources import Heard, SourceName, Unheard, Wanted
 from ..targets import SOUNDS_LIKE, Phone, blend_targets
 from .align import Aligner, FoundWords
-from .transcript import Cue
+from .languages import AUTO
+from .transcript import Cue, parse_transcript
 from .words import Word, words_of
 
 _OPENING_SHARE = 0.5
@@ -156,6 +157,20 @@ class Told:
         begins = range(max(min(2 * (position - first) + 1, len(inside)), 1))
         fewest = max(min(round(_FEWEST * expected), len(inside) - 1), 0)
         return _Span(first, inside, begins, range(fewest, len(inside)), expected)
+
+
+def spoken_phones(
+    samples: Samples, transcript: str, language: str = AUTO, progress: Progress = silent
+) -> tuple[list[Phone], tuple[str, ...]]:
+    """The sounds that a transcript's words are made of, found in a voice; see `Told.phones`.
+
+    samples:    (n,) mono at 16 kHz, in [-1, 1]
+    transcript: plain text, SRT or VTT
+    raises:     OptionError for what letters can't speak
+    """
+    loudness = judge_loudness(measure_signal(samples).level)
+    told = Told(parse_transcript(transcript), language)
+    return told.phones(Heard(samples, loudness, find_speech(loudness)), progress)
 
 
 def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phone]) -> FoundWords | None:
