@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..metrics.registry import Better, metrics
 
+_NO_JUDGEMENT = "That is no judgement: give the JSON of Judge Video, or of retalk eval judge --report."
 _ALIKE = 0.02  # of a figure; what differs by less decides nothing
 
 
@@ -75,12 +77,21 @@ def prefer(first: Mapping[str, Any], second: Mapping[str, Any]) -> Preference:
     )
 
 
+def read_judgement(text: str) -> Mapping[str, Any]:
+    """A judgement's JSON, as Judge Video gives it. Raises InputError."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, Mapping):
+        raise InputError(_NO_JUDGEMENT)
+    return found
+
+
 def _figures(judgement: Mapping[str, Any]) -> Mapping[str, float]:
     found = judgement.get("metrics")
     if not isinstance(found, Mapping) or not all(isinstance(each, int | float) for each in found.values()):
-        raise InputError(
-            "That is no judgement: give the JSON of Judge Video, or of retalk eval judge --report."
-        )
+        raise InputError(_NO_JUDGEMENT)
     return found
 
 
