@@ -91,7 +91,7 @@ def draw_chart(scene: Scene) -> np.ndarray:
     for i, curve in enumerate(scene.curves()):
         _curve(picture, scene.times[: len(curve.values)], curve.values, curve.colour, length)
         write_words(picture, curve.words, (left + 10 + 260 * i, 14), LETTERS + 2, curve.colour)
-    if scene.untouched or not scene.doubtful:
+    if scene.untouched:
         write_words(picture, "grey: left as it was", (left + 800, 14), LETTERS + 2, (120, 120, 120))
     if scene.doubtful:
         write_words(picture, "red: looks wrong", (left + 1010, 14), LETTERS + 2, RED)

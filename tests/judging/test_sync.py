@@ -7,30 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.models.judges.syncnet import LIP_FRAMES
+from judges import Reader
 from retalk_nodes.retalk_core.judging import sync
 from retalk_nodes.retalk_core.judging.sync import Shifted, SyncWatch, frames_at_25
 from retalk_nodes.retalk_core.metrics.lse import mel_cepstra, places, shift_distances, sound_stretches
-from torch import Tensor, nn
-
-
-class Reader(nn.Module):
-    """Reads faces and sound as SyncNet does, but into a few plain numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1), requires_grad=False)
-
-    def read_lips(self, faces: Tensor) -> Tensor:
-        seen = faces.mean(dim=(3, 4)).unfold(2, LIP_FRAMES, 1)  # (1, 3, T - 4, 5)
-        return self._spread(seen.permute(0, 2, 1, 3).flatten(2))
-
-    def read_sound(self, cepstra: Tensor) -> Tensor:
-        return self._spread(cepstra.flatten(1)[:, :15])
-
-    @staticmethod
-    def _spread(values: Tensor) -> Tensor:
-        return torch.nn.functional.pad(values, (0, 1024 - values.shape[-1]))
 
 
 @pytest.mark.parametrize("frames", [36, 40, 55, 73])
