@@ -41,8 +41,7 @@ def _about() -> list[Any]:
             "metrics",
             options=list(CHOICES),
             default=PLAIN,
-            tooltip="without weights: what needs no file of weights · all: what there are files for, too. "
-            "SyncNet takes about a second for each second of video on a graphics card, more without.",
+            tooltip="without weights: what needs no file of weights · all: what there are files for, too.",
         ),
         io.Boolean.Input(
             "source_is_truth",
