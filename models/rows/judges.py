@@ -97,7 +97,7 @@ JUDGES: tuple[Entry, ...] = (
             "features.3.weight": (192, 64, 5, 5),
             "classifier.6.weight": (1000, 4096),
         },
-        cost=Cost(once=20, picture=12, most=8),
+        cost=Cost(once=20, picture=2, most=8),
         measures=True,
         build=Builder("judges.lpips", "Lpips"),
     ),

@@ -122,7 +122,11 @@ def taken_over(name: str, seen: Mapping[str, Any], question: Question) -> str:
     """Over how much a metric was taken, and by which protocol."""
     needs = metrics()[name].needs
     if "sync_distances" in needs:
-        shown = "whole frames (the LRS protocol)" if question.faces_only else "crops about our boxes"
+        shown = (
+            "whole frames (the LRS protocol)"
+            if question.faces_only
+            else "crops about our boxes (the protocol for real videos)"
+        )
         return f"SyncNet at 25 frames a second, {shown}, no JPEG pass"
     count = min(len(seen[need]) for need in needs)
     if set(needs) & set(OF_THE_WORDS):
