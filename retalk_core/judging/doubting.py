@@ -17,7 +17,7 @@ from ..types import FaceTrack
 _STILL = 0.015  # eye distances that a mouth's opening must change in a second of speech
 _LOUD = 0.3  # loudness, 0..1, that counts as speech
 _SPOKEN = 0.5  # of a second that must be speech; in such, people's mouths change by 0.047 and more
-_LATE = 5  # frames between mouth and voice, from which on that is doubted; people have up to 3
+_LATE = 5  # frames between mouth and voice, from which on that is doubted; people were seen with up to 3
 _SURE = 0.35  # correlation with loudness, below which a lag is not believed
 _SYNC_LATE, _SYNC_SURE = 2, 1.5  # the same by SyncNet: frames, LSE-C
 

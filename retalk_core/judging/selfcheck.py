@@ -32,7 +32,7 @@ from .question import Question, plain_metrics
 from .tell import lines
 
 SECONDS = 120.0  # that all of it may take
-_LONGEST, _SHORTEST = Fraction(5), Fraction(2, 5)  # seconds of the clip that are dubbed
+_LONGEST, _SHORTEST = Fraction(5), Fraction(1, 5)  # seconds of the clip that are dubbed
 _FOR_DUBS = 0.35  # of the time that is left after a short trial; the rest is for judging
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python", "av", "librosa", "facexlib", "pocketsphinx")
 
@@ -58,7 +58,7 @@ def selfcheck(
     """Dub a part of a clip and judge it, in two minutes where the machine allows.
 
     voice:   what it shall say; None: its own voice, against which the result is held
-    seconds: that all of it may take; a slow machine dubs less of the clip, but at least 0.4 seconds
+    seconds: that all of it may take; a slow machine dubs less of the clip, but at least 0.2 seconds
     raises:  InputError, NoFaceError; CheckpointError for weights that break while they compute
     """
     begun = time.perf_counter()

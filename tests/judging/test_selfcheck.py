@@ -63,7 +63,7 @@ def test_it_says_what_a_report_needs_and_no_folder(
 
 def test_a_slow_machine_dubs_less(speaking: Path, empty: ModelFiles) -> None:
     found = selfcheck(open_clip(speaking), None, LocalNetworks(empty), seconds=0)
-    assert found.length == checking._SHORTEST and found.dubbed.report.frames_out == 10
+    assert found.length == checking._SHORTEST and found.dubbed.report.frames_out == 5
 
 
 def test_another_voice_has_no_truth(speaking: Path, empty: ModelFiles, voice_file: Path) -> None:
