@@ -102,7 +102,7 @@ def _judge_folder(args: argparse.Namespace) -> None:
 
 
 def run_selfcheck(args: argparse.Namespace) -> None:
-    from ..judging.selfcheck import receipt_lines, selfcheck
+    from ..judging.selfcheck import machine_lines, receipt_lines, selfcheck, weight_lines
     from ..media.reader import open_clip
     from ..weights.files import ModelFiles
     from .demo import SHIPPED_CLIP, SHIPPED_VOICE
@@ -113,7 +113,10 @@ def run_selfcheck(args: argparse.Namespace) -> None:
     clip = open_clip(args.clip or SHIPPED_CLIP)
     if voice is None and not clip.has_sound:
         raise OptionError(f"{args.clip} has no sound to be held against: give it a voice with --voice.")
+    files = ModelFiles([args.models] if args.models else None)
+    for line in (*machine_lines(), *weight_lines(files)):  # first: they are worth having whatever comes
+        print(line, flush=True)
     with Bars(args.quiet) as bars:
         receipt = selfcheck(clip, voice, _networks(args), bars)
-    for line in receipt_lines(receipt, ModelFiles([args.models] if args.models else None)):
+    for line in receipt_lines(receipt):
         print(line)

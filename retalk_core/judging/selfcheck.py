@@ -11,20 +11,27 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ...models.catalog import ROWS
+from ..compute.devices import choose_device, device_name
 from ..compute.provider import LocalNetworks
+from ..dub.choose import choose_engine
 from ..dub.options import DubOptions
 from ..dub.pipeline import Dubbed, dub
 from ..dub.session import StageProgress, quiet
+from ..errors import RetalkError
 from ..media.clip import Clip, part_of
 from ..media.reader import open_clip
 from ..media.sound import SoundSource
+from ..stages.options import Stages
+from ..types import Progress
 from ..version import __version__
 from ..weights.files import ModelFiles
 from .judge import Judgement, judge
@@ -59,19 +66,22 @@ def selfcheck(
 
     voice:   what it shall say; None: its own voice, against which the result is held
     seconds: that all of it may take; a slow machine dubs less of the clip, but at least 0.2 seconds
-    raises:  InputError, NoFaceError; CheckpointError for weights that break while they compute
+    raises:  InputError, NoFaceError; CheckpointError for weights that break while they compute; RetalkError
+             where the time is over
     """
     begun = time.perf_counter()
+    progress = in_time(progress, seconds)
     with tempfile.TemporaryDirectory(prefix="retalk-") as folder:
         output = Path(folder) / "out.mkv"
         sound = clip.path if voice is None else voice
         length = min(_SHORTEST, clip.end)
-        dubbed = _dub(clip, sound, output, length, networks, progress)
+        options = _options(networks, own_voice=voice is None)
+        dubbed = dub(clip, sound, output, replace(options, duration=length), networks, progress)
         trial = time.perf_counter() - begun
         affordable = Fraction(_FOR_DUBS * max(seconds - trial, 0) / max(trial, 1e-3)) * length
         if min(affordable, clip.end) > 2 * length:
             length = min(affordable.limit_denominator(1000), clip.end, _LONGEST)
-            dubbed = _dub(clip, sound, output, length, networks, progress)
+            dubbed = dub(clip, sound, output, replace(options, duration=length), networks, progress)
         question = Question(
             result=open_clip(output),
             source=part_of(clip, Fraction(0), length),
@@ -83,17 +93,37 @@ def selfcheck(
     return Receipt(dubbed, judgement, length, time.perf_counter() - begun, voice is None)
 
 
-def _dub(
-    clip: Clip,
-    voice: SoundSource,
-    output: Path,
-    length: Fraction,
-    networks: LocalNetworks,
-    progress: StageProgress,
-) -> Dubbed:
-    """A lossless dub of the clip's beginning, so that no encoder is judged with it."""
-    options = DubOptions(duration=length, codec="ffv1")
-    return dub(clip, voice, output, options, networks, progress)
+def in_time(progress: StageProgress, seconds: float) -> StageProgress:
+    """Progress that raises RetalkError once so much time has gone by."""
+    until = time.perf_counter() + seconds
+
+    def begin(stage: str) -> Progress:
+        tell = progress(stage)
+
+        def told(done: int, total: int | None) -> None:
+            if time.perf_counter() > until:
+                raise RetalkError(
+                    f"This takes more than {seconds:g} s and was stopped (at the stage {stage}): the machine "
+                    "is too slow or too busy for these networks. Try again when nothing else runs on it."
+                )
+            tell(done, total)
+
+        return told
+
+    return begin
+
+
+def _options(networks: LocalNetworks, *, own_voice: bool) -> DubOptions:
+    """A lossless dub by the best engine there is, so that no encoder is judged with it.
+
+    own_voice: its frames show the truth, so a frame must not lend its own mouth: the shot's first face serves
+               the paper's networks for all of them
+    """
+    options = DubOptions(codec="ffv1")
+    choice = choose_engine(options, networks)
+    if choice.preset is None or not own_voice:
+        return options
+    return replace(options, preset=choice.preset, stages=Stages.of(choice.preset, one_shot=True))
 
 
 def _names(networks: LocalNetworks) -> tuple[str, ...]:
@@ -104,12 +134,9 @@ def _names(networks: LocalNetworks) -> tuple[str, ...]:
     return (*(name for name in plain_metrics() if name != "niqe"), *have)
 
 
-def receipt_lines(receipt: Receipt, files: ModelFiles) -> Iterator[str]:
-    """All of it as text to paste into a report; it names no folder."""
+def receipt_lines(receipt: Receipt) -> Iterator[str]:
+    """What was found, as text to paste into a report; it names no folder."""
     report = receipt.dubbed.report
-    yield f"ReTalk {__version__} selfcheck"
-    yield from machine_lines()
-    yield from weight_lines(files)
     yield (
         f"dubbed: {float(receipt.length):.2f} s, {report.frames_out} frames of {report.frame_size[1]}x"
         f"{report.frame_size[0]}, engine {report.engine} ({report.engine_note})"
@@ -124,6 +151,8 @@ def receipt_lines(receipt: Receipt, files: ModelFiles) -> Iterator[str]:
         yield "Held against the truth, since the clip spoke with its own voice:"
         if report.preview:
             yield "  the preview lends the clip's own mouths, the frame's own too: its figures flatter it"
+        else:
+            yield "  the reference is each shot's first face"
     else:
         yield "Held against the source; with another voice there is no truth: name a clip with sound for one."
     yield from (f"  {line}" for line in lines(receipt.judgement) if not _is_chatter(line))
@@ -137,10 +166,7 @@ def _is_chatter(line: str) -> bool:
 
 def machine_lines() -> Iterator[str]:
     """System, Python, libraries, and what there is to compute on."""
-    import torch
-
-    from ..compute.devices import choose_device, device_name
-
+    yield f"ReTalk {__version__} selfcheck"
     yield f"system: {platform.system()} {platform.machine()}, Python {platform.python_version()}"
     have = [f"{name} {found}" for name in LIBRARIES if (found := _version_of(name))]
     yield f"libraries: {', '.join(have)}"

@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.errors import RetalkError
 from retalk_nodes.retalk_core.judging import selfcheck as checking
-from retalk_nodes.retalk_core.judging.selfcheck import Receipt, receipt_lines, selfcheck, weight_lines
+from retalk_nodes.retalk_core.judging.selfcheck import (
+    Receipt,
+    in_time,
+    machine_lines,
+    receipt_lines,
+    selfcheck,
+    weight_lines,
+)
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
 from retalk_nodes.retalk_core.media.writer import VideoWriter
@@ -53,7 +61,7 @@ def test_a_clip_is_held_against_itself(receipt: Receipt) -> None:
 def test_it_says_what_a_report_needs_and_no_folder(
     receipt: Receipt, empty: ModelFiles, speaking: Path
 ) -> None:
-    told = "\n".join(receipt_lines(receipt, empty))
+    told = "\n".join((*machine_lines(), *weight_lines(empty), *receipt_lines(receipt)))
     for words in ("system: ", "torch ", "computes on: ", "s a frame", "mouth_distance", "took ", "doubt"):
         assert words in told, words
     assert "weights: none found" in told and "its figures flatter it" in told
@@ -61,15 +69,38 @@ def test_it_says_what_a_report_needs_and_no_folder(
     assert "unavailable" not in told and "HDTF" not in told
 
 
-def test_a_slow_machine_dubs_less(speaking: Path, empty: ModelFiles) -> None:
-    found = selfcheck(open_clip(speaking), None, LocalNetworks(empty), seconds=0)
+def test_a_slow_machine_dubs_less(speaking: Path, empty: ModelFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checking, "_FOR_DUBS", 0.0)
+    found = selfcheck(open_clip(speaking), None, LocalNetworks(empty), seconds=600)
     assert found.length == checking._SHORTEST and found.dubbed.report.frames_out == 5
 
 
-def test_another_voice_has_no_truth(speaking: Path, empty: ModelFiles, voice_file: Path) -> None:
-    found = selfcheck(open_clip(speaking), voice_file, LocalNetworks(empty), seconds=0)
+def test_no_frame_lends_its_own_mouth_to_the_papers_networks(
+    empty: ModelFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = LocalNetworks(empty)
+    assert checking._options(networks, own_voice=True).stages is None
+    monkeypatch.setattr(networks, "lacking", lambda needs: [])
+    own, other = (checking._options(networks, own_voice=own_voice) for own_voice in (True, False))
+    assert own.chosen_stages.one_shot and own.preset == "paper" and own.chosen_stages.neutralise
+    assert other.stages is None
+
+
+def test_no_time_is_told_in_a_sentence(speaking: Path, empty: ModelFiles) -> None:
+    with pytest.raises(RetalkError, match="more than 0 s and was stopped"):
+        selfcheck(open_clip(speaking), None, LocalNetworks(empty), seconds=0)
+    told: list[tuple[int, int | None]] = []
+    in_time(lambda stage: lambda done, total: told.append((done, total)), 60)("dub")(1, 2)
+    assert told == [(1, 2)]
+
+
+def test_another_voice_has_no_truth(
+    speaking: Path, empty: ModelFiles, voice_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_FOR_DUBS", 0.0)
+    found = selfcheck(open_clip(speaking), voice_file, LocalNetworks(empty), seconds=600)
     assert not found.own_voice and "mouth_distance" not in found.judgement.values
-    assert "there is no truth" in "\n".join(receipt_lines(found, empty))
+    assert "there is no truth" in "\n".join(receipt_lines(found))
 
 
 def test_odd_files_are_told_without_their_folder(tmp_path: Path) -> None:
