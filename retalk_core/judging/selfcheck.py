@@ -123,7 +123,8 @@ def _options(networks: LocalNetworks, *, own_voice: bool) -> DubOptions:
     choice = choose_engine(options, networks)
     if choice.preset is None or not own_voice:
         return options
-    return replace(options, preset=choice.preset, stages=Stages.of(choice.preset, one_shot=True))
+    batch = 1 if networks.device.type == "cpu" else None  # a processor can be stopped between pictures only
+    return replace(options, preset=choice.preset, stages=Stages.of(choice.preset, one_shot=True), batch=batch)
 
 
 def _names(networks: LocalNetworks) -> tuple[str, ...]:
