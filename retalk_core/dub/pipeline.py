@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..compute.memory import tidied
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
 from ..media.clip import Clip, written_as
@@ -143,7 +144,7 @@ def synthesise(session: Session, analysis: Analysis, output: Path, show: Show = 
     sound = SoundStream(heard, options.start, timeline.end)
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
     with session.timed("dub"), _writer(session, analysis, sound, output) as writer, show(showing) as see:
-        for shown in finished_frames(session, analysis, engine, progress=progress):
+        for shown in tidied(finished_frames(session, analysis, engine, progress=progress)):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
