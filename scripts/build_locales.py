@@ -95,7 +95,11 @@ def english_words(schemas: Sequence[Any]) -> dict[str, Any]:
             "inputs": {
                 each.id: {
                     **{"name": label_of(each.id), "tooltip": each.tooltip, **named_choices(each, "en")},
-                    **({"placeholder": each.placeholder} if getattr(each, "multiline", False) else {}),
+                    **(
+                        {"placeholder": each.placeholder}
+                        if getattr(each, "multiline", False) and each.placeholder
+                        else {}
+                    ),
                 }
                 for each in schema.inputs
             },
