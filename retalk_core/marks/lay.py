@@ -16,10 +16,11 @@ from .plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine
 from .swing import swing_at
 
 FINEST = 8  # pattern pixels along a cell
-FACE_STRENGTH = 1.7  # levels of 255, root mean square where the texture's gain is 1
+FACE_STRENGTH = 2.6  # levels of 255, root mean square where the texture's gain is 1
 FRAME_STRENGTH = 1.2
-# Texture hides a mark: where pixels differ by TEXTURE levels (standard deviation), its gain grows by 1.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.3, 10.0, 1.6
+# Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
+# must do so on all sides: beside an edge, smooth skin stays smooth.
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 8.0, 1.2
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -131,9 +132,9 @@ def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
     luma = cv2.transform(pixels, np.array([_LUMA], np.float32) * np.float32(255 / white_of(pixels)))
     luma = luma.astype(np.float32)
     width = 2 * max(round(TEXTURE_CELLS * cell / 2), 1) + 1
-    mean = cv2.blur(luma, (width, width), borderType=cv2.BORDER_REFLECT_101)
-    square = cv2.blur(luma * luma, (width, width), borderType=cv2.BORDER_REFLECT_101)
-    texture = np.sqrt(np.maximum(square - mean * mean, 0))
+    window = (width, width)
+    detail = np.abs(luma - cv2.blur(luma, window))  # shading is no texture
+    texture = cv2.blur(cv2.erode(cv2.blur(detail, window), np.ones(window, np.uint8)), window)
     return np.clip(LEAST_GAIN + texture / TEXTURE, LEAST_GAIN, MOST_GAIN)
 
 
