@@ -17,11 +17,11 @@ from .cells.plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_
 from .cells.swing import swing_at
 
 FINEST = 8  # pattern pixels along a cell
-FACE_STRENGTH = 2.9  # levels of 255, root mean square where the gain for texture is 1
+FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 20.0, 0.7
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.34, 14.0, 0.9
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _WINDOW = 5  # pixels over which texture is looked at, once the picture was made as small as that allows
 _TILE = 512  # pixels to whose multiples noise is made
