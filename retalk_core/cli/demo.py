@@ -31,9 +31,7 @@ SHIPPED_CLIP = Path(__file__).with_name("demo_clip.mp4")
 SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 
-def run_demo(
-    output: Path, progress: StageProgress = quiet, mark: MarkChoice = "off"
-) -> tuple[Dubbed, Path]:
+def run_demo(output: Path, progress: StageProgress = quiet, mark: MarkChoice = "off") -> tuple[Dubbed, Path]:
     """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG.
 
     The PNG has the video's name, unless a picture that isn't ours has it already. Raises InputError.

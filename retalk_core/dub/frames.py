@@ -74,9 +74,7 @@ def dub_pictures(
                 if shown.patch is not None:
                     _place(images[shown.index], support[shown.index], shown.patch)
                     edited += 1
-    report = make_report(
-        session, analysis, "frames", edited, resumed=engine.resumed, marking=marking
-    )
+    report = make_report(session, analysis, "frames", edited, resumed=engine.resumed, marking=marking)
     report.tell_doubts(doubts.judged())
     return DubbedPictures(images, support, timeline.end, report)
 

@@ -155,7 +155,11 @@ def synthesise(
         sound = MarkedSound(sound, marking)
     frame_marker = None if marking is None else marking.frame
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
-    with session.timed("dub"), _writer(session, analysis, sound, output, marking) as writer, show(showing) as see:
+    with (
+        session.timed("dub"),
+        _writer(session, analysis, sound, output, marking) as writer,
+        show(showing) as see,
+    ):
         for shown in finished_frames(session, analysis, engine, progress, marking):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
