@@ -1,6 +1,6 @@
 """What marks in picture and sound survive, what they cost, and how often one is found where none is.
 
-python benchmarks/marks.py picture CLIP ... --voice VOICE [--faces 200 300] [--attacks crf18 half] [--numbers 2]
+python benchmarks/marks.py picture CLIP ... --voice VOICE [--faces 200 300] [--attacks crf18 half]
 python benchmarks/marks.py sound SOUND ... [--attacks aac64 opus24] [--segments 4]
 python benchmarks/marks.py false CLIP ... --voice VOICE [--keys 100]
 python benchmarks/marks.py cost
@@ -309,7 +309,7 @@ def run_sound(args: argparse.Namespace) -> None:
         spent = time.process_time() - begun
         ratio = 10 * np.log10((samples**2).sum() / ((laid - samples) ** 2).sum())
         print(
-            f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {len(samples) / SOUND_RATE:.1f} s{_stoi(samples, laid)}"
+            f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {args.seconds:.1f} s{_stoi(samples, laid)}"
         )
         for attack in args.attacks:
             found = find_sound_mark(*SOUND_ATTACKS[attack](laid))

@@ -14,12 +14,12 @@ import numpy as np
 
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
+from ..marks.plan import MarkedSound, Marking, read_key
 from ..media.clip import Clip, written_as
 from ..media.codecs import Codec, codec_for
 from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter, check_video_place
-from ..marks.plan import MarkedSound, Marking, read_key
 from ..reports.charts import Scene, draw_chart, draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged

@@ -68,7 +68,7 @@ def job_parts(
 def _hash_of_frames(clip: Clip) -> bytes:
     digest = hashlib.sha256()
     for frame in clip.frames():
-        digest.update(np.ascontiguousarray(frame.pixels))
+        digest.update(frame.pixels.tobytes())
     return digest.digest()
 
 

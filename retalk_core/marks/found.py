@@ -14,7 +14,7 @@ PUBLIC_KEY = b"retalk public mark 1"
 
 @dataclass(frozen=True, eq=False)
 class MarkFound:
-    """The verdict on one clip's pictures, or on its sound. That a mark is there and what it says are apart."""
+    """The verdict on one clip's pictures, or on its sound. Presence and what it says are apart."""
 
     present: bool  # whether score reaches threshold
     # The first `bits` bits of the dub's `mark_id`, as a whole number below 2 ** bits; None where no mark is

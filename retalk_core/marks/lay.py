@@ -11,10 +11,10 @@ import numpy as np
 from ..crops.affine import warp
 from ..crops.patch import Box, Patch, box_around
 from ..images import eight_bit, white_of
-from .identity import id_prefix
 from .cells.payload import PICTURE_BITS, picture_chips
 from .cells.plane import EDGE_CELLS, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
 from .cells.swing import swing_at
+from .identity import id_prefix
 
 PATTERN_CELL = 8  # pattern pixels along a cell
 FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
@@ -160,7 +160,10 @@ def _dither(box: Box, channel: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=12)
 def _gradient_noise(height: int, width: int, channel: int) -> np.ndarray:
-    """Interleaved gradient noise. Source: J. Jimenez, Next generation post processing in Call of Duty, 2014."""
+    """Interleaved gradient noise.
+
+    Source: J. Jimenez, Next generation post processing in Call of Duty, 2014
+    """
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
     return ((noise + np.float32(channel / 3)) % 1 - np.float32(0.5)).astype(np.float32)

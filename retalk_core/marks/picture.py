@@ -14,13 +14,13 @@ from ..faces.canonical import STABLE
 from ..faces.detect import load_face_networks
 from ..images import eight_bit
 from ..types import Progress, silent
+from .cells.payload import PICTURE_BITS, Reading, read_cells, threshold
+from .cells.plane import affine_of_stable, face_plane, frame_affine, residual
+from .cells.swing import Swung, Tally
 from .choice import MarkedPlace
 from .found import PUBLIC_KEY, MarkFound
 from .frame import FRAME_SAMPLES, read_frame
-from .cells.payload import PICTURE_BITS, Reading, read_cells, threshold
-from .cells.plane import affine_of_stable, face_plane, frame_affine, residual
 from .seek import MOST_FOLLOWED, FaceFollower, Seen
-from .cells.swing import Swung, Tally
 
 LEAST_PICTURES = 1.0  # of pictures, below which nothing can be said
 FIRST_LOOK = 5.0  # seconds after which it is seen whether a mark shows by now; each next one at twice as many
@@ -61,7 +61,7 @@ def find_picture_mark(
 
 
 def find_own_mark(
-    frames: Iterable[tuple[np.ndarray, float]], meshes: Sequence[np.ndarray], key: bytes = PUBLIC_KEY
+    frames: Iterable[tuple[np.ndarray, float]], meshes: Iterable[np.ndarray], key: bytes = PUBLIC_KEY
 ) -> MarkFound:
     """The same for a clip whose face was followed already.
 

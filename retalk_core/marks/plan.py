@@ -11,13 +11,13 @@ import numpy as np
 
 from ..errors import InputError
 from ..media.sound import SoundStream
+from .cells.payload import PICTURE_BITS
+from .cells.spectrum import SOUND_BITS
 from .choice import MarkedPlace
 from .found import PUBLIC_KEY
 from .identity import id_prefix
 from .lay import FaceMarker, FrameMarker
-from .cells.payload import PICTURE_BITS
 from .sound_lay import marked_sound
-from .cells.spectrum import SOUND_BITS
 
 LEAST_KEY = 16  # bytes of a private key
 

@@ -11,9 +11,7 @@ from scipy.fft import fft, ifft, rfft
 from scipy.stats import norm
 
 from .cells.code import coded_bits, decode_number
-from .found import PUBLIC_KEY, MarkFound
 from .cells.payload import FALSE_RATE
-from .sound_lay import LEAST_SOUND_RATE
 from .cells.spectrum import (
     BAND_BINS,
     BANDS,
@@ -27,6 +25,8 @@ from .cells.spectrum import (
     sound_layout,
     window_of,
 )
+from .found import PUBLIC_KEY, MarkFound
+from .sound_lay import LEAST_SOUND_RATE
 
 LEAST_SOUND = 2.0  # of sound, below which nothing can be said
 TEMPOS = tuple(1 + step / 200 for step in sorted(range(-7, 8), key=abs))  # that are tried, in this order

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.fft import irfft, rfft
 
 from .cells.code import encode_number
-from .identity import id_prefix
 from .cells.spectrum import (
     BAND_BINS,
     BANDS,
@@ -22,6 +21,7 @@ from .cells.spectrum import (
     sound_layout,
     window_of,
 )
+from .identity import id_prefix
 
 DECIBELS = 1.2  # by which a cell becomes louder or quieter
 LEAST_SOUND_RATE = 8000  # Hz

@@ -100,7 +100,7 @@ def frame_affine(size: Sequence[int]) -> np.ndarray:
 
 
 def sample(luma: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
-    """The unit square's picture in a frame's luma (H, W), (side, side) float32; averaged where it is larger."""
+    """The unit square's picture in a frame's luma (H, W), (side, side) float32; a larger one is averaged."""
     to_frame = cv2.invertAffineTransform(affine * side)
     corners = np.array([(0, 0), (side, 0), (0, side), (side, side)]) @ to_frame[:, :2].T + to_frame[:, 2]
     low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, np.array(luma.shape[::-1]) - 1).astype(int)
