@@ -56,6 +56,8 @@ NETWORKS_COMPUTE = (
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
         "faces/people/test_seek",
+        *("judging/test_doubting", "judging/test_judge", "judging/test_references", "judging/test_selfcheck"),
+        *("judging/corpus/test_folder", "nodes/test_judge"),
         "reports/test_faces",
         "reports/test_track",
         "stages/test_coefficients",
