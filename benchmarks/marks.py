@@ -308,9 +308,7 @@ def run_sound(args: argparse.Namespace) -> None:
         )[0]
         spent = time.process_time() - begun
         ratio = 10 * np.log10((samples**2).sum() / ((laid - samples) ** 2).sum())
-        print(
-            f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {args.seconds:.1f} s{_stoi(samples, laid)}"
-        )
+        print(f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {args.seconds:.1f} s{_stoi(samples, laid)}")
         for attack in args.attacks:
             found = find_sound_mark(*SOUND_ATTACKS[attack](laid))
             whole = found.id == id_prefix(number, SOUND_BITS)
