@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -37,8 +38,24 @@ def open_store(
     if options.work_dir is None or choice.engine == "embedded" or not clip.path.is_file():
         yield None
         return
-    parts = {
-        "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
+    parts = job_parts(clip, voice, options, choice, networks)
+    with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
+        yield store
+
+
+def job_parts(
+    clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
+) -> dict[str, object]:
+    """All that a dub's pixels depend on, by name; as `store_key` takes it.
+
+    The pictures of a clip in memory are looked at once more for that.
+    """
+    on_disk = clip.path.is_file()
+    return {
+        "clip": (
+            clip.path if on_disk else _hash_of_frames(clip),
+            *(clip.first, clip.size, clip.times, clip.end),
+        ),
         "voice": voice if isinstance(voice, SoundArray) else Path(voice),
         "options": key_of(options),
         "stages": key_of(choice.stages),
@@ -46,8 +63,13 @@ def open_store(
         "templates": networks.file("expression"),
         "computing": networks.computing,
     }
-    with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
-        yield store
+
+
+def _hash_of_frames(clip: Clip) -> bytes:
+    digest = hashlib.sha256()
+    for frame in clip.frames():
+        digest.update(frame.pixels.tobytes())
+    return digest.digest()
 
 
 def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...models.catalog import catalog
 from ..fields import Option, changed, options_of
+from ..marks.plan import Marking
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
@@ -22,7 +23,14 @@ from .session import Session
 
 
 def make_report(
-    session: Session, analysis: Analysis, output: str, edited: int, *, resumed: int = 0, finished: bool = True
+    session: Session,
+    analysis: Analysis,
+    output: str,
+    edited: int,
+    *,
+    resumed: int = 0,
+    finished: bool = True,
+    marking: Marking | None = None,
 ) -> Report:
     """What there is to say, but for what only the finished file can show.
 
@@ -30,6 +38,7 @@ def make_report(
     edited:   how many frames were edited, or are about to be
     resumed:  how many were taken over from an earlier run
     finished: whether it is known by now what the work cost
+    marking:  what the result is marked with
     """
     choice, timeline, tracked = session.choice, analysis.timeline, analysis.tracked
     spent = session.spent if finished else {}
@@ -54,6 +63,9 @@ def make_report(
         lacking=list(choice.lacking),
         refused=dict(choice.refused),
         frames_resumed=resumed,
+        mark="" if marking is None else marking.words,
+        mark_id="" if marking is None else f"{marking.number:016x}",
+        marks_before=() if marking is None else marking.before,
     )
 
 

@@ -139,8 +139,10 @@ def test_bars_go_to_the_log_and_not_to_the_output(
         assert stage in said.err and stage not in said.out
 
 
-def test_the_same_words_without_choices_mean_the_defaults(options: Callable[..., DubOptions]) -> None:
-    given, wanted = options(), DubOptions()
+def test_the_same_words_without_choices_mean_the_defaults_and_a_mark(
+    options: Callable[..., DubOptions],
+) -> None:
+    given, wanted = options(), DubOptions(mark="auto")
     for name in vars(wanted):
         if name != "face":
             assert getattr(given, name) == getattr(wanted, name), name
