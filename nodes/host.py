@@ -78,7 +78,7 @@ def in_words(execute: Callable[P, R]) -> Callable[P, R]:
             return execute(*args, **kwargs)
         except ImportError as error:
             from ..models.errors import RetalkError
-            from ..retalk_core.weights.files import PACK
+            from ..retalk_core.places import PACK
 
             raise RetalkError(
                 f'This node needs a library that can\'t be imported ({error}). Run "{sys.executable}" -m pip '

@@ -1,0 +1,60 @@
+"""A statement as a C2PA manifest: what was done, to what, by what; and the mark that leads back to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .statement import Statement
+
+LABEL = "org.retalk.dub"  # of the assertion that holds the statement
+MARKS = "org.retalk."  # before a mark's method, in the soft binding; the methods are not registered
+TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC's words for where pictures come from
+GENERATIVE = TERMS + "compositeWithTrainedAlgorithmicMedia"
+# The embedded engine moves the clip's own pictures of the mouth and draws none that it has learnt.
+REARRANGED = TERMS + "composite"
+CONTEXT: dict[str, Any] = {  # nothing is fetched, neither for reading nor for signing
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
+SENTENCE = "The speaker's voice was replaced, and the lips were made to follow it."
+
+
+def id_word(id: int) -> str:
+    """An id as it is written everywhere: hexadecimal."""
+    return f"{id:08x}"
+
+
+def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
+    """The definition of a manifest, for c2pa's Builder.
+
+    format: the file's media type
+    It names no person and no file: titles are words for what something is.
+    """
+    assertions: list[dict[str, Any]] = [
+        {"label": "c2pa.actions.v2", "data": {"actions": [_edited(statement)]}},
+        {"label": LABEL, "data": statement.to_dict()},
+    ]
+    for method in filter(None, (statement.picture_mark, statement.sound_mark)):
+        binding = {"alg": f"{MARKS}{method}", "blocks": [{"scope": {}, "value": id_word(statement.id)}]}
+        assertions.append({"label": "c2pa.soft-binding", "data": binding})
+    return {
+        "claim_generator_info": [{"name": "ReTalk", "version": statement.version}],
+        "title": f"dub {id_word(statement.id)}",
+        "format": format,
+        "assertions": assertions,
+    }
+
+
+def _edited(statement: Statement) -> dict[str, Any]:
+    return {
+        "action": "c2pa.edited",
+        "description": SENTENCE,
+        "softwareAgent": {"name": "ReTalk", "version": statement.version},
+        "digitalSourceType": GENERATIVE if statement.generative else REARRANGED,
+        "parameters": {"engine": statement.engine},
+    }
+
+
+def created(statement: Statement) -> dict[str, Any]:
+    """The action that comes first where the clip isn't known as a file."""
+    return {"action": "c2pa.created", "digitalSourceType": _edited(statement)["digitalSourceType"]}
