@@ -1,4 +1,4 @@
-"""Where results and records may be written, and what a name stands for: a file, behind its links, or a stream."""
+"""Where results and data may be written, and what a name stands for: a file behind its links, or a stream."""
 
 from __future__ import annotations
 

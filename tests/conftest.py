@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are small here: threads would only wait
+os.environ["RETALK_RECORDS"] = tempfile.mkdtemp(prefix="retalk-records-")  # tests write in no one's ledger
 
 import numpy as np
 import pytest

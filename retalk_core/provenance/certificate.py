@@ -15,7 +15,7 @@ from ..unfinished import unfinished_name
 from .folder import make_folder
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate as X509
+    from cryptography import x509
 
 ENVIRONMENT = "RETALK_CERTIFICATE"
 LOCAL = "certificate.pem"  # chain and private key
@@ -63,7 +63,7 @@ def find_certificate(
 
 
 def read_certificate(path: Path, *, local: bool = False) -> Certificate:
-    """Read a PEM file with a chain and its private key; the key may lie beside it, in a file ending in .key.
+    """Read a PEM file with a chain and its private key, which may lie beside it in a file ending in .key.
 
     Raises InputError in words, and RetalkError where the library that reads it isn't installed.
     """
@@ -75,8 +75,8 @@ def read_certificate(path: Path, *, local: bool = False) -> Certificate:
         chain = x509.load_pem_x509_certificates(content)
     except ValueError as error:
         raise InputError(
-            f"{path} holds no certificate in PEM form: give a file with the signer's certificate, those above "
-            "it, and the private key."
+            f"{path} holds no certificate in PEM form: give a file with the signer's certificate, those "
+            "above it, and the private key."
         ) from error
     key = _private_key(path, content)
     _check(path, chain, key)
@@ -109,7 +109,9 @@ def _content(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise InputError(f"The certificate {path} can't be read ({error.strerror}): check the name.") from error
+        raise InputError(
+            f"The certificate {path} can't be read ({error.strerror}): check the name."
+        ) from error
     if len(content) > MOST_BYTES:
         raise InputError(f"{path} is too large to be a certificate: give a PEM file.")
     return content
@@ -136,14 +138,16 @@ def _private_key(path: Path, content: bytes) -> Any:  # noqa: ANN401 - of severa
         ) from error
 
 
-def _check(path: Path, chain: list[X509], key: Any) -> None:  # noqa: ANN401 - of several classes
+def _check(path: Path, chain: list[x509.Certificate], key: Any) -> None:  # noqa: ANN401 - of several classes
     """Refuse what c2pa would refuse in fewer words."""
     leaf, now = chain[0], datetime.now(timezone.utc)
     if leaf.public_key() != key.public_key():
-        raise InputError(f"The private key of {path} isn't that of its first certificate: put that one first.")
+        raise InputError(
+            f"The private key of {path} isn't that of its first certificate: put that one first."
+        )
     if leaf.issuer == leaf.subject:
         raise InputError(
-            f"{path} is signed by itself, which C2PA refuses: it needs a certificate that an authority signed. "
+            f"{path} is signed by itself, which C2PA refuses: it needs one that an authority signed. "
             "`retalk marks certificate` makes one with an authority of its own."
         )
     if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
@@ -165,7 +169,7 @@ def _algorithm(path: Path, key: Any) -> str:  # noqa: ANN401 - of several classe
     elif isinstance(key, rsa.RSAPrivateKey):
         return "ps256"
     raise InputError(
-        f"The key of {path} is of a kind that C2PA doesn't sign with: use P-256, P-384, P-521, Ed25519 or RSA."
+        f"The key of {path} is of a kind that C2PA doesn't take: use P-256, P-384, P-521, Ed25519 or RSA."
     )
 
 
@@ -173,7 +177,7 @@ def _algorithm(path: Path, key: Any) -> str:  # noqa: ANN401 - of several classe
 
 
 def make_certificate(folder: Path, holder: str = HOLDER, days: int = DAYS) -> Certificate:
-    """Make an authority and a certificate that it signs, for this machine; the authority's key is thrown away.
+    """Make an authority and a certificate that it signs for this machine; its own key is thrown away.
 
     folder: of the records. The file with the key is readable for its owner alone from its first byte on
     holder: the organisation that viewers show. They call it unknown, since nobody vouches for it
@@ -194,11 +198,21 @@ def make_certificate(folder: Path, holder: str = HOLDER, days: int = DAYS) -> Ce
         _write_private(folder / LOCAL_ROOT, _pem(root))
         _write_private(place, _pem(leaf) + _pem(root) + _key_pem(key))
     except OSError as error:
-        raise InputError(f"{place} can't be written ({error.strerror}): check the folder's rights.") from error
+        raise InputError(
+            f"{place} can't be written ({error.strerror}): check the folder's rights."
+        ) from error
     return read_certificate(place, local=True)
 
 
-def _signed(name: str, holder: str, key: Any, by: Any, until: datetime, *, authority: bool) -> X509:  # noqa: ANN401
+def _signed(
+    name: str,
+    holder: str,
+    key: Any,  # noqa: ANN401 - of several classes
+    by: Any,  # noqa: ANN401
+    until: datetime,
+    *,
+    authority: bool,
+) -> x509.Certificate:
     """A certificate for a key, with what C2PA asks of it."""
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -215,7 +229,9 @@ def _signed(name: str, holder: str, key: Any, by: Any, until: datetime, *, autho
         .serial_number(x509.random_serial_number())
         .not_valid_before(datetime.now(timezone.utc) - timedelta(minutes=5))  # clocks differ
         .not_valid_after(until)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
+        .add_extension(
+            x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True
+        )
         .add_extension(_uses(authority=authority), critical=True)
         .add_extension(own, critical=False)
         .add_extension(above, critical=False)
@@ -264,7 +280,7 @@ def _write_private(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _pem(certificate: X509) -> bytes:
+def _pem(certificate: x509.Certificate) -> bytes:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     return certificate.public_bytes(Encoding.PEM)
@@ -276,7 +292,7 @@ def _key_pem(key: Any) -> bytes:  # noqa: ANN401 - of several classes
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _holder(certificate: X509) -> str:
+def _holder(certificate: x509.Certificate) -> str:
     """Whom a certificate names: an organisation, or else whoever it is."""
     from cryptography.x509.oid import NameOID
 

@@ -1,4 +1,4 @@
-"""The ledger: every dub that was marked or signed here, by its id. One SQLite file, safe with many processes."""
+"""The ledger: every dub that was marked or signed here, by its id, in one SQLite file for many processes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ R = TypeVar("R")
 FILE = "ledger.sqlite3"
 EDITION = 1  # of the tables
 PATIENCE = 30.0  # seconds that another process may take to write
+AFTER_DIGITS = "g"  # sorts behind every hexadecimal digit
 PAUSE = 0.02  # seconds before the next try, where SQLite itself doesn't wait
 TABLES = (
-    "CREATE TABLE IF NOT EXISTS dubs (key TEXT PRIMARY KEY, id INTEGER NOT NULL, first REAL NOT NULL, "
+    "CREATE TABLE IF NOT EXISTS dubs (key TEXT PRIMARY KEY, id TEXT NOT NULL, first REAL NOT NULL, "
     "last REAL NOT NULL, runs INTEGER NOT NULL, statement TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS dubs_by_id ON dubs (id)",
     "CREATE TABLE IF NOT EXISTS files (sha256 TEXT PRIMARY KEY, dub TEXT NOT NULL REFERENCES dubs (key) "
@@ -44,7 +45,8 @@ class Entry:
     runs: int  # how often it was made
 
     @property
-    def id(self) -> int:
+    def id(self) -> str:
+        """The dub's, 16 hexadecimal digits."""
         return self.statement.id
 
 
@@ -64,7 +66,7 @@ class Ledger:
         """Remember a dub, once more where it is known.
 
         files:   SHA-256 of files that hold it
-        sources: what manifests of the clip (`parentOf`) and the voice (`componentOf`) say, as c2pa archives it
+        sources: by their roles, clip (`parentOf`) and voice (`componentOf`), from `archive_of`
         """
         make_folder(self.path.parent)
         key, now = statement.key, time.time()
@@ -75,7 +77,9 @@ class Ledger:
                 "ON CONFLICT (key) DO UPDATE SET last = excluded.last, runs = runs + 1",
                 (key, statement.id, now, now, statement.to_json()),
             )
-            open_file.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", [(each, key) for each in files])
+            open_file.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?)", [(each, key) for each in files]
+            )
             open_file.executemany(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?)",
                 [(key, role, archive) for role, archive in sources],
@@ -88,11 +92,13 @@ class Ledger:
         write = "INSERT OR REPLACE INTO files SELECT ?, key FROM dubs WHERE key = ?"
         self._change(lambda open_file: open_file.execute(write, (sha256, statement.key)))
 
-    def entries(self, id: int | None = None) -> list[Entry]:
-        """All dubs, or those of an id, the latest first. Two dubs may have the same id, though hardly ever."""
-        chosen, values = ("", ()) if id is None else ("WHERE id = ? ", (id,))
-        query = f"SELECT key, statement, first, last, runs FROM dubs {chosen}ORDER BY last DESC, key"
-        return self._ask(query, values)
+    def entries(self, beginning: str = "") -> list[Entry]:
+        """All dubs whose id begins so, in hexadecimal digits, the latest first."""
+        query = (
+            "SELECT key, statement, first, last, runs FROM dubs WHERE id >= ? AND id < ? "
+            "ORDER BY last DESC, key"
+        )
+        return self._ask(query, (beginning, f"{beginning}{AFTER_DIGITS}"))
 
     def of_file(self, sha256: str) -> Entry | None:
         """The dub that a file holds, byte for byte."""
@@ -111,8 +117,8 @@ class Ledger:
         query = "SELECT archive FROM sources WHERE dub = ? ORDER BY role DESC"
         return [row[0] for row in self._rows(query, (entry.key,))]
 
-    def forget(self, id: int) -> int:
-        """Remove what is known of an id, and say how many dubs that were."""
+    def forget(self, id: str) -> int:
+        """Remove what is known of an id, and say how many statements that were."""
         if not self.path.is_file():
             return 0
         remove = "DELETE FROM dubs WHERE id = ?"

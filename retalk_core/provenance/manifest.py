@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .statement import Statement
+from .statement import Statement, id_word
 
 LABEL = "org.retalk.dub"  # of the assertion that holds the statement
-MARKS = "org.retalk."  # before a mark's method, in the soft binding; the methods are not registered
+PICTURE_MARK, SOUND_MARK = "org.retalk.picture.1", "org.retalk.sound.1"  # soft bindings; not registered
 TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC's words for where pictures come from
 GENERATIVE = TERMS + "compositeWithTrainedAlgorithmicMedia"
 # The embedded engine moves the clip's own pictures of the mouth and draws none that it has learnt.
@@ -17,11 +17,6 @@ CONTEXT: dict[str, Any] = {  # nothing is fetched, neither for reading nor for s
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
 SENTENCE = "The speaker's voice was replaced, and the lips were made to follow it."
-
-
-def id_word(id: int) -> str:
-    """An id as it is written everywhere: hexadecimal."""
-    return f"{id:08x}"
 
 
 def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
@@ -34,12 +29,14 @@ def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
         {"label": "c2pa.actions.v2", "data": {"actions": [_edited(statement)]}},
         {"label": LABEL, "data": statement.to_dict()},
     ]
-    for method in filter(None, (statement.picture_mark, statement.sound_mark)):
-        binding = {"alg": f"{MARKS}{method}", "blocks": [{"scope": {}, "value": id_word(statement.id)}]}
-        assertions.append({"label": "c2pa.soft-binding", "data": binding})
+    for method, bits in ((PICTURE_MARK, statement.picture_bits), (SOUND_MARK, statement.sound_bits)):
+        if bits:
+            value = id_word(statement.carried(bits), bits)
+            binding = {"alg": method, "blocks": [{"scope": {}, "value": value}]}
+            assertions.append({"label": "c2pa.soft-binding", "data": binding})
     return {
         "claim_generator_info": [{"name": "ReTalk", "version": statement.version}],
-        "title": f"dub {id_word(statement.id)}",
+        "title": f"dub {statement.id}",
         "format": format,
         "assertions": assertions,
     }

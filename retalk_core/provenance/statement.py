@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
+
+from ..marks.identity import ID_BITS, id_prefix
 
 TAG = "retalk_origin"  # of a file's metadata, where the statement stands unsigned
 MOST_LETTERS = 100_000  # of a statement that is read
@@ -19,7 +22,7 @@ MOST_LETTERS = 100_000  # of a statement that is read
 class Statement:
     """How a dub was made."""
 
-    id: int  # the mark's; it belongs to inputs, options and weights
+    id: str  # the dub's `mark_id` as 16 hexadecimal digits
     version: str  # ReTalk's
     engine: str
     preset: str = ""  # "": the engine has none
@@ -28,15 +31,19 @@ class Statement:
     edited: int = 0  # of the frames
     clip: str = ""  # SHA-256 of the file; "" for pictures in memory
     voice: str = ""  # likewise
-    picture_mark: str = ""  # the method of the mark in the pictures; "": there is none
-    sound_mark: str = ""
+    picture_bits: int = 0  # the first so many bits of the id are in the pictures' mark; 0: there is none
+    sound_bits: int = 0  # likewise in the sound's
     weights: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files, by the networks' keys
     options: Mapping[str, Any] = field(default_factory=dict)  # that were chosen; plain values only
 
     @property
     def marked(self) -> bool:
         """Whether the file carries a mark."""
-        return bool(self.picture_mark or self.sound_mark)
+        return bool(self.picture_bits or self.sound_bits)
+
+    def carried(self, bits: int) -> int:
+        """The first bits of the id, as a mark carries them."""
+        return id_prefix(int(self.id, 16), bits)
 
     @property
     def key(self) -> str:
@@ -52,20 +59,28 @@ class Statement:
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
 
+def id_word(number: int, bits: int = ID_BITS) -> str:
+    """The first bits of an id as they are written everywhere: whole hexadecimal digits, the highest first."""
+    digits = bits // 4
+    return f"{number >> bits % 4:0{digits}x}"
+
+
+def is_id(word: object) -> bool:
+    """Whether this is a whole id as `id_word` writes it."""
+    return isinstance(word, str) and re.fullmatch(r"[0-9a-f]{16}", word) is not None
+
+
 def statement_of(told: object) -> Statement | None:
-    """A statement out of what JSON holds; None where it isn't one. What this version doesn't know is left out."""
-    if not isinstance(told, dict) or not isinstance(told.get("id"), int):
+    """A statement out of what JSON holds, without what this version doesn't know; None where it isn't one."""
+    if not isinstance(told, dict) or not is_id(told.get("id")):
         return None
-    known = {each.name: each for each in fields(Statement)}
-    kinds: dict[str, type] = {"int": int, "str": str, "bool": bool}
-    for name in known.keys() & told.keys():
-        wanted = kinds.get(str(known[name].type), dict)
-        if not isinstance(told[name], wanted):
-            return None
-    needed = {"id", "version", "engine"}
-    if not needed <= told.keys():
+    known = {each.name: each.type for each in fields(Statement) if each.name in told}
+    kinds: dict[object, type] = {"int": int, "str": str, "bool": bool}
+    if not all(type(told[name]) is kinds.get(kind, dict) for name, kind in known.items()):
         return None
-    return Statement(**{name: told[name] for name in known if name in told})
+    if not {"id", "version", "engine"} <= known.keys():
+        return None
+    return Statement(**{name: told[name] for name in known})
 
 
 def read_statement(text: str) -> Statement | None:
