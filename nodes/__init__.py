@@ -17,6 +17,7 @@ from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import CheckModels, LoadModels, network_loaders
+from .origin import DetectOrigin
 from .restore import ParseFace, RestoreFace
 from .save import SaveDub
 from .speech import AudioToMel, FitLength
@@ -49,6 +50,7 @@ NODES: list[type[io.ComfyNode]] = [
     LaplacianBlend,
     PasteBack,
     SaveDub,
+    DetectOrigin,
     GetModels,
     DemoClip,
     DemoVoice,

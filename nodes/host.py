@@ -184,6 +184,16 @@ def jobs_folder() -> Path:
     return folder
 
 
+def records_folder() -> Path:
+    """Where dubs are remembered, and where a certificate of this machine lies."""
+    import os
+
+    from ..retalk_core.provenance.folder import RECORDS_VARIABLE
+
+    named = os.environ.get(RECORDS_VARIABLE)
+    return Path(named) if named else Path(folder_paths.get_user_directory()) / "retalk"
+
+
 def temporary_file(suffix: str) -> Path:
     """A new name in ComfyUI's folder for files that are thrown away when it starts or ends."""
     import secrets

@@ -19,6 +19,8 @@ from ..media.codecs import Codec, codec_for
 from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter, check_video_place
+from ..provenance.finish import Records, Signature, finish, open_records
+from ..provenance.statement import TAG, Statement
 from ..reports.charts import Scene, draw_chart, draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged
@@ -29,7 +31,7 @@ from ..types import FaceTrack, Progress
 from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
-from .results import make_report, scene_of
+from .results import files_of, make_report, make_statement, scene_of
 from .session import Session, StageProgress, begin_session, quiet
 from .stream import Finished, check_protected, finished_frames, make_engine
 from .timeline import Timeline
@@ -75,6 +77,7 @@ class Synthesis:
     sound: SoundStream  # what was written beside the pictures
     judged: Judged  # what looks doubtful
     edited: int  # frames
+    statement: Statement  # what the file says of its making
     resumed: int  # frames that were there from an earlier run
 
 
@@ -100,18 +103,23 @@ def dub(
     Once the file is finished it stays, whatever happens: a look at it that fails is told in the report, and
     a KeyboardInterrupt from then on says in words that the file is there.
     """
-    _refuse_early(clip, output, options)
+    records = _refuse_early(clip, output, options)
     with (
         finished(output, "only the look at it was stopped"),
         begin_session(clip, voice, options, networks, progress) as session,
     ):
         analysis = analyse(session)
         made = synthesise(session, analysis, output, show)
-        return _sum_up(session, analysis, made, output)
+        with finished(output, "but is neither signed nor remembered"):
+            told = finish(output, made.statement, records, files_of(session))
+        return _sum_up(session, analysis, made, output, told)
 
 
-def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
-    """Raise what writing the result would raise, before the minutes that it takes to come so far."""
+def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> Records:
+    """Raise what writing the result would raise, before the minutes that it takes to come so far.
+
+    Gives back what signs it and where it is remembered.
+    """
     check_video_place(output, options.codec)
     VideoWriter(
         output,
@@ -124,6 +132,7 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     check_protected(clip, options.protect)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
+    return options.records or open_records(given=options.certificate)
 
 
 def _codec(clip: Clip, options: DubOptions) -> Codec:
@@ -141,18 +150,25 @@ def synthesise(session: Session, analysis: Analysis, output: Path, show: Show = 
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
     sound = SoundStream(heard, options.start, timeline.end)
+    statement = make_statement(session, analysis)
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
-    with session.timed("dub"), _writer(session, analysis, sound, output) as writer, show(showing) as see:
+    with (
+        session.timed("dub"),
+        _writer(session, analysis, sound, output, statement) as writer,
+        show(showing) as see,
+    ):
         for shown in finished_frames(session, analysis, engine, progress=progress):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
             writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
             edited += shown.patch is not None
             see(shown)
-    return Synthesis(watch, sound, doubts.judged(), edited, engine.resumed)
+    return Synthesis(watch, sound, doubts.judged(), edited, statement, engine.resumed)
 
 
-def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Path) -> VideoWriter:
+def _writer(
+    session: Session, analysis: Analysis, sound: SoundStream, output: Path, statement: Statement
+) -> VideoWriter:
     clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
     edited = int((analysis.plan.show > 0).sum())
@@ -176,6 +192,7 @@ def _writer(session: Session, analysis: Analysis, sound: SoundStream, output: Pa
             f"and the lips were made to follow it. ReTalk {__version__}, engine {report.engine} "
             f"({report.engine_note}).",
             "retalk": report.to_json(),
+            TAG: statement.to_json(),
         },
     )
 
@@ -204,14 +221,15 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
-def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:
+def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path, told: Signature) -> Dubbed:
     """Look at the finished file again, where that is wished, and tell what there is to say."""
     checked, fault = _check(session, analysis, made, output) if session.options.check else (None, "")
     report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
     if fault:
         report.warnings.insert(0, fault)
+    report.signed = told.signed
     report.measured = checked.measured if checked else None
-    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
+    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes, *told.notes]))
     report.tell_doubts(made.judged)
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
     scene = scene_of(session, analysis, report, checked)

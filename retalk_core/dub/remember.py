@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +17,7 @@ from ..faces.people.overlaps import Neighbour
 from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..fields import key_of
+from ..marks.identity import mark_id
 from ..media.clip import Clip
 from ..media.sound import SoundArray, SoundSource
 from ..resume.key import store_key
@@ -37,17 +39,43 @@ def open_store(
     if options.work_dir is None or choice.engine == "embedded" or not clip.path.is_file():
         yield None
         return
-    parts = {
+    parts = parts_of(clip, voice, options, choice, networks) | {"computing": networks.computing}
+    with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
+        yield store
+
+
+def parts_of(
+    clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
+) -> dict[str, object]:
+    """All that a dub's pixels depend on, but for how numbers are computed."""
+    return {
         "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
         "voice": voice if isinstance(voice, SoundArray) else Path(voice),
         "options": key_of(options),
         "stages": key_of(choice.stages),
         "networks": {key: networks.identity(key) for key in choice.borrowed},
         "templates": networks.file("expression"),
-        "computing": networks.computing,
     }
-    with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
-        yield store
+
+
+def number_of(
+    clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
+) -> int:
+    """The dub's `mark_id`. Pictures in memory count by what they show."""
+    parts = parts_of(clip, voice, options, choice, networks)
+    if choice.engine == "embedded":
+        del parts["templates"]  # it takes none
+    if not clip.path.is_file():
+        parts["clip"] = (_digest_of(clip), clip.size, clip.times, clip.end)
+    return mark_id({**parts, "engine": choice.engine})
+
+
+def _digest_of(clip: Clip) -> bytes:
+    """A hash over the pixels of all frames."""
+    digest = hashlib.sha256()
+    for frame in clip.frames():
+        digest.update(np.ascontiguousarray(frame.pixels).data)
+    return digest.digest()
 
 
 def remembered_track(store: Store | None, track: Callable[[], TrackedFace]) -> TrackedFace:

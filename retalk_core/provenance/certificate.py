@@ -17,13 +17,13 @@ from .folder import make_folder
 if TYPE_CHECKING:
     from cryptography import x509
 
-ENVIRONMENT = "RETALK_CERTIFICATE"
+CERTIFICATE_VARIABLE = "RETALK_CERTIFICATE"
 LOCAL = "certificate.pem"  # chain and private key
 LOCAL_ROOT = "certificate_root.pem"  # what others may trust; no secret
-HOLDER = "ReTalk, a certificate of this machine"
+HOLDER = "ReTalk (local)"
 DAYS = 3650  # for which a local one holds
-MOST_BYTES = 1_000_000  # of a certificate's file
-MOST_LETTERS = 48  # of a holder's name: X.509 has room for 64, with what an authority's name ends in
+LARGEST_PEM = 1_000_000  # of a certificate's file
+LONGEST_HOLDER = 48  # of a holder's name: X.509 has room for 64, with what an authority's name ends in
 PRIVATE = 0o600
 
 
@@ -44,22 +44,21 @@ class Certificate:
 
 
 def find_certificate(
-    folder: Path, given: Path | None = None, environment: Mapping[str, str] = os.environ
+    folder: Path | None, given: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> Certificate | None:
     """The certificate that signs, if one is configured.
 
-    folder: of the records, where a local one lies
+    folder: of the records, where a local one lies; None: none is looked for
     given:  a PEM file; None: the one that RETALK_CERTIFICATE names, else the local one
     returns: None where there is none, and where RETALK_CERTIFICATE is set but empty: nothing is signed then
     raises: InputError where it can't be used
     """
-    named = environment.get(ENVIRONMENT)
+    named = environment.get(CERTIFICATE_VARIABLE)
     if given is not None or named:
         return read_certificate(given or Path(named or ""))
-    local = folder / LOCAL
-    if named is not None or not local.is_file():
+    if named is not None or folder is None or not (folder / LOCAL).is_file():
         return None
-    return read_certificate(local, local=True)
+    return read_certificate(folder / LOCAL, local=True)
 
 
 def read_certificate(path: Path, *, local: bool = False) -> Certificate:
@@ -107,12 +106,12 @@ def need_libraries() -> None:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = file.read(LARGEST_PEM + 1)
     except OSError as error:
         raise InputError(
             f"The certificate {path} can't be read ({error.strerror}): check the name."
         ) from error
-    if len(content) > MOST_BYTES:
+    if len(content) > LARGEST_PEM:
         raise InputError(f"{path} is too large to be a certificate: give a PEM file.")
     return content
 
@@ -186,7 +185,7 @@ def make_certificate(folder: Path, holder: str = HOLDER, days: int = DAYS) -> Ce
     need_libraries()
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    holder = holder.strip()[:MOST_LETTERS] or HOLDER
+    holder = holder.strip()[:LONGEST_HOLDER] or HOLDER
     place = make_folder(folder) / LOCAL
     if place.exists():
         raise InputError(f"There is a certificate already ({place}): remove that file to make another.")

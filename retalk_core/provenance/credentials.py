@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import InputError, RetalkError
 from .certificate import LOCAL_ROOT, need_libraries
-from .kinds import HOLDS_MANIFEST, media_type, shared_sidecar_of, sidecar_of
-from .manifest import CONTEXT, LABEL
+from .manifest import CONTEXT, HOLDS_MANIFEST, STATEMENT_LABEL, media_type, shared_sidecar_of, sidecar_of
 from .statement import Statement, statement_of
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 # broken: the file or the manifest was changed · none · unread: why is in `problem`
 State = Literal["trusted", "local", "unknown", "expired", "broken", "none", "unread"]
 ANCHORS = "RETALK_TRUST"  # names a PEM file of authorities that are trusted
-MOST_BYTES = 100_000_000  # of a manifest beside a file
+LARGEST_MANIFEST = 100_000_000  # of a manifest beside a file
 NO_FAULTS = {"signingCredential.untrusted", "signingCredential.expired"}  # of the signed content
 GENERATED = ("trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic")
 
@@ -140,7 +139,7 @@ def _reader(path: Path, anchors: bytes, manifest: bytes | None = None) -> Reader
 
 def _manifest_in(sidecar: Path) -> bytes:
     with sidecar.open("rb") as file:
-        return file.read(MOST_BYTES)
+        return file.read(LARGEST_MANIFEST)
 
 
 def _judged(reader: Reader, *, beside: bool) -> Credentials:
@@ -191,6 +190,6 @@ def _sources(manifest: dict[str, Any]) -> Iterator[str]:
 
 def _statements(manifest: dict[str, Any]) -> Iterator[Statement]:
     for assertion in manifest.get("assertions") or []:
-        statement = statement_of(assertion.get("data")) if assertion.get("label") == LABEL else None
+        statement = statement_of(assertion.get("data")) if assertion.get("label") == STATEMENT_LABEL else None
         if statement is not None:
             yield statement

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..places import PACK, data_folder
 
-ENVIRONMENT = "RETALK_RECORDS"
+RECORDS_VARIABLE = "RETALK_RECORDS"
 
 
 def records_folder(
@@ -22,11 +22,11 @@ def records_folder(
     one is used, and the command must be told of it.
     raises: InputError where the user's home folder is not known
     """
-    if named := environment.get(ENVIRONMENT):
+    if named := environment.get(RECORDS_VARIABLE):
         return Path(named)
     if pack.parent.name == "custom_nodes":
         return pack.parent.parent / "user" / "retalk"
-    kept = f"dubs can't be remembered. Set HOME, or name a folder for that in {ENVIRONMENT}"
+    kept = f"dubs can't be remembered. Set HOME, or name a folder for that in {RECORDS_VARIABLE}"
     return data_folder(kept, environment, platform)
 
 
@@ -40,6 +40,6 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise InputError(
             f"The folder {folder} can't be made ({error.strerror}), so nothing is remembered there. Name "
-            f"another in {ENVIRONMENT}."
+            f"another in {RECORDS_VARIABLE}."
         ) from error
     return folder

@@ -19,9 +19,9 @@ R = TypeVar("R")
 
 FILE = "ledger.sqlite3"
 EDITION = 1  # of the tables
-PATIENCE = 30.0  # seconds that another process may take to write
+LONGEST_WAIT = 30.0  # seconds that another process may take to write
 AFTER_DIGITS = "g"  # sorts behind every hexadecimal digit
-PAUSE = 0.02  # seconds before the next try, where SQLite itself doesn't wait
+SHORT_WAIT = 0.02  # seconds before the next try, where SQLite itself doesn't wait
 TABLES = (
     "CREATE TABLE IF NOT EXISTS dubs (key TEXT PRIMARY KEY, id TEXT NOT NULL, first REAL NOT NULL, "
     "last REAL NOT NULL, runs INTEGER NOT NULL, statement TEXT NOT NULL) WITHOUT ROWID",
@@ -87,10 +87,10 @@ class Ledger:
 
         self._change(write)
 
-    def add_file(self, statement: Statement, sha256: str) -> None:
+    def add_file(self, entry: Entry, sha256: str) -> None:
         """Remember another file that holds a dub that is known; one that was forgotten stays so."""
         write = "INSERT OR REPLACE INTO files SELECT ?, key FROM dubs WHERE key = ?"
-        self._change(lambda open_file: open_file.execute(write, (sha256, statement.key)))
+        self._change(lambda open_file: open_file.execute(write, (sha256, entry.key)))
 
     def entries(self, beginning: str = "") -> list[Entry]:
         """All dubs whose id begins so, in hexadecimal digits, the latest first."""
@@ -147,7 +147,7 @@ class Ledger:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            open_file = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            open_file = sqlite3.connect(self.path, timeout=LONGEST_WAIT, isolation_level=None)
             try:
                 _patiently(lambda: _prepare(open_file, self.path))
                 yield open_file
@@ -190,14 +190,14 @@ def _transaction(open_file: sqlite3.Connection) -> Iterator[None]:
 
 def _patiently(work: Callable[[], R]) -> R:
     """Try again while other processes are in the way: in some places SQLite says so without waiting."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + LONGEST_WAIT
     while True:
         try:
             return work()
         except sqlite3.OperationalError as error:
             if not _is_busy(error) or time.monotonic() > until:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(SHORT_WAIT)
 
 
 def _is_busy(error: sqlite3.OperationalError) -> bool:

@@ -1,12 +1,36 @@
-"""A statement as a C2PA manifest: what was done, to what, by what; and the mark that leads back to it."""
+"""A statement as a C2PA manifest: what was done, by what, which mark leads back to it; and where it lies."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .statement import Statement, id_word
 
-LABEL = "org.retalk.dub"  # of the assertion that holds the statement
+HOLDS_MANIFEST = {  # files that hold their manifest themselves, by their endings
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".avi": "video/x-msvideo",
+    ".m4a": "audio/mp4",
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+OTHERS = {
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+}
+UNKNOWN_TYPE = "application/octet-stream"
+SIDECAR = ".c2pa"
+
+STATEMENT_LABEL = "org.retalk.dub"  # of the assertion that holds the statement
 PICTURE_MARK, SOUND_MARK = "org.retalk.picture.1", "org.retalk.sound.1"  # soft bindings; not registered
 TERMS = "http://cv.iptc.org/newscodes/digitalsourcetype/"  # IPTC's words for where pictures come from
 GENERATIVE = TERMS + "compositeWithTrainedAlgorithmicMedia"
@@ -19,6 +43,22 @@ CONTEXT: dict[str, Any] = {  # nothing is fetched, neither for reading nor for s
 SENTENCE = "The speaker's voice was replaced, and the lips were made to follow it."
 
 
+def media_type(path: Path) -> str:
+    """A file's media type, by its name."""
+    suffix = path.suffix.lower()
+    return HOLDS_MANIFEST.get(suffix) or OTHERS.get(suffix, UNKNOWN_TYPE)
+
+
+def sidecar_of(path: Path) -> Path:
+    """The file that holds the manifest of one that can't hold it itself, clip.mkv.c2pa for clip.mkv."""
+    return path.with_name(f"{path.name}{SIDECAR}")
+
+
+def shared_sidecar_of(path: Path) -> Path:
+    """The same as other tools name it, clip.c2pa: it may be that of clip.mp4 as well as of clip.mkv."""
+    return path.with_suffix(SIDECAR)
+
+
 def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
     """The definition of a manifest, for c2pa's Builder.
 
@@ -27,7 +67,7 @@ def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
     """
     assertions: list[dict[str, Any]] = [
         {"label": "c2pa.actions.v2", "data": {"actions": [_edited(statement)]}},
-        {"label": LABEL, "data": statement.to_dict()},
+        {"label": STATEMENT_LABEL, "data": statement.to_dict()},
     ]
     for method, bits in ((PICTURE_MARK, statement.picture_bits), (SOUND_MARK, statement.sound_bits)):
         if bits:

@@ -24,7 +24,7 @@ from .statement import TAG, Statement, id_word, read_statement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 ANY_RATE = 25.0  # frames per second, where a clip has none
 PIECE = 60  # seconds of sound that are searched at once, so that memory doesn't grow with its length
@@ -71,12 +71,19 @@ def carried_word(mark: MarkFound | None) -> str:
 
 
 def examine_file(
-    path: Path, folder: Path, anchors: bytes = b"", key: bytes = PUBLIC_KEY, progress: Progress = silent
+    path: Path,
+    folder: Path,
+    anchors: bytes = b"",
+    *,
+    sound: SoundSource | None = None,
+    key: bytes = PUBLIC_KEY,
+    progress: Progress = silent,
 ) -> Evidence:
     """Look for all there is in a video, a picture or a sound.
 
     folder:  of the records
     anchors: authorities whose signatures are trusted, PEM
+    sound:   to be looked at in place of the file's own
     key:     of the marks; with the public one those are found that anybody may lay
     raises:  InputError where the file holds neither pictures nor sound
     """
@@ -86,7 +93,8 @@ def examine_file(
     clip = open_clip(path) if has_pictures else None
     ledger = Ledger(folder)
     exact = _remembered(lambda: ledger.of_file(sha256_of(path)), notes)
-    found = examine_parts(clip, path if has_sound else None, folder, key=key, progress=progress)
+    heard = sound or (path if has_sound else None)
+    found = examine_parts(clip, heard, folder, key=key, progress=progress)
     credentials = read_credentials(path, anchors, folder)
     if credentials.state == "unread":
         notes.append(credentials.problem)
@@ -176,7 +184,7 @@ def _with_entries(evidence: Evidence, ledger: Ledger) -> Evidence:
     return replace(evidence, entries=tuple(entries.values()), notes=tuple(dict.fromkeys(notes)))
 
 
-def _remembered(ask: Callable[[], T], notes: list[str]) -> T | None:
+def _remembered(ask: Callable[[], _T], notes: list[str]) -> _T | None:
     """What the ledger answers; where it can't be asked a note says so."""
     try:
         return ask()

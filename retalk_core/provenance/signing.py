@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from ..files import write_file, written_whole
 from .certificate import Certificate, need_libraries
-from .kinds import HOLDS_MANIFEST, media_type, sidecar_of
-from .manifest import CONTEXT, created, manifest_of
+from .manifest import CONTEXT, HOLDS_MANIFEST, created, manifest_of, media_type, sidecar_of
 
 if TYPE_CHECKING:
     from c2pa import Builder

@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .kinds import HOLDS_MANIFEST, media_type, sidecar_of
-from .manifest import CONTEXT
+from .manifest import CONTEXT, HOLDS_MANIFEST, media_type, sidecar_of
 
 if TYPE_CHECKING:
     from c2pa import Builder

@@ -15,7 +15,7 @@ from typing import Any
 from ..marks.identity import ID_BITS, id_prefix
 
 TAG = "retalk_origin"  # of a file's metadata, where the statement stands unsigned
-MOST_LETTERS = 100_000  # of a statement that is read
+LONGEST_TAG = 100_000  # of a statement that is read
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def statement_of(told: object) -> Statement | None:
 
 def read_statement(text: str) -> Statement | None:
     """A statement out of a file's tag; None where there is none, or no whole one."""
-    if not text or len(text) > MOST_LETTERS:
+    if not text or len(text) > LONGEST_TAG:
         return None
     try:
         return statement_of(json.loads(text))

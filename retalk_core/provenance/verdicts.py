@@ -14,7 +14,7 @@ from .credentials import Credentials
 from .ledger import Entry
 from .origin import Evidence, carried_word
 
-Kind = Literal[
+VerdictKind = Literal[
     "signed and trusted",
     "signed, unknown signer",
     "signed, expired",
@@ -36,7 +36,7 @@ NOT_REAL = "nothing was found, which does not mean that it is real"
 class Verdict:
     """One finding."""
 
-    kind: Kind
+    kind: VerdictKind
     words: str  # a sentence's worth, without a full stop
 
 

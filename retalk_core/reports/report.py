@@ -75,6 +75,7 @@ class Report:
     frames_doubtful: int = 0  # that any doubt is about
     preview: bool = False  # made by the engine that is there for a first look
     people_seen: int = 1  # different ones, as far as looks tell
+    signed: str = ""  # by whom, and where the signature lies; "": it isn't signed
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -145,6 +146,7 @@ class Report:
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]
         if len(self.untouched) > 12:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")
+        lines += [f"signed: by {self.signed}"] if self.signed else []
         lines += [f"note: {warning}" for warning in self.warnings]
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
         lines += filter(None, [self.last_word])
