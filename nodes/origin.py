@@ -72,7 +72,7 @@ class DetectOrigin(io.ComfyNode):
                 ),
                 io.Image.Output(
                     display_name="heat_map",
-                    tooltip="Where the mark is whole (yellow) and where it is missing (violet); grey: unknown.",
+                    tooltip="Yellow where the mark is whole, violet where it is missing; grey: unknown.",
                 ),
             ],
         )

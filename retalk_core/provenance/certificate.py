@@ -175,7 +175,7 @@ def _algorithm(path: Path, key: Any) -> str:  # noqa: ANN401 - of several classe
 # A local one
 
 
-def make_certificate(folder: Path, holder: str = HOLDER, days: int = DAYS) -> Certificate:
+def make_certificate(folder: Path, holder: str = HOLDER, days: float = DAYS) -> Certificate:
     """Make an authority and a certificate that it signs for this machine; its own key is thrown away.
 
     folder: of the records. The file with the key is readable for its owner alone from its first byte on

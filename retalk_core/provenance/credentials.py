@@ -115,6 +115,13 @@ def _attempt(path: Path, anchors: bytes, sidecar: Path | None = None) -> Credent
         return Credentials("none")
     except C2paError as error:
         return _unreadable(str(error))
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as error:  # a part is missing, or of another kind
+        return _unreadable(f"{type(error).__name__}: {error}")
     except OSError as error:
         return Credentials("unread", problem=f"its manifest can't be read ({error.strerror or error})")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .statement import Statement, id_word
+from .statement import Statement
 
 HOLDS_MANIFEST = {  # files that hold their manifest themselves, by their endings
     ".mp4": "video/mp4",
@@ -71,8 +71,8 @@ def manifest_of(statement: Statement, format: str) -> dict[str, Any]:
     ]
     for method, bits in ((PICTURE_MARK, statement.picture_bits), (SOUND_MARK, statement.sound_bits)):
         if bits:
-            value = id_word(statement.carried(bits), bits)
-            binding = {"alg": method, "blocks": [{"scope": {}, "value": value}]}
+            blocks = [{"scope": {}, "value": statement.id[: bits // 4]}]
+            binding = {"alg": method, "blocks": blocks}
             assertions.append({"label": "c2pa.soft-binding", "data": binding})
     return {
         "claim_generator_info": [{"name": "ReTalk", "version": statement.version}],

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ..marks.identity import ID_BITS, id_prefix
-
 TAG = "retalk_origin"  # of a file's metadata, where the statement stands unsigned
 LONGEST_TAG = 100_000  # of a statement that is read
 
@@ -41,10 +39,6 @@ class Statement:
         """Whether the file carries a mark."""
         return bool(self.picture_bits or self.sound_bits)
 
-    def carried(self, bits: int) -> int:
-        """The first bits of the id, as a mark carries them."""
-        return id_prefix(int(self.id, 16), bits)
-
     @property
     def key(self) -> str:
         """SHA-256 over all of it, 64 hexadecimal digits."""
@@ -59,7 +53,7 @@ class Statement:
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
 
-def id_word(number: int, bits: int = ID_BITS) -> str:
+def id_word(number: int, bits: int = 64) -> str:
     """The first bits of an id as they are written everywhere: whole hexadecimal digits, the highest first."""
     digits = bits // 4
     return f"{number >> bits % 4:0{digits}x}"
