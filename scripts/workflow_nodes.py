@@ -30,6 +30,7 @@ PREVIEWS = {
     "ReTalkDemoClip": 300,
     "ReTalkDemoVoice": 60,
     "ReTalkSaveDub": 330,
+    "ReTalkDetectOrigin": 160,
     "ReTalkGetModels": 260,
     "LoadVideo": 345,
     "LoadImage": 320,

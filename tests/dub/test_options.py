@@ -12,7 +12,10 @@ from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.fields import key_of
 from retalk_nodes.retalk_core.stages.options import Stages
 
-LATER = {"work_dir", "work_limit", "codec", "quality", "hardware", "check", "soundtrack", "protect"}
+LATER = {"work_dir", "work_limit", "codec", "quality", "hardware", "check", "soundtrack", "protect"} | {
+    "certificate",
+    "records",
+}
 
 
 def test_a_jobs_key_leaves_out_what_changes_no_edited_pixel() -> None:

@@ -1,4 +1,4 @@
-"""Dubs are remembered under ComfyUI's user folder, else where the platform keeps data, else where one says."""
+"""Dubs are remembered under ComfyUI's user folder, else where the platform keeps data, or where one says."""
 
 from __future__ import annotations
 
