@@ -1,0 +1,93 @@
+"""Error correction for the few bits that a mark carries: a tail-biting convolutional code, read softly.
+
+Source: H. H. Ma and J. K. Wolf, On tail biting convolutional codes, 1986
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+
+import numpy as np
+
+MEMORY = 8  # bits that the encoder remembers
+POLYNOMIALS = (0o463, 0o535, 0o733, 0o745)  # the best of rate 1/4 with this memory
+RATE = len(POLYNOMIALS)  # coded bits for each bit
+
+
+def coded_bits(bits: int, check: int) -> int:
+    """How many signs `encode` gives for a number of so many bits and a check of so many."""
+    return RATE * (bits + check)
+
+
+def encode(number: int, bits: int, check: int) -> np.ndarray:
+    """A number of some bits and its check, coded: (RATE * (bits + check),) signs, 1 or -1."""
+    return _signs(_unpacked((number << check) | _checked(number, bits, check), bits + check))
+
+
+def decode(soft: np.ndarray, bits: int, check: int) -> tuple[int | None, np.ndarray]:
+    """The likeliest number, and the signs (n,) that stand for what was read.
+
+    soft:    (RATE * (bits + check),) any unit; the sign says which bit, the size how surely
+    returns: None for the number where its check fails
+    """
+    read = _viterbi(soft.reshape(-1, RATE))
+    word = int("".join(map(str, read)), 2)
+    number = word >> check
+    right = _checked(number, bits, check) == word & ((1 << check) - 1)
+    return (number if right else None), _signs(read)
+
+
+def _checked(number: int, bits: int, check: int) -> int:
+    """The first bits of CRC-16/CCITT of a number."""
+    return binascii.crc_hqx(number.to_bytes((bits + 7) // 8, "big"), 0xFFFF) >> (16 - check)
+
+
+def _unpacked(word: int, count: int) -> np.ndarray:
+    return np.array([word >> place & 1 for place in reversed(range(count))], np.int64)
+
+
+def _signs(word: np.ndarray) -> np.ndarray:
+    """Code a word (n,) of 0 and 1: the encoder starts in the state in which it ends."""
+    state = 0
+    for bit in word[-MEMORY:]:
+        state = (state << 1 | int(bit)) & ((1 << MEMORY) - 1)
+    outputs, signs = _trellis(), []
+    for bit in word:
+        signs.append(outputs[state, int(bit)])
+        state = (state << 1 | int(bit)) & ((1 << MEMORY) - 1)
+    return np.concatenate(signs)
+
+
+@functools.lru_cache(maxsize=1)
+def _trellis() -> np.ndarray:
+    """What leaves the encoder in each state for each bit: (states, 2, RATE) signs."""
+    register = np.arange(1 << MEMORY)[:, None] << 1 | np.arange(2)  # (states, 2); the newest bit is the last
+    tapped = register[..., None] & np.array(POLYNOMIALS)
+    parity = np.zeros_like(tapped)
+    for place in range(MEMORY + 1):
+        parity ^= tapped >> place & 1
+    return (1 - 2 * parity).astype(np.float64)
+
+
+def _viterbi(soft: np.ndarray) -> np.ndarray:
+    """The bits (n,) of the best path around the trellis that ends where it began; soft (n, RATE).
+
+    All beginnings are followed at once, so that the best one of all is found.
+    """
+    gains = np.einsum("sbr,nr->nsb", _trellis(), soft)
+    states = np.arange(1 << MEMORY)
+    # A state is reached by its last bit from one of two: the oldest bit, now forgotten, was 0 or 1.
+    before = np.stack([states >> 1, states >> 1 | len(states) >> 1])
+    metric = np.where(np.eye(len(states), dtype=bool), 0.0, -np.inf)  # (beginnings, states)
+    oldest = np.empty((len(soft), len(states), len(states)), np.int8)
+    for step, gain in enumerate(gains):
+        zero, one = (metric[:, way] + gain[way, states & 1] for way in before)
+        oldest[step] = one > zero
+        metric = np.maximum(zero, one)
+    begun = int(np.diagonal(metric).argmax())
+    bits, state = np.empty(len(soft), np.int64), begun
+    for step in reversed(range(len(soft))):
+        bits[step] = state & 1
+        state = int(before[oldest[step, begun, state], state])
+    return bits

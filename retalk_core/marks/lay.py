@@ -1,0 +1,149 @@
+"""Lay a mark into pictures: on the face inside the edit, or over whole frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from ..crops.affine import warp
+from ..crops.patch import Box, Patch, box_around
+from ..images import white_of
+from .identity import id_prefix
+from .payload import PICTURE_BITS, picture_chips
+from .plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
+from .swing import swing_at
+
+FINEST = 8  # pattern pixels along a cell
+FACE_STRENGTH = 2.6  # levels of 255, root mean square where the texture's gain is 1
+FRAME_STRENGTH = 1.2
+# Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
+# must do so on all sides: beside an edge, smooth skin stays smooth.
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 8.0, 1.2
+TEXTURE_CELLS = 2.4  # over which texture is measured
+_LUMA = (0.299, 0.587, 0.114)
+
+
+class Pattern:
+    """A mark's picture in the unit square, at several sizes."""
+
+    def __init__(self, plane: Plane, chips: np.ndarray) -> None:
+        side = plane.side * FINEST
+        wide = cv2.resize(chips.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+        wide -= cv2.GaussianBlur(wide, (0, 0), PASS_BAND * FINEST)
+        carried = cv2.resize(plane.carries.astype(np.float32), (side, side), interpolation=cv2.INTER_NEAREST)
+        wide /= np.sqrt((wide[carried > 0] ** 2).mean())
+        wide *= cv2.GaussianBlur(carried, (0, 0), FADE * FINEST) * (carried > 0)
+        self._cells = plane.side
+        self._sizes = [wide]  # each half as large as the one before
+        while self._sizes[-1].shape[0] > plane.side:
+            self._sizes.append(cv2.resize(self._sizes[-1], None, None, 0.5, 0.5, cv2.INTER_AREA))
+
+    def placed(self, affine: np.ndarray, box: Box) -> np.ndarray:
+        """The pattern as a frame's box shows it, (h, w) float32.
+
+        affine: (2, 3) from frame pixels to the unit square
+        """
+        finest = len(self._sizes[0]) * np.sqrt(abs(np.linalg.det(affine[:, :2])))  # its pixels for each pixel
+        level = int(np.clip(np.floor(np.log2(max(finest, 1e-6))), 0, len(self._sizes) - 1))
+        picture = self._sizes[level]
+        there = affine.copy()
+        there[:, 2] += there[:, :2] @ box.corner
+        bare = cv2.copyMakeBorder(picture, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)  # beyond it is nothing
+        matrix = there * len(picture)
+        matrix[:, 2] += 1
+        return warp(bare, matrix, box.size, cv2.INTER_LINEAR)
+
+    def cell_pixels(self, affine: np.ndarray) -> float:
+        """How many pixels of a frame a cell is wide."""
+        return float(1 / (self._cells * max(np.sqrt(abs(np.linalg.det(affine[:, :2]))), 1e-9)))
+
+
+class FaceMarker:
+    """Marks faces inside the edit; not a pixel outside of a patch's support changes.
+
+    number: the dub's, of 64 bits; the mark carries the first PICTURE_BITS of it
+    """
+
+    def __init__(self, key: bytes, number: int) -> None:
+        plane = face_plane()
+        self._pattern = Pattern(plane, picture_chips(key, plane, id_prefix(number, PICTURE_BITS)))
+
+    def mark(self, patch: Patch, mesh: np.ndarray, seconds: float) -> Patch:
+        """A patch with the mark in it.
+
+        mesh:    (468, 2 or 3) of the face in the frame, in its pixels
+        seconds: when the frame is shown
+        """
+        affine, level = face_affine(mesh), swing_at(seconds) * FACE_STRENGTH
+        inverse = cv2.invertAffineTransform(affine)
+        corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) @ inverse[:, :2].T + inverse[:, 2]
+        part = _common(patch.box, box_around(corners, (patch.box.bottom, patch.box.right)))
+        if part is None:
+            return patch
+        there = part.slices_in(patch.box)
+        pattern = self._pattern.placed(affine, part) * (patch.support[there] * level)
+        pixels = patch.pixels.copy()
+        pixels[there] = _added(pixels[there], pattern, part, self._pattern.cell_pixels(affine))
+        return replace(patch, pixels=pixels)
+
+
+class FrameMarker:
+    """Marks whole frames: every pixel may change.
+
+    number: the dub's, of 64 bits; the mark carries the first PICTURE_BITS of it
+    """
+
+    def __init__(self, key: bytes, number: int) -> None:
+        plane = frame_plane()
+        self._pattern = Pattern(plane, picture_chips(key, plane, id_prefix(number, PICTURE_BITS)))
+        self._placed: np.ndarray | None = None
+
+    def mark(self, pixels: np.ndarray, seconds: float) -> np.ndarray:
+        """A frame (H, W, 3) uint8 or uint16 with the mark in it, shown at a time; a copy."""
+        height, width = pixels.shape[:2]
+        affine, box = frame_affine((height, width)), Box(0, 0, width, height)
+        if self._placed is None or self._placed.shape != (height, width):
+            self._placed = self._pattern.placed(affine, box)
+        pattern = self._placed * (swing_at(seconds) * FRAME_STRENGTH)
+        return _added(pixels, pattern, box, self._pattern.cell_pixels(affine))
+
+
+def _common(one: Box, other: Box) -> Box | None:
+    """The part that two boxes share."""
+    left, top = max(one.left, other.left), max(one.top, other.top)
+    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
+    return Box(left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:
+    """Pixels (h, w, 3) with a pattern (h, w), in levels of 255, added to their luma as texture allows."""
+    unit = np.float32(white_of(pixels) / 255)
+    change = (pattern * _gain(pixels, cell))[..., None] * unit
+    if pixels.dtype == np.uint8:  # small steps would be lost in rounding
+        change = change + _dither(box)
+        change = np.where(pattern[..., None] != 0, change, 0)
+    return np.rint(pixels + change).clip(0, white_of(pixels)).astype(pixels.dtype)
+
+
+def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
+    """How much of a mark the texture hides at each pixel (h, w)."""
+    luma = cv2.transform(pixels, np.array([_LUMA], np.float32) * np.float32(255 / white_of(pixels)))
+    luma = luma.astype(np.float32)
+    width = 2 * max(round(TEXTURE_CELLS * cell / 2), 1) + 1
+    window = (width, width)
+    detail = np.abs(luma - cv2.blur(luma, window))  # shading is no texture
+    texture = cv2.blur(cv2.erode(cv2.blur(detail, window), np.ones(window, np.uint8)), window)
+    return np.clip(LEAST_GAIN + texture / TEXTURE, LEAST_GAIN, MOST_GAIN)
+
+
+def _dither(box: Box) -> np.ndarray:
+    """Fine noise (h, w, 3) from -1/2 to 1/2 that depends on the pixel's place only.
+
+    It differs between red, green and blue by a third, so that luma has three steps where each has one.
+    Source: J. Jimenez, Next generation post processing in Call of Duty, 2014 (interleaved gradient noise).
+    """
+    y, x = np.mgrid[box.top : box.bottom, box.left : box.right].astype(np.float32)
+    noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
+    return (noise[..., None] + np.array((0, 1, 2), np.float32) / 3) % 1 - np.float32(0.5)

@@ -1,0 +1,105 @@
+"""Read a mark out of what swung in a plane's cells, and say how sure it is."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .code import coded_bits, decode, encode
+from .keys import Layout, layout_of
+from .plane import Plane
+
+PICTURE_BITS, PICTURE_CHECK = 32, 16  # of the number, and to check it by
+DIRECTIONS = 16  # in which a swing's beginning is sought
+FALSE_RATE = 1e-6  # of clips without a mark that are taken for marked
+_FARTHEST = 2.5  # times its surroundings that a cell may count
+_HEAT_SIGMA = 2.5  # cells
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a plane's cells say."""
+
+    score: float  # standard deviations; of the template, or of all cells where the number could be read
+    number: int | None
+    heat: np.ndarray  # (side, side) float32, about 1 where the mark is whole, 0 where there is none
+
+
+@functools.lru_cache(maxsize=16)
+def picture_layout(key: bytes, plane: Plane) -> Layout:
+    """What a plane's cells carry under a key."""
+    return layout_of(key, plane.name, plane.cells, coded_bits(PICTURE_BITS, PICTURE_CHECK))
+
+
+def picture_chips(key: bytes, plane: Plane, number: int) -> np.ndarray:
+    """The signs of a plane's cells (side, side) for a number of PICTURE_BITS; 0 where nothing is carried."""
+    code = encode(number, PICTURE_BITS, PICTURE_CHECK)
+    return plane.spread(picture_layout(key, plane).chips(code))
+
+
+def threshold(looks: int) -> float:
+    """The template's score that a clip without a mark reaches in fewer than FALSE_RATE of all cases.
+
+    looks: how many places and times are tried
+    A sum of numbers under random signs, divided by the root of their squares' sum, is normal to a good
+    approximation, and never farther out than Hoeffding's bound, whatever the picture shows.
+    """
+    return _normal_tail(FALSE_RATE / (2 * DIRECTIONS * looks))
+
+
+def threshold_read(looks: int, bits: int) -> float:
+    """The same for all cells together, once a number of so many bits was read: the best of 2 ** bits."""
+    return _normal_tail(FALSE_RATE / (2 * DIRECTIONS * looks) / 2.0**bits)
+
+
+@functools.lru_cache(maxsize=64)
+def _normal_tail(share: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.isf(share))
+
+
+def read_cells(swung: np.ndarray, plane: Plane, key: bytes, looks: int = 1) -> Reading:
+    """Read a mark.
+
+    swung: (side, side) complex, as `Tally` adds it up
+    looks: how many others are tried beside these
+    """
+    layout, values = picture_layout(key, plane), _bounded(swung)[plane.carries]
+    angles = np.exp(-2j * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)
+    turned = (values[:, None] * angles).real  # (cells, directions)
+    marked = layout.bit < 0
+    scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
+    best = turned[:, int(scores.argmax())]
+    count = coded_bits(PICTURE_BITS, PICTURE_CHECK)
+    number, code = decode(layout.soft(best, count), PICTURE_BITS, PICTURE_CHECK)
+    chips, score = layout.chips(code), float(scores.max())
+    if number is not None:
+        whole = float(chips @ best / _length(best))
+        surplus = whole - threshold_read(looks, PICTURE_BITS)
+        if surplus < 0:
+            number = None
+        score = max(score, threshold(looks) + surplus)
+    return Reading(score, number, _heat(plane.spread(chips * best), plane))
+
+
+def _length(values: np.ndarray) -> np.ndarray:
+    return np.maximum(np.sqrt((values**2).sum(axis=0)), 1e-9)
+
+
+def _bounded(swung: np.ndarray) -> np.ndarray:
+    """Complex values (side, side) divided by how strong they are around each; none stands far out."""
+    power = cv2.blur(np.abs(swung) ** 2, (9, 9), borderType=cv2.BORDER_REFLECT_101) / 2
+    even = swung / np.sqrt(np.maximum(power, 1e-18))
+    size = np.abs(even)
+    return np.where(size > _FARTHEST, even * (_FARTHEST / np.maximum(size, 1e-9)), even)
+
+
+def _heat(agreement: np.ndarray, plane: Plane) -> np.ndarray:
+    """How far cells (side, side) around each agree with the mark, for those that carry it."""
+    carried = cv2.GaussianBlur(plane.carries.astype(np.float32), (0, 0), _HEAT_SIGMA)
+    around = cv2.GaussianBlur(agreement.astype(np.float32), (0, 0), _HEAT_SIGMA)
+    return np.where(plane.carries, around / np.maximum(carried, 1e-3), 0).clip(0, None).astype(np.float32)

@@ -1,0 +1,121 @@
+"""Find a mark in a clip's pictures: on faces, or over whole frames, cropped ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from ..faces.detect import load_face_networks
+from ..images import eight_bit
+from ..types import Progress, silent
+from .found import PUBLIC_KEY, MarkFound
+from .frame import FRAME_SAMPLES, read_frame
+from .payload import PICTURE_BITS, Reading, read_cells, threshold
+from .plane import affine_of_stable, face_plane, frame_affine, residual
+from .seek import MOST_FACES, FaceFollower, Seen
+from .swing import Tally
+
+LEAST_SECONDS = 1.0  # of pictures, below which nothing can be said
+FIRST_LOOK = 5.0  # seconds after which it is seen whether a mark shows by now; each next one at twice as many
+LOOKS = (MOST_FACES + 2) * 12  # places and times at which a mark may be found
+SURPLUS = 2.0  # standard deviations above the threshold with which a search may end early
+
+
+def find_picture_mark(
+    frames: Iterable[np.ndarray],
+    fps: float,
+    *,
+    key: bytes = PUBLIC_KEY,
+    progress: Progress | None = None,
+    times: Sequence[float] | None = None,
+) -> MarkFound:
+    """Look for a mark in a clip's pictures, on up to three faces and over the whole frame.
+
+    frames:  (H, W, 3) RGB uint8 or uint16, in order and none left out; streamed, each looked at once. No more
+             are taken once the mark is read for sure
+    fps:     frames per second
+    times:   when each frame is shown, in seconds, for clips whose frames aren't shown equally long
+    returns: the verdict. `score` and `threshold` are standard deviations of the mark's known part; where the
+             number could be read, by how far all of it exceeds its own threshold counts
+
+    That nothing is found doesn't mean that a clip is real. Memory doesn't grow with the clip.
+    """
+    search, tell = _Search(key), progress or silent
+    look_due = FIRST_LOOK
+    for index, pixels in enumerate(frames):
+        seconds = index / fps if times is None else float(times[index])
+        search.see(pixels, seconds)
+        tell(index + 1, None)
+        if seconds >= look_due:
+            look_due = 2 * seconds
+            if search.is_sure():
+                break
+    return search.verdict()
+
+
+class _Search:
+    """What was seen of a clip so far."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._follower = FaceFollower(load_face_networks())
+        self._faces = [Tally(face_plane().carries.shape) for _ in range(MOST_FACES)]
+        self._frame = Tally((FRAME_SAMPLES, FRAME_SAMPLES))
+        self._span = (np.inf, -np.inf)
+
+    def see(self, pixels: np.ndarray, seconds: float) -> None:
+        """Look at the next frame."""
+        small = eight_bit(pixels)
+        luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        self._span = min(self._span[0], seconds), max(self._span[1], seconds)
+        for seen in self._follower.see(small, luma, seconds):
+            self._add(seen)
+
+    def _add(self, seen: Seen) -> None:
+        if seen.cut:
+            for tally in (*self._faces, self._frame):
+                tally.cut()
+        whole = residual(seen.luma, frame_affine(seen.luma.shape), FRAME_SAMPLES, samples=2)
+        self._frame.add(whole, seen.seconds)
+        for tally, stable in zip(self._faces, seen.stable, strict=True):
+            if stable is not None:
+                values = residual(seen.luma, affine_of_stable(stable), face_plane().side)
+                tally.add(values, seen.seconds)
+
+    def is_sure(self) -> bool:
+        """Whether a number was read that nobody will doubt."""
+        best = self._best()
+        return best is not None and best[0].number is not None and best[0].score > threshold(LOOKS) + SURPLUS
+
+    def verdict(self) -> MarkFound:
+        """What all that was seen says."""
+        for seen in self._follower.rest():
+            self._add(seen)
+        needed, best = threshold(LOOKS), self._best()
+        if best is None:
+            words = f"less than {LEAST_SECONDS:g} s of pictures: too little to look at"
+            return MarkFound(False, None, PICTURE_BITS, 0.0, needed, words=words)
+        reading, where = best
+        present = reading.score >= needed
+        return MarkFound(
+            present=present,
+            id=reading.number if present else None,
+            bits=PICTURE_BITS,
+            score=reading.score,
+            threshold=needed,
+            heat=reading.heat,
+            words=where if present else "",
+        )
+
+    def _best(self) -> tuple[Reading, str] | None:
+        """What says most, and where it lies."""
+        if self._span[1] - self._span[0] < LEAST_SECONDS:
+            return None
+        swung = [tally.swung for tally in self._faces if tally.swung.any()]
+        if len(swung) > 1:
+            swung.append(np.sum(swung, axis=0))  # someone who kept no place over cuts
+        readings = [(read_cells(each, face_plane(), self._key, LOOKS), "on the face") for each in swung]
+        readings.append((read_frame(self._frame.swung, self._key, LOOKS), "over the whole frame"))
+        return max(readings, key=lambda each: each[0].score)
