@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TEMPLATE_SHARE = 0.25  # of the cells: known signs, by which a mark is found and brought into place
+TEMPLATE_SHARE = 1 / 6  # of the cells: known signs, by which a mark is found and brought into place
 
 
 @dataclass(frozen=True, eq=False)

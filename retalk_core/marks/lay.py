@@ -16,11 +16,11 @@ from .plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine
 from .swing import swing_at
 
 FINEST = 8  # pattern pixels along a cell
-FACE_STRENGTH = 2.6  # levels of 255, root mean square where the texture's gain is 1
+FACE_STRENGTH = 2.9  # levels of 255, root mean square where the gain for texture is 1
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 8.0, 1.2
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 20.0, 0.7
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _LUMA = (0.299, 0.587, 0.114)
 

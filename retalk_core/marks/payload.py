@@ -11,11 +11,13 @@ import numpy as np
 from .code import coded_bits, decode, encode
 from .keys import Layout, layout_of
 from .plane import Plane
+from .swing import Swung
 
-PICTURE_BITS, PICTURE_CHECK = 32, 16  # of the number, and to check it by
+PICTURE_BITS, PICTURE_CHECK = 32, 12  # of the number, and to check it by
 DIRECTIONS = 16  # in which a swing's beginning is sought
 FALSE_RATE = 1e-6  # of clips without a mark that are taken for marked
 _FARTHEST = 2.5  # times its surroundings that a cell may count
+_NEAR = 5  # cells over which noise is looked at
 _HEAT_SIGMA = 2.5  # cells
 
 
@@ -62,13 +64,13 @@ def _normal_tail(share: float) -> float:
     return float(norm.isf(share))
 
 
-def read_cells(swung: np.ndarray, plane: Plane, key: bytes, looks: int = 1) -> Reading:
+def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Reading:
     """Read a mark.
 
-    swung: (side, side) complex, as `Tally` adds it up
+    swung: (side, side), as `Tally` adds it up
     looks: how many others are tried beside these
     """
-    layout, values = picture_layout(key, plane), _bounded(swung)[plane.carries]
+    layout, values = picture_layout(key, plane), _weighed(swung)[plane.carries]
     angles = np.exp(-2j * np.pi * np.arange(DIRECTIONS) / DIRECTIONS)
     turned = (values[:, None] * angles).real  # (cells, directions)
     marked = layout.bit < 0
@@ -90,12 +92,19 @@ def _length(values: np.ndarray) -> np.ndarray:
     return np.maximum(np.sqrt((values**2).sum(axis=0)), 1e-9)
 
 
-def _bounded(swung: np.ndarray) -> np.ndarray:
-    """Complex values (side, side) divided by how strong they are around each; none stands far out."""
-    power = cv2.blur(np.abs(swung) ** 2, (9, 9), borderType=cv2.BORDER_REFLECT_101) / 2
-    even = swung / np.sqrt(np.maximum(power, 1e-18))
-    size = np.abs(even)
-    return np.where(size > _FARTHEST, even * (_FARTHEST / np.maximum(size, 1e-9)), even)
+def _weighed(swung: Swung) -> np.ndarray:
+    """What swung, complex (side, side), as much as each cell tells: less the more noise is around it.
+
+    A cell that stands far out of its surroundings counts no more than they do.
+    """
+    noise = np.sqrt(_around(swung.noise / 2) + 1e-18)
+    even = swung.mark / noise
+    size, usual = np.abs(even), np.sqrt(_around(np.abs(even) ** 2) / 2 + 1e-18)
+    return even * np.minimum(_FARTHEST * usual / np.maximum(size, 1e-9), 1)
+
+
+def _around(values: np.ndarray) -> np.ndarray:
+    return np.maximum(cv2.blur(values, (_NEAR, _NEAR), borderType=cv2.BORDER_REFLECT_101), 0)
 
 
 def _heat(agreement: np.ndarray, plane: Plane) -> np.ndarray:

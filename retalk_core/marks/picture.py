@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Sequence
 
 import cv2
@@ -113,9 +115,9 @@ class _Search:
         """What says most, and where it lies."""
         if self._span[1] - self._span[0] < LEAST_SECONDS:
             return None
-        swung = [tally.swung for tally in self._faces if tally.swung.any()]
+        swung = [tally.swung for tally in self._faces if tally.seconds >= LEAST_SECONDS]
         if len(swung) > 1:
-            swung.append(np.sum(swung, axis=0))  # someone who kept no place over cuts
+            swung.append(functools.reduce(operator.add, swung))  # someone who kept no place over cuts
         readings = [(read_cells(each, face_plane(), self._key, LOOKS), "on the face") for each in swung]
         readings.append((read_frame(self._frame.swung, self._key, LOOKS), "over the whole frame"))
         return max(readings, key=lambda each: each[0].score)

@@ -19,6 +19,7 @@ from ..faces.mesh import FACE_OVAL
 FACE_CELLS = 36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
 FACE_SIDE = 1.28  # eye distances; the square is this wide ...
 FACE_CORNER = (-0.64, 0.12)  # ... and begins here, in canonical coordinates
+FACE_ROOM = 1.1  # times the oval: cheeks and the skin below the chin as far as edits reach
 NOSE_ROOM = 0.22  # eye distances below the eyes' line, where the marked part begins
 FRAME_CELLS = 64
 FADE = 0.6  # cells over which a mark fades out at its edge
@@ -54,9 +55,10 @@ class Plane:
 
 @functools.lru_cache(maxsize=1)
 def face_plane() -> Plane:
-    """The lower face inside its oval, from below the nose's wings to the chin."""
+    """The lower face: its oval and a little more, from below the nose's wings to below the chin."""
     oval = load_mouth_model().reference[list(FACE_OVAL), :2]
     fine = 16
+    oval = oval.mean(axis=0) + FACE_ROOM * (oval - oval.mean(axis=0))
     corners = (oval - FACE_CORNER) / FACE_SIDE * (FACE_CELLS * fine)
     inside = np.zeros((FACE_CELLS * fine,) * 2, np.uint8)
     cv2.fillPoly(inside, [np.rint(corners).astype(np.int32)], 255)

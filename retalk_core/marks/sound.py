@@ -1,0 +1,133 @@
+"""Find a mark in sound."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from scipy.fft import fft, ifft, rfft
+from scipy.stats import norm
+
+from .code import coded_bits, decode
+from .found import PUBLIC_KEY, MarkFound
+from .payload import FALSE_RATE
+from .sound_lay import LEAST_RATE
+from .spectrum import (
+    BAND_BINS,
+    BANDS,
+    BLOCK_HOPS,
+    BLOCKS,
+    FIRST_BIN,
+    LAST_BIN,
+    SOUND_BITS,
+    SOUND_CHECK,
+    hop_of,
+    sound_layout,
+    window_of,
+)
+
+LEAST_SECONDS = 2.0  # of sound, below which nothing can be said
+TEMPOS = tuple(1 + step / 200 for step in sorted(range(-7, 8), key=abs))  # that are tried, in this order
+_PHASES = 2 * BLOCK_HOPS  # half hops within a block
+_READ = 6  # places whose number is read
+_AROUND = (9, 5)  # bands and blocks whose mean is taken out
+_FARTHEST = 6.0  # decibels
+_SILENCE = 50.0  # decibels below the loudest block
+_SECONDS_AT_ONCE = 60
+
+
+def find_sound_mark(samples: np.ndarray, rate: int, *, key: bytes = PUBLIC_KEY) -> MarkFound:
+    """Look for a mark in a sound, as it is and up to 3.5 % slower or quicker at the same pitch.
+
+    samples: (n,) float mono in [-1, 1]
+    rate:    Hz
+    returns: the verdict; `score` and `threshold` as of `find_picture_mark`
+    """
+    looks = len(TEMPOS) * _PHASES * BLOCKS
+    needed = float(norm.isf(FALSE_RATE / (2 * looks)))
+    needed_read = float(norm.isf(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
+    if rate < LEAST_RATE or len(samples) < LEAST_SECONDS * rate or not np.any(samples):
+        words = f"less than {LEAST_SECONDS:g} s of sound: too little to look at"
+        return MarkFound(False, None, SOUND_BITS, 0.0, needed, words=words)
+    best, number = -np.inf, None
+    for tempo in TEMPOS:
+        folded = _folded(np.asarray(samples, np.float32), rate, tempo)
+        for score, whole, read in _readings(folded, key):
+            surplus = whole - needed_read
+            score = score if read is None else max(score, needed + surplus)
+            if score > best:
+                best, number = score, read if surplus >= 0 else None
+        if best >= needed and number is not None:
+            break
+    return MarkFound(best >= needed, number if best >= needed else None, SOUND_BITS, best, needed)
+
+
+def _readings(folded: np.ndarray, key: bytes) -> Iterator[tuple[float, float, int | None]]:
+    """At the likeliest places: the template's score, that of all cells, and the number.
+
+    folded: (_PHASES, BLOCKS, BANDS)
+    """
+    layout = sound_layout(key)
+    template = layout.template.reshape(BLOCKS, BANDS)
+    # Circular correlation over blocks; the score's unit is that of random signs.
+    fits = ifft(fft(folded, axis=1) * np.conj(fft(template, axis=0)), axis=1).real.sum(axis=2)
+    power = ifft(fft(folded**2, axis=1) * np.conj(fft(np.abs(template), axis=0)), axis=1).real.sum(axis=2)
+    scores = fits / np.sqrt(np.maximum(power, 1e-12))
+    places = heapq.nlargest(_READ, np.ndindex(*scores.shape), key=lambda place: scores[place])
+    for phase, begin in places:
+        values = np.roll(folded[phase], -begin, axis=0).ravel()
+        soft = layout.soft(values, coded_bits(SOUND_BITS, SOUND_CHECK))
+        number, code = decode(soft, SOUND_BITS, SOUND_CHECK)
+        length = max(float(np.sqrt((values**2).sum())), 1e-9)
+        yield float(scores[phase, begin]), float(layout.chips(code) @ values) / length, number
+
+
+def _folded(samples: np.ndarray, rate: int, tempo: float) -> np.ndarray:
+    """What may be a mark, added up over its repetitions: (_PHASES, BLOCKS, BANDS).
+
+    tempo: how much slower than it was marked the sound is
+    """
+    folded = np.zeros((_PHASES, BLOCKS, BANDS))
+    step = hop_of(rate) * tempo / 2  # half hops, so that no beginning is missed
+    count = max(int((len(samples) - len(window_of(rate))) / step) + 1, 0)
+    at_once = int(_SECONDS_AT_ONCE * rate / step) // (_PHASES * BLOCKS) * (_PHASES * BLOCKS)
+    at_once = max(at_once, _PHASES * BLOCKS)
+    loudest = -np.inf
+    for first in range(0, count, at_once):
+        levels = _levels(samples, rate, first + np.arange(min(at_once, count - first)), step)
+        loudest = max(loudest, float(levels.mean(axis=1).max()))
+        for phase in range(_PHASES):
+            cells = _cells(levels[phase:], loudest)
+            for begin in range(0, len(cells), BLOCKS):
+                part = cells[begin : begin + BLOCKS]
+                folded[phase, : len(part)] += part
+    return folded
+
+
+def _levels(samples: np.ndarray, rate: int, steps: np.ndarray, step: float) -> np.ndarray:
+    """How loud each band is from each step on, (n, BANDS) decibels."""
+    window = window_of(rate)
+    starts = np.rint(steps * step).astype(int)
+    levels = np.empty((len(starts), BANDS), np.float32)
+    for first in range(0, len(starts), 256):
+        places = starts[first : first + 256]
+        spectrum = rfft(samples[places[:, None] + np.arange(len(window))] * window, axis=1)
+        power = np.abs(spectrum[:, FIRST_BIN:LAST_BIN]) ** 2
+        bands = power.reshape(len(places), BANDS, BAND_BINS).mean(axis=2)
+        levels[first : first + 256] = 10 * np.log10(bands + 1e-10)
+    return levels
+
+
+def _cells(levels: np.ndarray, loudest: float) -> np.ndarray:
+    """Blocks (n, BANDS) of levels that begin with the first, less those around; silent ones are 0."""
+    count = len(levels) // _PHASES
+    if not count:
+        return np.zeros((0, BANDS))
+    every_hop = levels[: count * _PHASES].reshape(count, _PHASES, BANDS)[:, ::2]
+    blocks = every_hop.mean(axis=1)
+    around = cv2.blur(blocks, _AROUND, borderType=cv2.BORDER_REFLECT_101)
+    cells = (blocks - around).clip(-_FARTHEST, _FARTHEST).astype(np.float64)
+    cells[blocks.mean(axis=1) < loudest - _SILENCE] = 0
+    return cells
