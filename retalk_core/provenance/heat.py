@@ -1,11 +1,56 @@
-"""Where a mark is whole and where it is missing, as a picture."""
+"""Where a mark is whole and where it is missing: as a picture, and the region that lacks it."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+
+FAINT = 0.35  # of the usual: a part that shows less counts as unmarked
+LEAST_SHARE = 0.05  # of the marked area, below which chance makes such parts too
 
 MAP_SIDE = 512  # pixels of the longer side
 NOTHING = 96  # the grey of a picture without anything to show, and of places where nothing could be looked at
+
+
+class Region(NamedTuple):
+    """A part of a mark's map, in shares of its width and height."""
+
+    share: float  # of the marked area
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def covers(self, box: tuple[float, float, float, float]) -> bool:
+        """Whether it holds half of a box (left, top, right, bottom), or lies in it with half of itself."""
+        width = min(self.right, box[2]) - max(self.left, box[0])
+        height = min(self.bottom, box[3]) - max(self.top, box[1])
+        areas = ((each[2] - each[0]) * (each[3] - each[1]) for each in (box, self[1:]))
+        return width > 0 and height > 0 and width * height >= 0.5 * min(areas)
+
+
+def unmarked_region(heat: np.ndarray | None) -> Region | None:
+    """The largest region that lacks the mark which its surroundings have; None where there is none.
+
+    heat: (h, w) as `MarkFound` has it, not a number where nothing is carried
+    What reaches the map's edge is not told: a crop looks like that.
+    """
+    import cv2
+
+    if heat is None or not (heat > 0).any():
+        return None
+    known = np.isfinite(heat)
+    lacking = (known & (heat < FAINT * np.median(heat[known & (heat > 0)]))).astype(np.uint8)
+    _, _, found, _ = cv2.connectedComponentsWithStats(lacking)
+    height, width = heat.shape
+    inner = [
+        Region(area / known.sum(), left / width, top / height, (left + w) / width, (top + h) / height)
+        for left, top, w, h, area in found[1:].tolist()
+        if left > 0 and top > 0 and left + w < width and top + h < height
+    ]
+    largest = max(inner, default=None)
+    return largest if largest is not None and largest.share >= LEAST_SHARE else None
 
 
 def draw_heat(heat: np.ndarray | None) -> np.ndarray:

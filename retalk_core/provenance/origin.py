@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -24,6 +25,7 @@ from .statement import TAG, Statement, id_word, read_statement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of a frame
 _T = TypeVar("_T")
 
 ANY_RATE = 25.0  # frames per second, where a clip has none
@@ -41,6 +43,7 @@ class Evidence:
     exact: Entry | None = None  # the dub that this machine remembers of the very same file
     entries: tuple[Entry, ...] = ()  # dubs that this machine remembers whose ids agree with what was found
     notes: tuple[str, ...] = ()  # what could not be looked for, and why
+    face: Box | None = None  # where a face is in the middle of a clip whose whole frames are marked
 
     @property
     def statement(self) -> Statement | None:
@@ -98,7 +101,7 @@ def examine_file(
     credentials = read_credentials(path, anchors, folder)
     if credentials.state == "unread":
         notes.append(credentials.problem)
-    evidence = Evidence(credentials, found.picture, found.sound, said, exact, (), (*notes, *found.notes))
+    evidence = replace(found, credentials=credentials, said=said, exact=exact, notes=(*notes, *found.notes))
     return _with_entries(evidence, ledger)
 
 
@@ -112,23 +115,26 @@ def examine_parts(
 ) -> Evidence:
     """Look for the marks in pictures and in a sound that needn't be files."""
     picture = None if clip is None else find_in_clip(clip, key, progress)
+    face = _face_in(clip) if clip is not None and picture is not None and _is_over_frames(picture) else None
     heard = None if sound is None else find_in_sound(sound, key)
     notes = tuple(
         f"{what}: {mark.words}"
         for what, mark in (("pictures", picture), ("sound", heard))
         if mark is not None and mark.words and not mark.present
     )
-    return _with_entries(Evidence(picture=picture, sound=heard, notes=notes), Ledger(folder))
+    return _with_entries(Evidence(picture=picture, face=face, sound=heard, notes=notes), Ledger(folder))
 
 
 def find_in_clip(clip: Clip, key: bytes = PUBLIC_KEY, progress: Progress = silent) -> MarkFound:
     """The mark in a clip's pictures."""
-    from ..images import eight_bit
     from ..marks.picture import find_picture_mark
 
-    frames = (eight_bit(frame.pixels) for frame in prefetch(clip.frames()))
+    times = [float(time) for time in clip.times]
     rate = len(clip) / float(clip.end) if clip.end else ANY_RATE
-    return find_picture_mark(_told(frames, len(clip), progress), rate, key=key)
+    with closing(_pixels(clip, progress)) as frames:  # a search ends as soon as it knows
+        found = find_picture_mark(frames, rate, key=key, times=times)
+    progress(len(clip), len(clip))
+    return replace(found, heat=_carried(found))
 
 
 def find_in_sound(source: SoundSource, key: bytes = PUBLIC_KEY) -> MarkFound:
@@ -153,12 +159,40 @@ def _pieces(decoder: Decoder) -> Iterator[np.ndarray]:
     yield np.concatenate(held)
 
 
-def _told(frames: Iterable[np.ndarray], count: int, progress: Progress) -> Iterator[np.ndarray]:
-    """The same frames; how many were taken is told."""
-    for done, pixels in enumerate(frames):
-        progress(done, count)
-        yield pixels
-    progress(count, count)
+def _pixels(clip: Clip, progress: Progress) -> Generator[np.ndarray, None, None]:
+    """A clip's pictures; how many were taken is told."""
+    for done, frame in enumerate(prefetch(clip.frames())):
+        progress(done, len(clip))
+        yield frame.pixels
+
+
+def _carried(mark: MarkFound) -> np.ndarray | None:
+    """A mark's map, not a number where nothing is carried."""
+    from ..marks.plane import face_plane
+
+    carries = face_plane().carries
+    if mark.heat is None or mark.heat.shape != carries.shape:
+        return mark.heat
+    return np.where(carries, mark.heat, np.float32(np.nan))
+
+
+def _is_over_frames(mark: MarkFound) -> bool:
+    from ..marks.plane import frame_plane
+
+    return mark.present and mark.heat is not None and mark.heat.shape == frame_plane().carries.shape
+
+
+def _face_in(clip: Clip) -> Box | None:
+    """Where the largest face is in the frame in a clip's middle."""
+    from ..faces.detect import load_face_networks, look
+
+    frame = next(iter(clip.frames([len(clip) // 2])))
+    faces = look(load_face_networks(), frame.pixels)
+    if not faces:
+        return None
+    largest = max((face.box for face in faces), key=lambda box: float((box[2:] - box[:2]).prod()))
+    left, top, right, bottom = (largest / np.tile(frame.pixels.shape[1::-1], 2)).tolist()
+    return left, top, right, bottom
 
 
 def _contents(path: Path) -> tuple[bool, bool, Statement | None]:

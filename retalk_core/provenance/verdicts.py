@@ -7,12 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-import numpy as np
-
 from ..marks.found import MarkFound
 from .credentials import Credentials
+from .heat import unmarked_region
 from .ledger import Entry
-from .origin import Evidence, carried_word
+from .origin import Box, Evidence, carried_word
 
 VerdictKind = Literal[
     "signed and trusted",
@@ -22,13 +21,13 @@ VerdictKind = Literal[
     "mark found",
     "sound only",
     "picture only",
+    "face region unmarked",
     "region unmarked",
     "marks disagree",
     "known file",
     "unsigned words",
     "nothing found",
 ]
-MARKED, UNMARKED = 0.6, 0.25  # of a whole mark: a part that has it, and one that lacks it
 NOT_REAL = "nothing was found, which does not mean that it is real"
 
 
@@ -104,25 +103,25 @@ def _marks(found: Evidence) -> Iterator[Verdict]:
             f"pictures were replaced or lost it: {read}"
         )
         yield Verdict("sound only", words)
-    yield from _regions(picture)
+    yield from _regions(picture, found.face)
 
 
 def _present(mark: MarkFound | None) -> MarkFound | None:
     return mark if mark is not None and mark.present else None
 
 
-def _regions(mark: MarkFound | None) -> Iterator[Verdict]:
+def _regions(mark: MarkFound | None, face: Box | None) -> Iterator[Verdict]:
     """Whether a part lacks the mark where the rest has it."""
-    if mark is None or mark.heat is None or not np.isfinite(mark.heat).any():
+    region = unmarked_region(mark.heat) if mark is not None else None
+    if region is None:
         return
-    heat = mark.heat[np.isfinite(mark.heat)]
-    lacking = float((heat < UNMARKED).mean())
-    if float((heat > MARKED).mean()) >= 0.3 and lacking >= 0.1:
-        yield Verdict(
-            "region unmarked",
-            f"{lacking:.0%} of the marked region shows no mark while the rest does: it was changed after it "
-            "was marked, or covered; see the heat map",
-        )
+    told = f"{region.share:.0%} of the marked area"
+    if face is not None and region.covers(face):
+        words = f"the face lacks the mark that is around it ({told}): it was changed after it was marked"
+        yield Verdict("face region unmarked", words)
+    else:
+        words = f"a region lacks the mark that is around it ({told}): it was changed later, or covered"
+        yield Verdict("region unmarked", f"{words}; see the heat map")
 
 
 def _agreement(found: Evidence) -> Iterator[Verdict]:

@@ -80,10 +80,13 @@ def test_an_id_is_told_as_far_as_it_is_known(entry: Entry) -> None:
 
 
 def test_a_region_that_lacks_the_mark_is_told_where_the_rest_has_it() -> None:
-    heat = np.ones((10, 10))
-    heat[5:, 3:7] = 0  # a mouth
-    assert kinds(Evidence(picture=replace(PICTURE, heat=heat))) == ["mark found", "region unmarked"]
-    for other in (np.full((10, 10), 0.4), np.zeros((10, 10)), np.full((10, 10), np.nan), None):
+    heat = np.ones((20, 20))
+    heat[8:16, 6:14] = 0.1
+    changed = Evidence(picture=replace(PICTURE, heat=heat))
+    assert kinds(changed) == ["mark found", "region unmarked"]
+    assert kinds(replace(changed, face=(0.3, 0.35, 0.7, 0.8))) == ["mark found", "face region unmarked"]
+    assert kinds(replace(changed, face=(0.0, 0.0, 0.2, 0.2))) == ["mark found", "region unmarked"]
+    for other in (np.full((20, 20), 0.4), np.zeros((20, 20)), np.full((20, 20), np.nan), None):
         assert kinds(Evidence(picture=replace(PICTURE, heat=other))) == ["mark found"]
 
 
