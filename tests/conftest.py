@@ -58,6 +58,7 @@ NETWORKS_COMPUTE = (
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
         "faces/people/test_seek",
+        "provenance/test_origin",
         "reports/test_faces",
         "reports/test_track",
         "stages/test_coefficients",

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-FAINT = 0.35  # of the usual: a part that shows less counts as unmarked
+FAINT = 0.25  # of the usual: a part that shows less counts as unmarked
 LEAST_SHARE = 0.05  # of the marked area, below which chance makes such parts too
+LEAST_USUAL = 0.4  # of a whole mark: where less is left of it, compression alone makes such parts
 
 MAP_SIDE = 512  # pixels of the longer side
 NOTHING = 96  # the grey of a picture without anything to show, and of places where nothing could be looked at
@@ -41,7 +42,10 @@ def unmarked_region(heat: np.ndarray | None) -> Region | None:
     if heat is None or not (heat > 0).any():
         return None
     known = np.isfinite(heat)
-    lacking = (known & (heat < FAINT * np.median(heat[known & (heat > 0)]))).astype(np.uint8)
+    usual = float(np.median(heat[known & (heat > 0)]))
+    if usual < LEAST_USUAL:
+        return None
+    lacking = (known & (heat < FAINT * usual)).astype(np.uint8)
     _, _, found, _ = cv2.connectedComponentsWithStats(lacking)
     height, width = heat.shape
     inner = [

@@ -116,7 +116,7 @@ def examine_parts(
     """Look for the marks in pictures and in a sound that needn't be files."""
     picture = None if clip is None else find_in_clip(clip, key, progress)
     face = _face_in(clip) if clip is not None and picture is not None and _is_over_frames(picture) else None
-    heard = None if sound is None else find_in_sound(sound, key)
+    heard = None if sound is None else find_in_sound(sound, key, progress)
     notes = tuple(
         f"{what}: {mark.words}"
         for what, mark in (("pictures", picture), ("sound", heard))
@@ -137,13 +137,29 @@ def find_in_clip(clip: Clip, key: bytes = PUBLIC_KEY, progress: Progress = silen
     return replace(found, heat=_carried(found))
 
 
-def find_in_sound(source: SoundSource, key: bytes = PUBLIC_KEY) -> MarkFound:
-    """The mark in a sound: that of the piece where it is plainest."""
+def find_in_sound(source: SoundSource, key: bytes = PUBLIC_KEY, progress: Progress = silent) -> MarkFound:
+    """The mark in a sound, in the piece where it is plainest; a search ends with the first number read."""
     from ..marks.sound import find_sound_mark
 
+    found = []
     with Decoder(source) as decoder:
-        found = [find_sound_mark(piece, decoder.rate, key=key) for piece in _pieces(decoder)]
-    return max(found, key=lambda mark: (mark.present, mark.id is not None, mark.score))
+        for piece in _pieces(decoder):
+            progress(len(found), None)
+            found.append(find_sound_mark(piece, decoder.rate, key=key))
+            if found[-1].id is not None:
+                break
+    return _of_several(max(found, key=lambda mark: mark.score - mark.threshold), len(found))
+
+
+def _of_several(mark: MarkFound, looks: int) -> MarkFound:
+    """The best of several looks: each of them is a chance to be wrong, so that it must be surer."""
+    if looks == 1:
+        return mark
+    from scipy.stats import norm
+
+    needed = float(norm.isf(norm.sf(mark.threshold) / looks))
+    present = mark.present and mark.score >= needed
+    return replace(mark, threshold=needed, present=present, id=mark.id if present else None)
 
 
 def _pieces(decoder: Decoder) -> Iterator[np.ndarray]:

@@ -117,7 +117,10 @@ def _regions(mark: MarkFound | None, face: Box | None) -> Iterator[Verdict]:
         return
     told = f"{region.share:.0%} of the marked area"
     if face is not None and region.covers(face):
-        words = f"the face lacks the mark that is around it ({told}): it was changed after it was marked"
+        words = (
+            f"the face lacks the mark that is around it ({told}): it was changed after it was marked, or is "
+            "so smooth that it lost it"
+        )
         yield Verdict("face region unmarked", words)
     else:
         words = f"a region lacks the mark that is around it ({told}): it was changed later, or covered"
