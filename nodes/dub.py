@@ -260,7 +260,7 @@ def wanted_options(
     more:    from Dub Options
     protect: (T, H, W) MASK of any size
     """
-    values = {**more.dub, **widgets.values_of(DubOptions, on_face)}
+    values = {"mark": "auto", **more.dub, **widgets.values_of(DubOptions, on_face)}
     resumes = values.pop("work_dir", False)
     options = DubOptions(
         **values,

@@ -59,6 +59,7 @@ class Option:
     metavar: str = ""
     group: str = ""  # of the help; "": its dataclass's
     command_tip: str = ""  # in place of `tip`, where the two hosts really differ
+    command_default: Any = None  # what holds where it isn't given, where that isn't the default
 
     # On the canvas
     widget: str = BY_NAME  # its input's id; "": none

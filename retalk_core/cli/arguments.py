@@ -102,8 +102,13 @@ def _learn_inspect(inspect: argparse.ArgumentParser) -> None:
 
 
 def _learn_demo(demo: argparse.ArgumentParser) -> None:
+    from ..dub.options import DubOptions
+    from ..fields import option_named
+    from .words import add_option
+
     demo.set_defaults(run=run_demo)
     demo.add_argument("-o", "--output", type=Path, default=Path("out/demo.mp4"), help="default: out/demo.mp4")
+    add_option(demo, option_named(DubOptions, "mark"))
     _add_talk(demo)
 
 

@@ -171,9 +171,10 @@ def run_inspect(args: argparse.Namespace) -> None:
 
 def run_demo(args: argparse.Namespace) -> None:
     from .demo import run_demo
+    from .options import read_dub_options
 
     with Bars(args.quiet) as bars:
-        dubbed, sheet = run_demo(args.output, bars)
+        dubbed, sheet = run_demo(args.output, bars, read_dub_options(args).mark)
     print(dubbed.report.to_json() if args.json else dubbed.report.to_text())
     if not args.json:
         print(f"\nvideo: {args.output}\ncontact sheet: {sheet}")

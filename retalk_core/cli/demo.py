@@ -18,6 +18,7 @@ from ..dub.pipeline import Dubbed, dub, finished
 from ..dub.session import StageProgress, quiet
 from ..errors import InputError
 from ..files import is_own_picture, write_picture
+from ..marks.choice import MarkChoice
 from ..media.codecs import recipe_of
 from ..media.reader import open_clip
 from ..media.writer import check_video_place
@@ -30,7 +31,7 @@ SHIPPED_CLIP = Path(__file__).with_name("demo_clip.mp4")
 SHIPPED_VOICE = Path(__file__).with_name("demo_voice.flac")
 
 
-def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Path]:
+def run_demo(output: Path, progress: StageProgress = quiet, mark: MarkChoice = "off") -> tuple[Dubbed, Path]:
     """Write the demo video, and mouths before and after as a PNG beside it; returns the dub and the PNG.
 
     The PNG has the video's name, unless a picture that isn't ours has it already. Raises InputError.
@@ -46,7 +47,7 @@ def run_demo(output: Path, progress: StageProgress = quiet) -> tuple[Dubbed, Pat
         picture = Path(folder) / "portrait.png"
         write_picture(picture, portrait())
         voice = _voice(Path(folder))
-        dubbed = dub(open_clip(picture), voice, output, DubOptions(), LocalNetworks(), progress)
+        dubbed = dub(open_clip(picture), voice, output, DubOptions(mark=mark), LocalNetworks(), progress)
         write_picture(sheet, dubbed.sheet)
     return dubbed, sheet
 

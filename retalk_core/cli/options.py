@@ -30,8 +30,17 @@ MOST_GB = 1_000_000
 
 def read_dub_options(args: argparse.Namespace) -> DubOptions:
     """The options of `retalk dub`. Raises OptionError, InputError."""
-    options = DubOptions(face=read_face(args), **_given(args, DubOptions))
+    options = DubOptions(face=read_face(args), **{**usual_options(DubOptions), **_given(args, DubOptions)})
     return replace(options, stages=_read_stages(args, options.preset))
+
+
+def usual_options(holder: type) -> dict[str, Any]:
+    """What holds on the command line where nothing is given, as far as programs have something else."""
+    return {
+        each.name: each.command_default
+        for each in options_of(holder)
+        if each.command_default is not None and each.command_default != each.default
+    }
 
 
 def read_computing(args: argparse.Namespace) -> Computing:

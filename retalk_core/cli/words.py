@@ -79,7 +79,7 @@ def add_options(command: argparse.ArgumentParser) -> dict[str, argparse._Argumen
             add_face_choice(groups[key])
         for each in options:
             if each not in faces:
-                _add_option(groups.get(key, command), each)
+                add_option(groups.get(key, command), each)
     return groups
 
 
@@ -87,10 +87,10 @@ def add_face_choice(group: argparse._ArgumentGroup) -> None:
     """Add the options that choose a face, of which one may be given."""
     which = group.add_mutually_exclusive_group()
     for each in options_of(FaceChoice):
-        _add_option(which, each)
+        add_option(which, each)
 
 
-def _add_option(group: argparse._ActionsContainer, asked: Option) -> None:
+def add_option(group: argparse._ActionsContainer, asked: Option) -> None:
     """Add an option under its field's name. It is None unless it is given: defaults stand in the fields."""
     told: dict[str, Any] = {"dest": asked.name, "default": None, "help": help_of(asked).replace("%", "%%")}
     if asked.kind == "switch" and asked.by_preset:
@@ -135,6 +135,8 @@ def default_of(asked: Option) -> str:
         return asked.unset
     if asked.kind == "gigabytes":
         return f"{asked.default / 1e9:g}"
+    if asked.command_default is not None:
+        return f"{asked.command_default}"
     if isinstance(asked.choices, Mapping):
         return next(word for word, value in asked.choices.items() if value == asked.default)
     if asked.kind == "number":

@@ -20,7 +20,7 @@ from .analysis import analyse
 from .options import DubOptions
 from .results import make_report
 from .session import StageProgress, begin_session, quiet
-from .stream import finished_frames, make_engine
+from .stream import finished_frames, make_engine, plan_marking
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def dub_pictures(
     pictures: (T, H, W, 3) float32 RGB in [0, 1]
     rate:     frames per second
     look:     is called before each picture is looked at, and may raise to stop the work
-    raises:   as `pipeline.dub` does
+    raises:   as `pipeline.dub` does; OptionError for a mark over whole frames, which files alone can have
 
     Pictures are edited in 16 bit. What options say about files doesn't matter here.
     """
@@ -60,6 +60,7 @@ def dub_pictures(
     edited = 0
     with begin_session(clip, voice, options, networks, progress) as session:
         analysis = analyse(session)
+        marking = plan_marking(session, analysis, None)
         timeline, tell = analysis.timeline, progress("dub")
         engine = make_engine(session, analysis, tell)
         track, rows = analysis.tracked.track, analysis.plan.rows
@@ -67,13 +68,13 @@ def dub_pictures(
         images = torch.empty(len(timeline), *pictures.shape[1:])
         support = torch.zeros(len(timeline), *pictures.shape[1:3])
         with session.timed("dub"):
-            for shown in finished_frames(session, analysis, engine, progress=tell):
+            for shown in finished_frames(session, analysis, engine, tell, marking):
                 doubts.see(shown.index, shown.before, shown.after, shown.patch)
                 images[shown.index] = pictures[shown.frame.index]
                 if shown.patch is not None:
                     _place(images[shown.index], support[shown.index], shown.patch)
                     edited += 1
-    report = make_report(session, analysis, "frames", edited, resumed=engine.resumed)
+    report = make_report(session, analysis, "frames", edited, resumed=engine.resumed, marking=marking)
     report.tell_doubts(doubts.judged())
     return DubbedPictures(images, support, timeline.end, report)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from ..faces.choice import FaceChoice
 from ..fields import check_options, option
+from ..marks.choice import MarkChoice
 from ..media.codecs import QUALITY, CodecChoice
 from ..stages.options import PRESETS, Preset, Stages
 from ..visemes.text.languages import AUTO, LANGUAGES
@@ -332,6 +333,30 @@ class DubOptions:
         unit="milliseconds",
         tip="Milliseconds by which the mouth comes after the voice; below 0 before it.",
         group="time",
+    )
+
+    mark: MarkChoice = option(
+        "off",  # as programs have it; the command and the nodes mark
+        came_later=True,
+        choices=get_args(MarkChoice),
+        keeps_pixels=True,
+        tip="Say in picture and sound that this is a dub, unseen and unheard. auto: on the face, inside the "
+        "edit, where h264 or hevc is written, else not · face: always · frame: over the whole frame, so that "
+        "every pixel changes a little · off. Anybody can find it: Detect Origin.",
+        command_tip="Say in picture and sound that this is a dub, unseen and unheard. auto: on the face, "
+        "inside the edit, where h264 or hevc is written, else not · face: always · frame: over the whole "
+        "frame, so that every pixel changes a little · off. Anybody can find it: `retalk origin`.",
+        command_default="auto",
+        widget_default="auto",
+    )
+    mark_key: Path | None = option(
+        None,
+        kind="path",
+        keeps_pixels=True,
+        tip="A file of 16 bytes or more: who doesn't have it can't find the mark, nor lay one like it.",
+        unset="the public key, under which anybody can do both",
+        metavar="FILE",
+        widget="",
     )
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
+from ..marks.plan import MarkedSound, Marking, read_key
 from ..media.clip import Clip, written_as
 from ..media.codecs import Codec, codec_for
 from ..media.fields import KEPT
@@ -33,7 +34,7 @@ from .analysis import Analysis, analyse
 from .options import DubOptions
 from .results import files_of, make_report, make_statement, scene_of
 from .session import Session, StageProgress, begin_session, quiet
-from .stream import Finished, check_protected, finished_frames, make_engine
+from .stream import Finished, check_protected, finished_frames, make_engine, plan_marking
 from .timeline import Timeline
 
 
@@ -79,6 +80,7 @@ class Synthesis:
     edited: int  # frames
     statement: Statement  # what the file says of its making
     resumed: int  # frames that were there from an earlier run
+    marking: Marking | None = None
 
 
 def dub(
@@ -109,7 +111,8 @@ def dub(
         begin_session(clip, voice, options, networks, progress) as session,
     ):
         analysis = analyse(session)
-        made = synthesise(session, analysis, output, show)
+        marking = plan_marking(session, analysis, _codec(clip, options))
+        made = synthesise(session, analysis, output, show, marking)
         with finished(output, "but is neither signed nor remembered"):
             told = finish(output, made.statement, records, files_of(session))
         return _sum_up(session, analysis, made, output, told)
@@ -130,6 +133,7 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> Records:
         bit_depth=clip.bit_depth,
     )
     check_protected(clip, options.protect)
+    read_key(options.mark_key)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
     return options.records or open_records(given=options.certificate)
@@ -140,7 +144,13 @@ def _codec(clip: Clip, options: DubOptions) -> Codec:
     return codec_for(options.codec, clip.bit_depth, two_moments=written_as(clip) in KEPT)
 
 
-def synthesise(session: Session, analysis: Analysis, output: Path, show: Show = unseen) -> Synthesis:
+def synthesise(
+    session: Session,
+    analysis: Analysis,
+    output: Path,
+    show: Show = unseen,
+    marking: Marking | None = None,
+) -> Synthesis:
     """Second pass: edit and write frame by frame."""
     timeline, progress = analysis.timeline, session.progress("dub")
     track, rows = analysis.tracked.track, analysis.plan.rows
@@ -150,29 +160,40 @@ def synthesise(session: Session, analysis: Analysis, output: Path, show: Show = 
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
     sound = SoundStream(heard, options.start, timeline.end)
-    statement = make_statement(session, analysis)
+    if marking is not None and marking.sound:
+        sound = MarkedSound(sound, marking)
+    frame_marker = None if marking is None else marking.frame
+    statement = make_statement(session, analysis, marking)
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
     with (
         session.timed("dub"),
-        _writer(session, analysis, sound, output, statement) as writer,
+        _writer(session, analysis, sound, output, marking, statement) as writer,
         show(showing) as see,
     ):
-        for shown in finished_frames(session, analysis, engine, progress=progress):
+        for shown in finished_frames(session, analysis, engine, progress, marking):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
-            writer.write(shown.after, timeline.times[shown.index], timeline.durations[shown.index])
+            time, after = timeline.times[shown.index], shown.after
+            if frame_marker is not None:
+                after = frame_marker.mark(after, float(time))
+            writer.write(after, time, timeline.durations[shown.index])
             edited += shown.patch is not None
             see(shown)
-    return Synthesis(watch, sound, doubts.judged(), edited, statement, engine.resumed)
+    return Synthesis(watch, sound, doubts.judged(), edited, statement, engine.resumed, marking)
 
 
 def _writer(
-    session: Session, analysis: Analysis, sound: SoundStream, output: Path, statement: Statement
+    session: Session,
+    analysis: Analysis,
+    sound: SoundStream,
+    output: Path,
+    marking: Marking | None,
+    statement: Statement,
 ) -> VideoWriter:
     clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
     edited = int((analysis.plan.show > 0).sum())
-    report = make_report(session, analysis, output.name, edited, finished=False)
+    report = make_report(session, analysis, output.name, edited, finished=False, marking=marking)
     return VideoWriter(
         output,
         clip.size,
@@ -190,7 +211,8 @@ def _writer(
         metadata={
             "comment": f"{f'{PREVIEW_WORDS}. ' if report.preview else ''}The speaker's voice was replaced "
             f"and the lips were made to follow it. ReTalk {__version__}, engine {report.engine} "
-            f"({report.engine_note}).",
+            f"({report.engine_note})."
+            f"{f' Marked: {report.mark}.' if report.mark else ''}",
             "retalk": report.to_json(),
             TAG: statement.to_json(),
         },
@@ -224,7 +246,9 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path, told: Signature) -> Dubbed:
     """Look at the finished file again, where that is wished, and tell what there is to say."""
     checked, fault = _check(session, analysis, made, output) if session.options.check else (None, "")
-    report = make_report(session, analysis, str(output), made.edited, resumed=made.resumed)
+    report = make_report(
+        session, analysis, str(output), made.edited, resumed=made.resumed, marking=made.marking
+    )
     if fault:
         report.warnings.insert(0, fault)
     report.signed = told.signed

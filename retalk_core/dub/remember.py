@@ -17,7 +17,6 @@ from ..faces.people.overlaps import Neighbour
 from ..faces.s3fd import FaceBoxes
 from ..faces.track import TrackedFace
 from ..fields import key_of
-from ..marks.identity import mark_id
 from ..media.clip import Clip
 from ..media.sound import SoundArray, SoundSource
 from ..resume.key import store_key
@@ -39,17 +38,24 @@ def open_store(
     if options.work_dir is None or choice.engine == "embedded" or not clip.path.is_file():
         yield None
         return
-    parts = parts_of(clip, voice, options, choice, networks) | {"computing": networks.computing}
+    parts = job_parts(clip, voice, options, choice, networks)
     with Store(options.work_dir, store_key(parts), options.work_limit).open() as store:
         yield store
 
 
-def parts_of(
+def job_parts(
     clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
 ) -> dict[str, object]:
-    """All that a dub's pixels depend on, but for how numbers are computed."""
+    """All that a dub's pixels depend on, by name; as `store_key` takes it.
+
+    The pictures of a clip in memory are looked at once more for that.
+    """
+    on_disk = clip.path.is_file()
     return {
-        "clip": (clip.path, clip.first, clip.size, clip.times, clip.end),
+        "clip": (
+            clip.path if on_disk else _hash_of_frames(clip),
+            *(clip.first, clip.size, clip.times, clip.end),
+        ),
         "voice": voice if isinstance(voice, SoundArray) else Path(voice),
         "options": key_of(options),
         "stages": key_of(choice.stages),
@@ -58,20 +64,7 @@ def parts_of(
     }
 
 
-def number_of(
-    clip: Clip, voice: SoundSource, options: DubOptions, choice: EngineChoice, networks: NetworkProvider
-) -> int:
-    """The dub's `mark_id`. Pictures in memory count by what they show."""
-    parts = parts_of(clip, voice, options, choice, networks)
-    if choice.engine == "embedded":
-        del parts["templates"]  # it takes none
-    if not clip.path.is_file():
-        parts["clip"] = (_digest_of(clip), clip.size, clip.times, clip.end)
-    return mark_id({**parts, "engine": choice.engine})
-
-
-def _digest_of(clip: Clip) -> bytes:
-    """A hash over the pixels of all frames."""
+def _hash_of_frames(clip: Clip) -> bytes:
     digest = hashlib.sha256()
     for frame in clip.frames():
         digest.update(np.ascontiguousarray(frame.pixels).data)

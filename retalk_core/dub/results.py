@@ -12,6 +12,10 @@ import numpy as np
 from ...models.catalog import catalog
 from ..fields import Option, changed, options_of
 from ..files import sha256_of
+from ..marks.cells.payload import PICTURE_BITS
+from ..marks.cells.spectrum import SOUND_BITS
+from ..marks.identity import mark_id
+from ..marks.plan import Marking
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
@@ -25,12 +29,19 @@ from ..stages.options import Stages
 from ..version import __version__
 from .analysis import Analysis
 from .options import DubOptions
-from .remember import number_of
+from .remember import job_parts
 from .session import Session
 
 
 def make_report(
-    session: Session, analysis: Analysis, output: str, edited: int, *, resumed: int = 0, finished: bool = True
+    session: Session,
+    analysis: Analysis,
+    output: str,
+    edited: int,
+    *,
+    resumed: int = 0,
+    finished: bool = True,
+    marking: Marking | None = None,
 ) -> Report:
     """What there is to say, but for what only the finished file can show.
 
@@ -38,6 +49,7 @@ def make_report(
     edited:   how many frames were edited, or are about to be
     resumed:  how many were taken over from an earlier run
     finished: whether it is known by now what the work cost
+    marking:  what the result is marked with
     """
     choice, timeline, tracked = session.choice, analysis.timeline, analysis.tracked
     spent = session.spent if finished else {}
@@ -62,13 +74,19 @@ def make_report(
         lacking=list(choice.lacking),
         refused=dict(choice.refused),
         frames_resumed=resumed,
+        mark="" if marking is None else marking.words,
+        mark_id="" if marking is None else f"{marking.number:016x}",
+        marks_before=() if marking is None else marking.before,
     )
 
 
-def make_statement(session: Session, analysis: Analysis) -> Statement:
+def make_statement(session: Session, analysis: Analysis, marking: Marking | None) -> Statement:
     """How the dub is made, without names, paths and moments."""
     choice, options, networks = session.choice, session.options, session.networks
-    number = number_of(session.clip, session.voice, options, choice, networks)
+    if marking is not None:
+        number = marking.number
+    else:
+        number = mark_id(job_parts(session.clip, session.voice, options, choice, networks))
     made_of = files_of(session)
     return Statement(
         id=id_word(number),
@@ -80,6 +98,8 @@ def make_statement(session: Session, analysis: Analysis) -> Statement:
         edited=int((analysis.plan.show > 0).sum()),
         clip=sha256_of(made_of.clip) if made_of.clip else "",
         voice=sha256_of(made_of.voice) if made_of.voice else "",
+        picture_bits=PICTURE_BITS if marking is not None and marking.picture else 0,
+        sound_bits=SOUND_BITS if marking is not None and marking.sound else 0,
         weights={key: networks.identity(key) for key in choice.borrowed},
         options=_chosen(options, DubOptions()) | _chosen(choice.stages, Stages.of(options.preset)),
     )

@@ -18,16 +18,28 @@ from ..engines.embedded.engine import EmbeddedEngine
 from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
 from ..engines.uncovered import UncoveredEngine, without_covers
-from ..errors import InputError
+from ..errors import InputError, OptionError
 from ..faces.people.overlaps import neighbours_mask
 from ..faces.track import TrackedFace
 from ..images import white_of
+from ..marks.choice import wanted_place
+from ..marks.found import MarkFound
+from ..marks.identity import mark_id
+from ..marks.lay import FaceMarker
+from ..marks.picture import find_own_mark
+from ..marks.plan import Marking, read_key
+from ..marks.sound import find_sound_mark
 from ..media.clip import Clip
+from ..media.codecs import Codec
 from ..media.reader import prefetch
+from ..media.sound import read_mono
+from ..stages.speech import SAMPLE_RATE
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
+from .remember import job_parts
 from .session import Session
 
+EARLIER_FRAMES, EARLIER_SECONDS = 150, 20  # of the clip and the sound in which marks are looked for first
 REST = 500  # frames, after which the faces of those that are done leave memory
 
 
@@ -58,13 +70,18 @@ Step = Callable[[Finished], Finished]
 
 
 def finished_frames(
-    session: Session, analysis: Analysis, engine: Engine, progress: Progress = silent
+    session: Session,
+    analysis: Analysis,
+    engine: Engine,
+    progress: Progress = silent,
+    marking: Marking | None = None,
 ) -> Iterator[Finished]:
     """Each output frame, in order, with what was put into it.
 
+    marking:  what faces are marked with; a mark over the whole frame is laid by whoever writes it
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
-    steps, total = steps_of(session, analysis), len(analysis.timeline)
+    steps, total = steps_of(session, analysis, marking), len(analysis.timeline)
     frames = prefetch(analysis.clip.frames(analysis.timeline.source))
     for index, (frame, patch) in enumerate(engine.edits(frames)):
         shown = Finished(index, frame, patch)
@@ -76,14 +93,29 @@ def finished_frames(
         progress(index + 1, total)
 
 
-def steps_of(session: Session, analysis: Analysis) -> list[Step]:
+def steps_of(session: Session, analysis: Analysis, marking: Marking | None = None) -> list[Step]:
     """What every output frame goes through behind the engine, in this order."""
     protect, steps = session.options.protect, list[Step]()
     if any(analysis.tracked.neighbours):
         steps.append(keep_neighbours(analysis.tracked, analysis.plan.rows))
     if protect is not None:
         steps.append(protecting(protect, analysis))
+    if marking is not None and marking.face is not None:
+        steps.append(mark_faces(marking.face, analysis))
     return steps
+
+
+def mark_faces(marker: FaceMarker, analysis: Analysis) -> Step:
+    """A step that marks what was edited, and nothing else."""
+    mesh, rows, times = analysis.tracked.track.mesh, analysis.plan.rows, analysis.timeline.times
+
+    def step(shown: Finished) -> Finished:
+        if shown.patch is None:
+            return shown
+        here, seconds = mesh[int(rows[shown.index])].numpy(), float(times[shown.index])
+        return replace(shown, patch=marker.mark(shown.patch, here, seconds))
+
+    return step
 
 
 def protecting(protect: np.ndarray | Clip, analysis: Analysis) -> Step:
@@ -131,6 +163,51 @@ def keep_marked(masks: Iterable[Frame]) -> Step:
         return replace(shown, patch=spare(shown.patch, shown.before, kept, 0))
 
     return step
+
+
+def plan_marking(session: Session, analysis: Analysis, codec: Codec | None) -> Marking | None:
+    """What the result is marked with; None: with nothing. Marks of earlier dubs are looked for first.
+
+    codec:  of the file that is written; None where pictures stay in memory
+    raises: OptionError for a mark over whole frames that stay in memory, InputError for a key that is none
+    """
+    options = session.options
+    place = wanted_place(options.mark, codec)
+    if place is None:
+        return None
+    if place == "frame" and codec is None:
+        raise OptionError("A mark over whole frames is laid into files only: choose mark face, or Dub Video.")
+    key = read_key(options.mark_key)
+    with session.timed("marks"):
+        parts = job_parts(session.clip, session.voice, options, session.choice, session.networks)
+        picture, sound = _earlier_picture_mark(analysis, key), _earlier_sound_mark(session, key)
+    return Marking(
+        where=place,
+        number=mark_id(parts),
+        key=key,
+        # The edit draws the face anew, so that an earlier mark there is gone; one over the frame stays.
+        picture=not (place == "frame" and picture.where == "frame"),
+        sound=not sound.present,
+        before=(*picture.told("the clip's pictures"), *sound.told("the sound")),
+    )
+
+
+def _earlier_picture_mark(analysis: Analysis, key: bytes) -> MarkFound:
+    """The mark that the clip carries already, by its first seconds."""
+    rows = range(min(len(analysis.tracked.track), EARLIER_FRAMES))
+    frames = ((frame.pixels, float(frame.time)) for frame in analysis.frames_at(rows))
+    return find_own_mark(frames, analysis.tracked.track.mesh[: len(rows)].numpy(), key)
+
+
+def _earlier_sound_mark(session: Session, key: bytes) -> MarkFound:
+    """The mark that the sound carries already, by its first seconds."""
+    options = session.options
+    if options.soundtrack is None:
+        begin = round(options.start * SAMPLE_RATE)
+        heard = session.heard[begin : begin + EARLIER_SECONDS * SAMPLE_RATE]
+    else:
+        heard = read_mono(options.soundtrack, SAMPLE_RATE, options.start, EARLIER_SECONDS)
+    return find_sound_mark(heard, SAMPLE_RATE, key=key, tempos=(1.0,))
 
 
 def check_protected(clip: Clip, protect: np.ndarray | Clip | None) -> None:

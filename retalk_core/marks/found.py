@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -25,4 +27,11 @@ class MarkFound:
     # none: of a whole frame, or of the upright face where that carries the mark. None for sound, and where
     # nothing could be looked at
     heat: np.ndarray | None = None
-    words: str = ""  # where the mark lies, or why nothing could be looked at
+    where: Literal["face", "frame", "sound", ""] = ""  # what carries the mark; "" where there is none
+    words: str = ""  # why nothing could be looked at; "" where it could
+
+    def told(self, what: str) -> Iterator[str]:
+        """A line for a report where a mark is there; what: it was found in."""
+        if self.present:
+            read = "an id that can't be read" if self.id is None else f"id {self.id:0{self.bits // 4}x}"
+            yield f"{what}, {read}"

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from scipy.fft import fft2, ifft2
 
-from .payload import Reading, picture_layout, read_cells, threshold
-from .plane import FRAME_CELLS, frame_plane
-from .swing import Swung
+from .cells.payload import Reading, picture_layout, read_cells, threshold
+from .cells.plane import FRAME_CELLS, frame_plane
+from .cells.swing import Swung
 
 _PER_CELL = 2
 FRAME_SAMPLES = _PER_CELL * FRAME_CELLS  # along each side of a frame when it is looked at
@@ -20,14 +20,15 @@ _STEP, _FINE_STEP = 0.02, 0.005  # of the frame's sides between two crops that a
 _TRIED = 1e6  # sizes and places
 
 
-def read_frame(swung: Swung, key: bytes, looks: int = 1) -> Reading:
+def read_frame(swung: Swung, key: bytes, looks: int = 1, *, cropped: bool = True) -> Reading:
     """Read the mark of whole frames.
 
     swung: (FRAME_SAMPLES, FRAME_SAMPLES), over the frame as it is
     looks: how many others are tried beside these
+    cropped: whether to look for a part of the marked frame, too, which takes seconds
     """
     plain = read_cells(_cells_at(swung, (1.0, 1.0), (0, 0)), frame_plane(), key, looks)
-    if plain.score >= threshold(looks):
+    if plain.score >= threshold(looks) or not cropped:
         return plain
     size, corner = _best_place(swung, key)
     tried = int(looks * _TRIED)

@@ -11,9 +11,9 @@ from ..crops.affine import warp
 from ..crops.patch import Box, Patch, box_around
 from ..images import white_of
 from .identity import id_prefix
-from .payload import PICTURE_BITS, picture_chips
-from .plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
-from .swing import swing_at
+from .cells.payload import PICTURE_BITS, picture_chips
+from .cells.plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
+from .cells.swing import swing_at
 
 FINEST = 8  # pattern pixels along a cell
 FACE_STRENGTH = 2.9  # levels of 255, root mean square where the gain for texture is 1

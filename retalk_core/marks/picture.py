@@ -9,15 +9,17 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
+from ..faces.canonical import STABLE
 from ..faces.detect import load_face_networks
 from ..images import eight_bit
 from ..types import Progress, silent
+from .choice import MarkedPlace
 from .found import PUBLIC_KEY, MarkFound
 from .frame import FRAME_SAMPLES, read_frame
-from .payload import PICTURE_BITS, Reading, read_cells, threshold
-from .plane import affine_of_stable, face_plane, frame_affine, residual
+from .cells.payload import PICTURE_BITS, Reading, read_cells, threshold
+from .cells.plane import affine_of_stable, face_plane, frame_affine, residual
 from .seek import MOST_FACES, FaceFollower, Seen
-from .swing import Tally
+from .cells.swing import Tally
 
 LEAST_SECONDS = 1.0  # of pictures, below which nothing can be said
 FIRST_LOOK = 5.0  # seconds after which it is seen whether a mark shows by now; each next one at twice as many
@@ -44,7 +46,7 @@ def find_picture_mark(
 
     That nothing is found doesn't mean that a clip is real. Memory doesn't grow with the clip.
     """
-    search, tell = _Search(key), progress or silent
+    search, tell = _Search(key, FaceFollower(load_face_networks())), progress or silent
     look_due = FIRST_LOOK
     for index, pixels in enumerate(frames):
         seconds = index / fps if times is None else float(times[index])
@@ -57,18 +59,40 @@ def find_picture_mark(
     return search.verdict()
 
 
+def find_own_mark(
+    frames: Iterable[tuple[np.ndarray, float]], meshes: Sequence[np.ndarray], key: bytes = PUBLIC_KEY
+) -> MarkFound:
+    """The same for a clip whose face was followed already.
+
+    frames: (H, W, 3) RGB uint8 or uint16 and the second at which it is shown, in order
+    meshes: as many, (468, 2 or 3) of the face in each frame
+    """
+    search = _Search(key, follower=None)
+    for (pixels, seconds), mesh in zip(frames, meshes, strict=True):
+        search.see_face(pixels, seconds, mesh)
+    return search.verdict()
+
+
 class _Search:
     """What was seen of a clip so far."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, follower: FaceFollower | None) -> None:
         self._key = key
-        self._follower = FaceFollower(load_face_networks())
+        self._follower = follower
         self._faces = [Tally(face_plane().carries.shape) for _ in range(MOST_FACES)]
         self._frame = Tally((FRAME_SAMPLES, FRAME_SAMPLES))
         self._span = (np.inf, -np.inf)
 
+    def see_face(self, pixels: np.ndarray, seconds: float, mesh: np.ndarray) -> None:
+        """Look at the next frame, where a mesh (468, 2 or 3) says where its face is."""
+        luma = cv2.cvtColor(eight_bit(pixels), cv2.COLOR_RGB2GRAY)
+        self._span = min(self._span[0], seconds), max(self._span[1], seconds)
+        nobody = (None,) * (MOST_FACES - 1)
+        self._add(Seen(seconds, luma, (mesh[list(STABLE), :2], *nobody), cut=False))
+
     def see(self, pixels: np.ndarray, seconds: float) -> None:
         """Look at the next frame."""
+        assert self._follower is not None
         small = eight_bit(pixels)
         luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         self._span = min(self._span[0], seconds), max(self._span[1], seconds)
@@ -93,7 +117,7 @@ class _Search:
 
     def verdict(self) -> MarkFound:
         """What all that was seen says."""
-        for seen in self._follower.rest():
+        for seen in self._follower.rest() if self._follower is not None else ():
             self._add(seen)
         needed, best = threshold(LOOKS), self._best()
         if best is None:
@@ -108,16 +132,19 @@ class _Search:
             score=reading.score,
             threshold=needed,
             heat=reading.heat,
-            words=where if present else "",
+            where=where if present else "",
         )
 
-    def _best(self) -> tuple[Reading, str] | None:
+    def _best(self) -> tuple[Reading, MarkedPlace] | None:
         """What says most, and where it lies."""
         if self._span[1] - self._span[0] < LEAST_SECONDS:
             return None
         swung = [tally.swung for tally in self._faces if tally.seconds >= LEAST_SECONDS]
         if len(swung) > 1:
             swung.append(functools.reduce(operator.add, swung))  # someone who kept no place over cuts
-        readings = [(read_cells(each, face_plane(), self._key, LOOKS), "on the face") for each in swung]
-        readings.append((read_frame(self._frame.swung, self._key, LOOKS), "over the whole frame"))
+        readings: list[tuple[Reading, MarkedPlace]] = [(read_cells(each, face_plane(), self._key, LOOKS), "face") for each in swung]
+        readings.append((self._read_frame(), "frame"))
         return max(readings, key=lambda each: each[0].score)
+
+    def _read_frame(self) -> Reading:
+        return read_frame(self._frame.swung, self._key, LOOKS, cropped=self._follower is not None)

@@ -17,9 +17,7 @@ MOST_FACES = 3  # that are followed at a time, the largest first
 LOOK_FRAMES = 25  # after which the detectors look for more ...
 LOST_FRAMES = 3  # ... or where there is none
 SAME = 0.5  # sizes of a face between two that are one
-_CALM = (
-    np.array((-3, 12, 17, 12, -3)) / 35
-)  # Savitzky and Golay's, 5 frames and order 2, as tracks are calmed
+_CALM = np.array((-3, 12, 17, 12, -3)) / 35  # Savitzky and Golay's, 5 frames and order 2, as tracks are calmed
 _REACH = len(_CALM) // 2
 
 

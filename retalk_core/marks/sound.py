@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from scipy.fft import fft, ifft, rfft
 from scipy.stats import norm
 
-from .code import coded_bits, decode
+from .cells.code import coded_bits, decode
 from .found import PUBLIC_KEY, MarkFound
-from .payload import FALSE_RATE
+from .cells.payload import FALSE_RATE
 from .sound_lay import LEAST_RATE
-from .spectrum import (
+from .cells.spectrum import (
     BAND_BINS,
     BANDS,
     BLOCK_HOPS,
@@ -38,21 +38,24 @@ _SILENCE = 50.0  # decibels below the loudest block
 _SECONDS_AT_ONCE = 60
 
 
-def find_sound_mark(samples: np.ndarray, rate: int, *, key: bytes = PUBLIC_KEY) -> MarkFound:
+def find_sound_mark(
+    samples: np.ndarray, rate: int, *, key: bytes = PUBLIC_KEY, tempos: Sequence[float] = TEMPOS
+) -> MarkFound:
     """Look for a mark in a sound, as it is and up to 3.5 % slower or quicker at the same pitch.
 
     samples: (n,) float mono in [-1, 1]
     rate:    Hz
+    tempos:  how much slower than it was marked the sound may be
     returns: the verdict; `score` and `threshold` as of `find_picture_mark`
     """
-    looks = len(TEMPOS) * _PHASES * BLOCKS
+    looks = len(tempos) * _PHASES * BLOCKS
     needed = float(norm.isf(FALSE_RATE / (2 * looks)))
     needed_read = float(norm.isf(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
     if rate < LEAST_RATE or len(samples) < LEAST_SECONDS * rate or not np.any(samples):
         words = f"less than {LEAST_SECONDS:g} s of sound: too little to look at"
         return MarkFound(False, None, SOUND_BITS, 0.0, needed, words=words)
     best, number = -np.inf, None
-    for tempo in TEMPOS:
+    for tempo in tempos:
         folded = _folded(np.asarray(samples, np.float32), rate, tempo)
         for score, whole, read in _readings(folded, key):
             surplus = whole - needed_read
@@ -61,7 +64,9 @@ def find_sound_mark(samples: np.ndarray, rate: int, *, key: bytes = PUBLIC_KEY) 
                 best, number = score, read if surplus >= 0 else None
         if best >= needed and number is not None:
             break
-    return MarkFound(best >= needed, number if best >= needed else None, SOUND_BITS, best, needed)
+    if best < needed:
+        return MarkFound(False, None, SOUND_BITS, best, needed)
+    return MarkFound(True, number, SOUND_BITS, best, needed, where="sound")
 
 
 def _readings(folded: np.ndarray, key: bytes) -> Iterator[tuple[float, float, int | None]]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from .code import encode
+from .cells.code import encode
 from .identity import id_prefix
-from .spectrum import (
+from .cells.spectrum import (
     BAND_BINS,
     BANDS,
     BLOCK_HOPS,

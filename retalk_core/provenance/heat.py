@@ -14,7 +14,7 @@ MAP_SIDE = 512  # pixels of the longer side
 NOTHING = 96  # the grey of a picture without anything to show, and of places where nothing could be looked at
 
 
-class Region(NamedTuple):
+class UnmarkedRegion(NamedTuple):
     """A part of a mark's map, in shares of its width and height."""
 
     share: float  # of the marked area
@@ -31,7 +31,7 @@ class Region(NamedTuple):
         return width > 0 and height > 0 and width * height >= 0.5 * min(areas)
 
 
-def unmarked_region(heat: np.ndarray | None) -> Region | None:
+def unmarked_region(heat: np.ndarray | None) -> UnmarkedRegion | None:
     """The largest region that lacks the mark which its surroundings have; None where there is none.
 
     heat: (h, w) as `MarkFound` has it, not a number where nothing is carried
@@ -49,7 +49,7 @@ def unmarked_region(heat: np.ndarray | None) -> Region | None:
     _, _, found, _ = cv2.connectedComponentsWithStats(lacking)
     height, width = heat.shape
     inner = [
-        Region(area / known.sum(), left / width, top / height, (left + w) / width, (top + h) / height)
+        UnmarkedRegion(area / known.sum(), left / width, top / height, (left + w) / width, (top + h) / height)
         for left, top, w, h, area in found[1:].tolist()
         if left > 0 and top > 0 and left + w < width and top + h < height
     ]

@@ -25,7 +25,7 @@ from .statement import TAG, Statement, id_word, read_statement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in shares of a frame
+FaceShare = tuple[float, float, float, float]  # left, top, right, bottom in shares of a frame
 _T = TypeVar("_T")
 
 ANY_RATE = 25.0  # frames per second, where a clip has none
@@ -43,7 +43,7 @@ class Evidence:
     exact: Entry | None = None  # the dub that this machine remembers of the very same file
     entries: tuple[Entry, ...] = ()  # dubs that this machine remembers whose ids agree with what was found
     notes: tuple[str, ...] = ()  # what could not be looked for, and why
-    face: Box | None = None  # where a face is in the middle of a clip whose whole frames are marked
+    face: FaceShare | None = None  # where a face is in the middle of a clip whose whole frames are marked
 
     @property
     def statement(self) -> Statement | None:
@@ -115,7 +115,8 @@ def examine_parts(
 ) -> Evidence:
     """Look for the marks in pictures and in a sound that needn't be files."""
     picture = None if clip is None else find_in_clip(clip, key, progress)
-    face = _face_in(clip) if clip is not None and picture is not None and _is_over_frames(picture) else None
+    over_frames = picture is not None and picture.where == "frame"
+    face = _face_in(clip) if clip is not None and over_frames else None
     heard = None if sound is None else find_in_sound(sound, key, progress)
     notes = tuple(
         f"{what}: {mark.words}"
@@ -141,7 +142,7 @@ def find_in_sound(source: SoundSource, key: bytes = PUBLIC_KEY, progress: Progre
     """The mark in a sound, in the piece where it is plainest; a search ends with the first number read."""
     from ..marks.sound import find_sound_mark
 
-    found = []
+    found: list[MarkFound] = []
     with Decoder(source) as decoder:
         for piece in _pieces(decoder):
             progress(len(found), None)
@@ -184,21 +185,14 @@ def _pixels(clip: Clip, progress: Progress) -> Generator[np.ndarray, None, None]
 
 def _carried(mark: MarkFound) -> np.ndarray | None:
     """A mark's map, not a number where nothing is carried."""
-    from ..marks.plane import face_plane
+    from ..marks.cells.plane import face_plane
 
-    carries = face_plane().carries
-    if mark.heat is None or mark.heat.shape != carries.shape:
+    if mark.where != "face" or mark.heat is None:
         return mark.heat
-    return np.where(carries, mark.heat, np.float32(np.nan))
+    return np.where(face_plane().carries, mark.heat, np.float32(np.nan))
 
 
-def _is_over_frames(mark: MarkFound) -> bool:
-    from ..marks.plane import frame_plane
-
-    return mark.present and mark.heat is not None and mark.heat.shape == frame_plane().carries.shape
-
-
-def _face_in(clip: Clip) -> Box | None:
+def _face_in(clip: Clip) -> FaceShare | None:
     """Where the largest face is in the frame in a clip's middle."""
     from ..faces.detect import load_face_networks, look
 

@@ -11,7 +11,7 @@ from ..marks.found import MarkFound
 from .credentials import Credentials
 from .heat import unmarked_region
 from .ledger import Entry
-from .origin import Box, Evidence, carried_word
+from .origin import FaceShare, Evidence, carried_word
 
 VerdictKind = Literal[
     "signed and trusted",
@@ -110,7 +110,7 @@ def _present(mark: MarkFound | None) -> MarkFound | None:
     return mark if mark is not None and mark.present else None
 
 
-def _regions(mark: MarkFound | None, face: Box | None) -> Iterator[Verdict]:
+def _regions(mark: MarkFound | None, face: FaceShare | None) -> Iterator[Verdict]:
     """Whether a part lacks the mark where the rest has it."""
     region = unmarked_region(mark.heat) if mark is not None else None
     if region is None:
@@ -225,5 +225,6 @@ def _mark_facts(mark: MarkFound | None) -> dict[str, Any] | None:
         "bits": mark.bits,
         "score": round(mark.score, 3),
         "threshold": mark.threshold,
+        "where": mark.where,
         "words": mark.words,
     }

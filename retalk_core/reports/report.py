@@ -75,6 +75,9 @@ class Report:
     frames_doubtful: int = 0  # that any doubt is about
     preview: bool = False  # made by the engine that is there for a first look
     people_seen: int = 1  # different ones, as far as looks tell
+    mark: str = ""  # what says in the result that it is a dub, in words; "" where nothing does
+    mark_id: str = ""  # the number that marks carry the first bits of, 16 hexadecimal digits
+    marks_before: Sequence[str] = ()  # of earlier dubs, found in clip and voice
     signed: str = ""  # by whom, and where the signature lies; "": it isn't signed
 
     def tell_doubts(self, judged: Judged) -> None:
@@ -146,6 +149,8 @@ class Report:
         lines += [f"left as it was: {stretch}" for stretch in self.untouched[:12]]
         if len(self.untouched) > 12:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")
+        lines += [f"marked: {self.mark}"] if self.mark else []
+        lines += [f"marked before: {words}" for words in self.marks_before]
         lines += [f"signed: by {self.signed}"] if self.signed else []
         lines += [f"note: {warning}" for warning in self.warnings]
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))

@@ -125,7 +125,15 @@ def test_programs_are_told_the_same(entry: Entry) -> None:
     facts = json.loads(json.dumps(origin_facts(found)))
     assert facts["retalk"] is True and facts["ids"] == [entry.id, "012345", "0123"]
     assert facts["picture"] == {
-        **{"present": True, "id": "012345", "bits": 24, "score": 20.0, "threshold": 5.0, "words": ""}
+        **{
+            "present": True,
+            "id": "012345",
+            "bits": 24,
+            "score": 20.0,
+            "threshold": 5.0,
+            "where": "",
+            "words": "",
+        }
     }
     assert facts["signature"]["state"] == "local" and facts["statement"]["id"] == entry.id
     assert [each["kind"] for each in facts["verdicts"]] == kinds(found) and facts["notes"] == ["a note"]

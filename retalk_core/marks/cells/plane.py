@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..crops.affine import warp
-from ..faces.canonical import STABLE, load_mouth_model
-from ..faces.mesh import FACE_OVAL
+from ...crops.affine import warp
+from ...faces.canonical import STABLE, load_mouth_model
+from ...faces.mesh import FACE_OVAL
 
-FACE_CELLS = (
-    36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
-)
+FACE_CELLS = 36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
 FACE_SIDE = 1.28  # eye distances; the square is this wide ...
 FACE_CORNER = (-0.64, 0.12)  # ... and begins here, in canonical coordinates
 FACE_ROOM = 1.1  # times the oval: cheeks and the skin below the chin as far as edits reach
