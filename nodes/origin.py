@@ -84,7 +84,7 @@ class DetectOrigin(io.ComfyNode):
         ledger = Ledger(host.records_folder()).path
         looked_at = [ledger, ledger.with_name(f"{ledger.name}-wal")]
         if file and file.strip():
-            looked_at.append(Path(folder_paths.get_annotated_filepath(file.strip())))
+            looked_at += filter(None, [_annotated(file.strip())])
         return [_stamp(path) for path in looked_at]
 
     @classmethod
@@ -160,17 +160,25 @@ def _own_sound(video: Input.Video, clip: Clip) -> SoundArray | None:
     return None if stream is None else SoundArray(np.concatenate(list(stream), axis=1), stream.rate)
 
 
+def _annotated(name: str) -> Path | None:
+    """A file as ComfyUI finds it by its name; None where it doesn't let one name it."""
+    try:
+        return Path(folder_paths.get_annotated_filepath(name)).resolve()
+    except (ValueError, OSError):
+        return None
+
+
 def _path_of(name: str) -> Path:
     """A file in one of ComfyUI's folders. Raises InputError for one that lies elsewhere."""
     from ..retalk_core.errors import InputError
 
-    path = Path(folder_paths.get_annotated_filepath(name)).resolve()
+    path = _annotated(name)
     known = (
         folder_paths.get_input_directory(),
         folder_paths.get_output_directory(),
         folder_paths.get_temp_directory(),
     )
-    if not any(path.is_relative_to(Path(folder).resolve()) for folder in known):
+    if path is None or not any(path.is_relative_to(Path(folder).resolve()) for folder in known):
         raise InputError(
             f"file is {name}, which leads out of ComfyUI's folders: name a file below its input folder, or "
             "below another with [output] or [temp] behind the name."

@@ -52,6 +52,7 @@ NETWORKS_COMPUTE = (
         "dub/test_pipeline",
         "dub/test_program",
         "dub/test_retalk_dub",
+        "dub/test_signed",
         "dub/test_stream",
     ),
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),

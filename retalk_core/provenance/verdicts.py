@@ -11,7 +11,7 @@ from ..marks.found import MarkFound
 from .credentials import Credentials
 from .heat import unmarked_region
 from .ledger import Entry
-from .origin import FaceShare, Evidence, carried_word
+from .origin import Evidence, FaceShare, carried_word
 
 VerdictKind = Literal[
     "signed and trusted",
@@ -160,7 +160,7 @@ def _known(entries: Sequence[Entry]) -> str:
     if not entries:
         return "which this machine's ledger doesn't know"
     latest = entries[0]
-    several = f", and {len(entries) - 1} others" if len(entries) > 1 else ""
+    several = f", and {len(entries) - 1} more" if len(entries) > 1 else ""
     return f"dub {latest.id} of {_moment(latest.last)} in this machine's ledger{several}"
 
 
