@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import cv2
@@ -9,20 +10,21 @@ import numpy as np
 
 from ..crops.affine import warp
 from ..crops.patch import Box, Patch, box_around
-from ..images import white_of
+from ..images import eight_bit, white_of
 from .identity import id_prefix
 from .cells.payload import PICTURE_BITS, picture_chips
 from .cells.plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
 from .cells.swing import swing_at
 
 FINEST = 8  # pattern pixels along a cell
-FACE_STRENGTH = 2.9  # levels of 255, root mean square where the gain for texture is 1
+FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.4, 20.0, 0.7
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.34, 14.0, 0.9
 TEXTURE_CELLS = 2.4  # over which texture is measured
-_LUMA = (0.299, 0.587, 0.114)
+_WINDOW = 5  # pixels over which texture is looked at, once the picture was made as small as that allows
+_TILE = 512  # pixels to whose multiples noise is made
 
 
 class Pattern:
@@ -119,31 +121,46 @@ def _common(one: Box, other: Box) -> Box | None:
 
 def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:
     """Pixels (h, w, 3) with a pattern (h, w), in levels of 255, added to their luma as texture allows."""
-    unit = np.float32(white_of(pixels) / 255)
-    change = (pattern * _gain(pixels, cell))[..., None] * unit
-    if pixels.dtype == np.uint8:  # small steps would be lost in rounding
-        change = change + _dither(box)
-        change = np.where(pattern[..., None] != 0, change, 0)
-    return np.rint(pixels + change).clip(0, white_of(pixels)).astype(pixels.dtype)
+    change = pattern * _gain(pixels, cell)
+    if pixels.dtype != np.uint8:
+        white = white_of(pixels)
+        return np.rint(pixels + change[..., None] * (white / 255)).clip(0, white).astype(pixels.dtype)
+    marked = np.empty_like(pixels)
+    for channel in range(3):
+        # Small steps would be lost in rounding.
+        steps = np.rint(change + _dither(box, channel)).astype(np.int16)
+        steps[pattern == 0] = 0
+        marked[..., channel] = cv2.add(pixels[..., channel], steps, dtype=cv2.CV_8U)
+    return marked
 
 
 def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
     """How much of a mark the texture hides at each pixel (h, w)."""
-    luma = cv2.transform(pixels, np.array([_LUMA], np.float32) * np.float32(255 / white_of(pixels)))
-    luma = luma.astype(np.float32)
-    width = 2 * max(round(TEXTURE_CELLS * cell / 2), 1) + 1
-    window = (width, width)
-    detail = np.abs(luma - cv2.blur(luma, window))  # shading is no texture
-    texture = cv2.blur(cv2.erode(cv2.blur(detail, window), np.ones(window, np.uint8)), window)
-    return np.clip(LEAST_GAIN + texture / TEXTURE, LEAST_GAIN, MOST_GAIN)
+    luma = cv2.cvtColor(eight_bit(pixels), cv2.COLOR_RGB2GRAY)
+    height, width = luma.shape
+    reach = 2 * max(round(TEXTURE_CELLS * cell / 2), 1) + 1
+    detail = cv2.absdiff(luma, cv2.blur(luma, (reach, reach)))  # shading is no texture
+    factor = max(reach // _WINDOW, 1)  # what follows changes slowly from pixel to pixel
+    size = -(-width // factor), -(-height // factor)
+    small = cv2.resize(detail, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    window = (_WINDOW, _WINDOW)
+    texture = cv2.blur(cv2.erode(cv2.blur(small, window), np.ones(window, np.uint8)), window)
+    gain = np.clip(LEAST_GAIN + texture / TEXTURE, LEAST_GAIN, MOST_GAIN)
+    return cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _dither(box: Box) -> np.ndarray:
-    """Fine noise (h, w, 3) from -1/2 to 1/2 that depends on the pixel's place only.
+def _dither(box: Box, channel: int) -> np.ndarray:
+    """Fine noise (h, w) from -1/2 to 1/2 that depends on the pixel's place only.
 
     It differs between red, green and blue by a third, so that luma has three steps where each has one.
-    Source: J. Jimenez, Next generation post processing in Call of Duty, 2014 (interleaved gradient noise).
     """
-    y, x = np.mgrid[box.top : box.bottom, box.left : box.right].astype(np.float32)
+    bottom, right = (-(-edge // _TILE) * _TILE for edge in (box.bottom, box.right))
+    return _gradient_noise(bottom, right, channel)[box.slices]
+
+
+@functools.lru_cache(maxsize=12)
+def _gradient_noise(height: int, width: int, channel: int) -> np.ndarray:
+    """Interleaved gradient noise. Source: J. Jimenez, Next generation post processing in Call of Duty, 2014."""
+    y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
-    return (noise[..., None] + np.array((0, 1, 2), np.float32) / 3) % 1 - np.float32(0.5)
+    return ((noise + np.float32(channel / 3)) % 1 - np.float32(0.5)).astype(np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ from .frame import FRAME_SAMPLES, read_frame
 from .cells.payload import PICTURE_BITS, Reading, read_cells, threshold
 from .cells.plane import affine_of_stable, face_plane, frame_affine, residual
 from .seek import MOST_FACES, FaceFollower, Seen
-from .cells.swing import Tally
+from .cells.swing import Swung, Tally
 
 LEAST_SECONDS = 1.0  # of pictures, below which nothing can be said
 FIRST_LOOK = 5.0  # seconds after which it is seen whether a mark shows by now; each next one at twice as many
@@ -73,6 +74,23 @@ def find_own_mark(
     return search.verdict()
 
 
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What swung in a clip, whatever the key."""
+
+    faces: list[Swung]  # of the face's plane
+    frame: Swung  # (FRAME_SAMPLES, FRAME_SAMPLES)
+
+
+def look_through(frames: Iterable[np.ndarray], times: Iterable[float]) -> Looked:
+    """Look through a clip, to read it under many keys; frames and times as `find_picture_mark` has them."""
+    search = _Search(PUBLIC_KEY, FaceFollower(load_face_networks()))
+    for pixels, seconds in zip(frames, times, strict=True):
+        search.see(pixels, seconds)
+    search.rest()
+    return search.swung
+
+
 class _Search:
     """What was seen of a clip so far."""
 
@@ -110,6 +128,11 @@ class _Search:
                 values = residual(seen.luma, affine_of_stable(stable), face_plane().side)
                 tally.add(values, seen.seconds)
 
+    def rest(self) -> None:
+        """Take in the frames that waited for others."""
+        for seen in self._follower.rest() if self._follower is not None else ():
+            self._add(seen)
+
     def is_sure(self) -> bool:
         """Whether a number was read that nobody will doubt."""
         best = self._best()
@@ -117,8 +140,7 @@ class _Search:
 
     def verdict(self) -> MarkFound:
         """What all that was seen says."""
-        for seen in self._follower.rest() if self._follower is not None else ():
-            self._add(seen)
+        self.rest()
         needed, best = threshold(LOOKS), self._best()
         if best is None:
             words = f"less than {LEAST_SECONDS:g} s of pictures: too little to look at"
@@ -139,12 +161,18 @@ class _Search:
         """What says most, and where it lies."""
         if self._span[1] - self._span[0] < LEAST_SECONDS:
             return None
-        swung = [tally.swung for tally in self._faces if tally.seconds >= LEAST_SECONDS]
-        if len(swung) > 1:
-            swung.append(functools.reduce(operator.add, swung))  # someone who kept no place over cuts
-        readings: list[tuple[Reading, MarkedPlace]] = [(read_cells(each, face_plane(), self._key, LOOKS), "face") for each in swung]
-        readings.append((self._read_frame(), "frame"))
+        swung = self.swung
+        readings: list[tuple[Reading, MarkedPlace]] = [
+            (read_cells(each, face_plane(), self._key, LOOKS), "face") for each in swung.faces
+        ]
+        cropped = self._follower is not None
+        readings.append((read_frame(swung.frame, self._key, LOOKS, cropped=cropped), "frame"))
         return max(readings, key=lambda each: each[0].score)
 
-    def _read_frame(self) -> Reading:
-        return read_frame(self._frame.swung, self._key, LOOKS, cropped=self._follower is not None)
+    @property
+    def swung(self) -> Looked:
+        """What swung so far, on faces and over the frame."""
+        faces = [tally.swung for tally in self._faces if tally.seconds >= LEAST_SECONDS]
+        if len(faces) > 1:
+            faces.append(functools.reduce(operator.add, faces))  # someone who kept no place over cuts
+        return Looked(faces, self._frame.swung)

@@ -19,7 +19,7 @@ from ...faces.mesh import FACE_OVAL
 FACE_CELLS = 36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
 FACE_SIDE = 1.28  # eye distances; the square is this wide ...
 FACE_CORNER = (-0.64, 0.12)  # ... and begins here, in canonical coordinates
-FACE_ROOM = 1.1  # times the oval: cheeks and the skin below the chin as far as edits reach
+FACE_ROOM = 1.25  # times the oval: cheeks, jaw and the skin below the chin as far as edits reach
 NOSE_ROOM = 0.22  # eye distances below the eyes' line, where the marked part begins
 FRAME_CELLS = 64
 FADE = 0.6  # cells over which a mark fades out at its edge
