@@ -87,20 +87,22 @@ def _marks(found: Evidence) -> Iterator[Verdict]:
     known = _known(found.entries)
     word = carried_word(picture) or carried_word(sound)
     read = f"id {word}…, {known}" if word else "its id can't be read any more"
-    if picture is not None and (sound is not None or found.sound is None):
+    whole = found.exact is not None  # nothing can have been replaced
+    if picture is not None and (sound is not None or found.sound is None or whole):
         where = "in picture and sound" if sound is not None else "in the pictures"
         yield Verdict("mark found", f"ReTalk's mark is {where}: {read}")
     elif picture is not None:
         words = (
-            f"ReTalk's mark is in the pictures and not in the sound, which was replaced or lost it: {read}"
+            "ReTalk's mark is in the pictures and isn't found in the sound, which was replaced, lost it, or "
+            f"is too short to tell: {read}"
         )
         yield Verdict("picture only", words)
-    elif found.picture is None:
+    elif found.picture is None or whole:
         yield Verdict("mark found", f"ReTalk's mark is in the sound: {read}")
     else:
         words = (
-            "ReTalk's mark is in the sound and not in the pictures: the sound was taken from a dub, or the "
-            f"pictures were replaced or lost it: {read}"
+            "ReTalk's mark is in the sound and isn't found in the pictures: the sound was taken from a dub, "
+            f"or the pictures were replaced, lost it, or are too few to tell: {read}"
         )
         yield Verdict("sound only", words)
     yield from _regions(picture, found.face)

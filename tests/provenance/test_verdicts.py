@@ -67,6 +67,11 @@ def test_marks_in_both_in_one_or_in_a_sound_alone() -> None:
     assert kinds(Evidence(UNSIGNED, NO_MARK, SOUND)) == ["sound only"]
 
 
+def test_nothing_was_replaced_in_a_file_that_is_known_byte_for_byte(entry: Entry) -> None:
+    for parts in ((PICTURE, NO_MARK), (NO_MARK, SOUND)):
+        assert kinds(Evidence(UNSIGNED, *parts, exact=entry)) == ["mark found", "known file"]
+
+
 def test_an_id_is_told_as_far_as_it_is_known(entry: Entry) -> None:
     found = Evidence(UNSIGNED, PICTURE, SOUND)
     assert found.ids == ("012345", "0123")
@@ -81,7 +86,7 @@ def test_an_id_is_told_as_far_as_it_is_known(entry: Entry) -> None:
 
 def test_a_region_that_lacks_the_mark_is_told_where_the_rest_has_it() -> None:
     heat = np.ones((20, 20))
-    heat[8:16, 6:14] = 0.1
+    heat[8:16, 6:14] = 0.02
     changed = Evidence(picture=replace(PICTURE, heat=heat))
     assert kinds(changed) == ["mark found", "region unmarked"]
     assert kinds(replace(changed, face=(0.3, 0.35, 0.7, 0.8))) == ["mark found", "face region unmarked"]
