@@ -154,6 +154,9 @@ def _learn_origin(origin: argparse.ArgumentParser) -> None:
         metavar="PEM",
         help="authorities to trust; default: RETALK_TRUST names them",
     )
+    origin.add_argument(
+        "--mark-key", type=read_path, metavar="FILE", help="look for marks under this private key"
+    )
     origin.add_argument("--heat", type=read_path, metavar="PICTURE", help="write where the mark is and isn't")
     _add_records(origin)
     _add_talk(origin)

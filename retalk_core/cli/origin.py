@@ -20,6 +20,7 @@ FEWEST_DIGITS = 4  # of an id that is named
 
 def run_origin(args: argparse.Namespace) -> None:
     from ..files import PICTURE_SUFFIXES, write_picture
+    from ..marks.plan import read_key
     from ..places import check_place
     from ..provenance.credentials import trusted_anchors
     from ..provenance.heat import draw_heat
@@ -28,9 +29,9 @@ def run_origin(args: argparse.Namespace) -> None:
 
     if args.heat:
         check_place(args.heat, "a picture", PICTURE_SUFFIXES)
-    anchors = trusted_anchors(args.trust)
+    anchors, key = trusted_anchors(args.trust), read_key(args.mark_key)
     with Bars(args.quiet) as bars:
-        found = examine_file(args.file, _folder(args), anchors, progress=bars("looking"))
+        found = examine_file(args.file, _folder(args), anchors, key=key, progress=bars("looking"))
     if args.heat:
         write_picture(args.heat, draw_heat(found.picture.heat if found.picture else None))
     if args.json:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Of two dubs at two qualities each, the largest part that showed less than FAINT was 0.01 to 0.03 of the whole,
-# and 0.12 to 0.23 once the source's face was put back. A face alone shows 0.2 to 0.3, its surroundings 0.2 to 1.
+# Of two dubs at two qualities each, the largest part that showed less than FAINT was 0.01 to 0.03 of all, and
+# 0.12 to 0.23 once the source's face was put back. A face alone shows 0.2 to 0.3, its surroundings 0.2 to 1.
 FAINT = 0.1  # of a whole mark: a part that shows less counts as unmarked
 LEAST_SHARE = 0.06  # of the marked area, below which chance makes such parts too
 LEAST_USUAL = 0.2  # of a whole mark: where less is left of it, compression alone makes such parts
