@@ -66,7 +66,7 @@ NETWORKS_COMPUTE = (
         "stages/test_expression",
         "test_documents",
     ),
-    *("dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
+    *("marks/test_picture", "dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )
 
 
