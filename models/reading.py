@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch.torch_version import TorchVersion
 
 from .errors import CheckpointError
+from .formats.torchscript import ProgramError, read_program
 
 AGAIN = "Download it again, or choose another file."
 ZIP = b"PK\x03\x04"  # torch's reader goes by the same four bytes
@@ -28,7 +29,7 @@ SMALL = 1 << 20  # bytes that may be unpacked from any file
 
 
 def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
-    """Read a safetensors file, or a pickle that holds tensors and harmless values and nothing else.
+    """Read a safetensors file, a program's tensors, or a pickle of tensors and harmless values alone.
 
     Nothing in the file is executed. Whatever else it is raises a CheckpointError that says so.
     names_only: leave the numbers on the disk until they are used, which is slower if all are
@@ -37,7 +38,14 @@ def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
     try:
         if kind == "safetensors":
             return dict(load_file(path))
+        if kind == "program":
+            return dict(read_program(path))
         found = _unpickle(path, names_only and kind == "zip")
+    except ProgramError as error:
+        raise CheckpointError(
+            f"{path} is a TorchScript program whose tensors can't be taken out: {error}. "
+            f"Nothing in it was run. {AGAIN}"
+        ) from None
     except UnpicklingError as error:
         raise CheckpointError(_refusal(path, error)) from None
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, IndexError):
@@ -73,7 +81,7 @@ def require_file(path: Path) -> None:
 
 
 def find_kind(path: Path) -> str:
-    """What a file is by its first bytes: safetensors, zip or pickle. Anything else is refused."""
+    """What a file is by its first bytes: safetensors, zip, program or pickle. Anything else is refused."""
     require_file(path)
     try:
         with path.open("rb") as file:
@@ -127,13 +135,11 @@ def _plain_zip(path: Path, size: int) -> str:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         raise CheckpointError(f"{path} is cut short or damaged. Download it again.") from None
     names = [member.filename.rpartition("/")[2] for member in members]
-    if "constants.pkl" in names:
-        raise CheckpointError(f"{path} is a TorchScript program, not weights. Choose a file of weights.")
     if "data.pkl" not in names:
         raise CheckpointError(f"{path} is an archive, not weights. Unpack it and choose a file inside.")
     if sum(member.file_size for member in members) > MOST_UNPACKED * size + SMALL:
         raise CheckpointError(f"{path} would unpack to many times its size, as weights never do. {AGAIN}")
-    return "zip"
+    return "program" if "constants.pkl" in names else "zip"
 
 
 def check_sums(path: Path) -> None:
@@ -144,7 +150,7 @@ def check_sums(path: Path) -> None:
     Other kinds of files have no sums. Neither have those that torch wrote with its sums switched off: there
     all of them are 0.
     """
-    if find_kind(path) != "zip":
+    if find_kind(path) not in ("zip", "program"):
         return
     try:
         with zipfile.ZipFile(path) as archive:

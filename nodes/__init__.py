@@ -15,6 +15,7 @@ from .dub import DubFrames, DubVideo
 from .dub_options import DubOptionsNode
 from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
+from .judge import JudgeFrames, JudgeVideo, KeepBetter
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import CheckModels, LoadModels, network_loaders
 from .origin import DetectOrigin
@@ -54,6 +55,9 @@ NODES: list[type[io.ComfyNode]] = [
     GetModels,
     DemoClip,
     DemoVoice,
+    JudgeVideo,
+    JudgeFrames,
+    KeepBetter,
 ]
 
 

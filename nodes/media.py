@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence, Sized
 
     from ..retalk_core.media.clip import Clip
-    from ..retalk_core.media.sound import SoundArray, SoundStream
+    from ..retalk_core.media.sound import SoundArray, SoundSource, SoundStream
 
 
 Audio = Mapping[str, Any]  # waveform (B, C, n) and sample_rate; VideoHelperSuite's is no dict
@@ -295,6 +295,17 @@ def sound_of(given: Input.Video | Tensor, clip: Clip, end: Fraction) -> SoundStr
     if not clip.has_sound:
         return None
     return SoundStream(clip.path, open_clip(clip.path).times[clip.first] if clip.first else 0, end)
+
+
+def heard_in(given: Input.Video, clip: Clip) -> SoundSource | None:
+    """What a VIDEO sounds like, to be listened to; None where it is silent. Only a part of a file is read."""
+    from ..retalk_core.media.sound import SoundArray
+
+    whole = not isinstance(given, InputImpl.VideoFromComponents) and _trim_of(given) == (Fraction(0), None)
+    if whole and clip.has_sound:
+        return clip.path
+    found = sound_of(given, clip, clip.end)
+    return None if found is None else SoundArray(np.concatenate(list(found), axis=1), found.rate)
 
 
 def video(path: Path) -> Input.Video:

@@ -562,6 +562,44 @@ def long_video(graph: Graph) -> None:
     as_app(graph, clip, voice, dub)
 
 
+def keep_the_better(graph: Graph) -> None:
+    with graph.group("1 · Clip and voice", "input"):
+        graph.note(
+            "Dub, judge, keep the better of two",
+            """
+            The same clip and voice are dubbed twice, with other options. *Judge Video* measures
+            both beside the clip; *Keep the Better Video* hands on the one that wins more of the
+            figures that both have.
+
+            `metrics` on *all* asks SyncNet and ArcFace too, where their files are. A count of
+            figures is no verdict of people's: look at both.
+            """,
+        )
+        clip = graph.add("ReTalkDemoClip")
+        voice = graph.add("ReTalkDemoVoice")
+    with graph.group("2 · Dub twice", "lips"):
+        wider = graph.add("ReTalkDubOptions", "Other Options", mouth_opening=1.25)
+        graph.column()
+        one = graph.add("ReTalkDubVideo", "First Dub", video=clip, voice=voice)
+        other = graph.add("ReTalkDubVideo", "Second Dub", video=clip, voice=voice, options=wider)
+    with graph.group("3 · Judge both", "speech"):
+        judged = [
+            graph.add("ReTalkJudgeVideo", f"Judge the {name}", video=dub["video"], source=clip, voice=voice)
+            for name, dub in (("First", one), ("Second", other))
+        ]
+    with graph.group("4 · Keep the better one", "output"):
+        kept = graph.add(
+            "ReTalkKeepBetter",
+            first=one["video"],
+            first_judgement=judged[0]["json"],
+            second=other["video"],
+            second_judgement=judged[1]["json"],
+        )
+        graph.column()
+        graph.add("ReTalkSaveDub", video=kept["video"], filename_prefix="video/retalk_better")
+        graph.add("PreviewAny", "How the Figures Voted", source=kept["report"])
+
+
 def detect_origin(graph: Graph) -> None:
     with graph.group("1 · A dub", "input"):
         graph.note(
@@ -627,6 +665,7 @@ WORKFLOWS: dict[str, tuple[Callable[[Graph], None], str]] = {  # and the engine 
     "upscaler_between": (upscaler_between, "retalk"),
     "ablation_side_by_side": (ablation_side_by_side, "retalk"),
     "long_video": (long_video, "retalk"),
+    "keep_the_better": (keep_the_better, "embedded preview"),
     "detect_origin": (detect_origin, "embedded preview"),
     "laplacian_blend_two_pictures": (laplacian_blend_two_pictures, "retalk"),
 }

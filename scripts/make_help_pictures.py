@@ -102,6 +102,39 @@ def save_picture() -> Image.Image:
     )
 
 
+def judge_picture() -> Image.Image:
+    before, after = (Image.fromarray(frame).crop(FACE) for frame in (portrait(), speaking()[0]))
+    return row(
+        Tile(before, "source", ""),
+        Tile(after, "video", "+"),
+        Tile("Judge Video"),
+        Tile("cpbd\nlip_sharpness\nloss_outside\nseam\n…", "figures"),
+    )
+
+
+def judge_frames_picture() -> Image.Image:
+    after = Image.fromarray(speaking()[0]).crop(FACE)
+    mask = Image.new("RGB", after.size)
+    width, height = after.size
+    ImageDraw.Draw(mask).ellipse((0.25 * width, 0.55 * height, 0.75 * width, 0.95 * height), "white")
+    return row(
+        Tile(after, "images", ""),
+        Tile(mask, "support", "+"),
+        Tile("Judge Frames"),
+        Tile("loss_outside\n100", "figures"),
+    )
+
+
+def keep_better_picture() -> Image.Image:
+    dubs = [Image.fromarray(frame).crop(FACE) for frame in speaking()[:2]]
+    return row(
+        Tile(dubs[0], "first", ""),
+        Tile(dubs[1], "second", "+"),
+        Tile("Keep the\nBetter Video"),
+        Tile(dubs[0], "video"),
+    )
+
+
 def origin_picture() -> Image.Image:
     face = Image.fromarray(speaking()[0]).crop(FACE)
     return row(
@@ -354,6 +387,9 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "demo_clip.jpg": demo_clip_picture,
     "demo_voice.png": demo_voice_picture,
     "download.png": download_picture,
+    "judge.png": judge_picture,
+    "judge_frames.png": judge_frames_picture,
+    "keep_better.png": keep_better_picture,
     "options.png": options_picture,
     "models.png": models_picture,
     "loader.png": loader_picture,

@@ -59,14 +59,15 @@ NETWORKS_COMPUTE = (
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
         "faces/people/test_seek",
-        "provenance/test_origin",
+        *("judging/test_doubting", "judging/test_judge", "judging/test_references", "judging/test_selfcheck"),
+        *("judging/corpus/test_folder", "nodes/test_judge", "provenance/test_origin"),
         "reports/test_faces",
         "reports/test_track",
         "stages/test_coefficients",
         "stages/test_expression",
         "test_documents",
     ),
-    *("marks/test_picture", "dub/test_stream", "test_original_parity", "weights/test_commands", "weights/test_offline"),
+    *("marks/test_picture", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )
 
 

@@ -80,4 +80,25 @@ JUDGES: tuple[Entry, ...] = (
         measures=True,
         build=Builder("judges.arcface", "ArcFace"),
     ),
+    Network(
+        key="lpips",
+        title="LPIPS (AlexNet)",
+        role="tells how different two pictures look",
+        licence="BSD-3-Clause (torchvision)",
+        stage="judge",
+        files=(
+            File(
+                "alexnet-owt-7be5be79.pth",
+                ("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+            ),
+        ),
+        telltales={
+            "features.0.weight": (64, 3, 11, 11),
+            "features.3.weight": (192, 64, 5, 5),
+            "classifier.6.weight": (1000, 4096),
+        },
+        cost=Cost(once=20, picture=2, most=8),
+        measures=True,
+        build=Builder("judges.lpips", "Lpips"),
+    ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..network import Builder, Cost, Entry, Loader, Network
+from ..network import Builder, Cost, Entry, File, Loader, Network
 from .sources import UNSTATED, of_the_paper
 
 LIPS: tuple[Entry, ...] = (
@@ -15,7 +15,7 @@ LIPS: tuple[Entry, ...] = (
         stage="lips",
         files=(of_the_paper("LNet.pth", "7ae06fef0454c421b828cc53e8d4b9c92d990867a858ea7bb9661ab6cf6ab774"),),
         telltales={
-            "audio_encoder.0.conv_block.0.weight": (32, 1, 3, 3),
+            "encoder.first_inp.model.0.bias": (64,),
             "encoder.ca2.layers.0.0.fn.to_q.weight": (256, 512),
             "decoder.res0.res0.conv1.ffc.convl2l.weight": (32, 32, 3, 3),
             "decoder.final.model.0.bias": (3,),
@@ -51,5 +51,40 @@ LIPS: tuple[Entry, ...] = (
             "Loads E-Net, which redraws a synced face sharply.",
             ("enet", "enhance"),
         ),
+    ),
+    Network(
+        key="wav2lip",
+        title="Wav2Lip",
+        role="draws lips that follow the voice, in the place of L-Net",
+        licence="personal, research and non-commercial use only (trained on LRS2)",
+        stage="lips",
+        files=(
+            File(
+                "wav2lip_gan.pth",
+                sha256="ca9ab7b7b812c0e80a6e70a5977c545a1e8a365a6c49d5e533023c034d7ac3d8",
+                size=435_801_865,
+                known="trained with a discriminator: sharper",
+            ),
+            File(
+                "Wav2Lip-SD-GAN.pt",
+                sha256="180cfd49d31d47f195d5bfc62830ffe2c40724b7bbbce6faadc73ac6ab1a3b8e",
+                size=145_829_145,
+                known="trained with a discriminator: sharper",
+            ),
+            File(
+                "wav2lip.pth",
+                sha256="b78b681b68ad9fe6c6fb1debc6ff43ad05834a8af8a62ffc4167b7b34ef63c37",
+                size=435_807_851,
+                known="trained without a discriminator: truer to the voice",
+            ),
+            File("Wav2Lip-SD-NOGAN.pt", known="trained without a discriminator: truer to the voice"),
+        ),
+        telltales={
+            "face_encoder_blocks.0.0.conv_block.0.weight": (16, 6, 7, 7),
+            "face_decoder_blocks.3.0.conv_block.0.weight": (768, 384, 3, 3),
+            "output_block.0.conv_block.0.weight": (32, 80, 3, 3),
+        },
+        cost=Cost(once=60, picture=12, most=16),
+        build=Builder("lips.wav2lip", "Wav2Lip"),
     ),
 )

@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("eval", "judge any dub by the paper's metrics and more", _learn_eval),
         ("origin", "tell what a file is: signed, marked, known", _learn_origin),
         ("marks", "list, show or forget marked dubs; make a certificate", _learn_marks),
+        ("selfcheck", "check this installation: a receipt to paste into a report", _learn_selfcheck),
         ("models", "list, download, verify and convert files of weights", _learn_models),
         ("work", "list or clear what --work-dir keeps", _learn_work),
     ):
@@ -113,6 +114,7 @@ def _learn_demo(demo: argparse.ArgumentParser) -> None:
 
 
 def _learn_eval(evaluate: argparse.ArgumentParser) -> None:
+    from ..visemes.text.languages import AUTO, LANGUAGES
     from .judging import run_judge
     from .words import add_face_choice, read_path
 
@@ -127,11 +129,27 @@ def _learn_eval(evaluate: argparse.ArgumentParser) -> None:
     what.add_argument("--voice", type=read_path, metavar="SOUND", help="default: the video's own sound")
     what.add_argument("--truth", action="store_true", help="the source shows what the result should be")
     what.add_argument(
+        "--transcript", type=read_path, metavar="FILE", help="what the voice says: text, SRT or VTT"
+    )
+    what.add_argument("--language", choices=(AUTO, *LANGUAGES), default=AUTO, help="of the transcript")
+    what.add_argument(
         "--real", type=read_path, metavar="FOLDER", help="real videos, for a folder's FID and KID"
     )
     how = judge.add_argument_group("how")
     how.add_argument("--metrics", metavar="NAMES", help="such as lse_d,lse_c,cpbd; default: all")
     how.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
+    how.add_argument(
+        "--no-references",
+        action="store_true",
+        help="don't judge the source too, to compare with",
+    )
+    how.add_argument(
+        "--frames",
+        type=int,
+        default=64,
+        metavar="N",
+        help="of each video, that are compared with --real; default: 64",
+    )
     how.add_argument("--models", type=read_path, metavar="FOLDER", help="look for weights here only")
     made = judge.add_argument_group("what is written")
     made.add_argument("--chart", type=read_path, metavar="PICTURE", help="loudness and mouth over time")
@@ -160,6 +178,24 @@ def _learn_origin(origin: argparse.ArgumentParser) -> None:
     origin.add_argument("--heat", type=read_path, metavar="PICTURE", help="write where the mark is and isn't")
     _add_records(origin)
     _add_talk(origin)
+
+
+def _learn_selfcheck(check: argparse.ArgumentParser) -> None:
+    from .judging import run_selfcheck
+    from .words import read_path
+
+    check.set_defaults(run=run_selfcheck)
+    check.add_argument(
+        "clip",
+        type=read_path,
+        nargs="?",
+        help="a clip that speaks; default: the one that ships",
+    )
+    check.add_argument("--voice", type=read_path, metavar="SOUND", help="what it shall say; default: its own")
+    check.add_argument("--models", type=read_path, metavar="FOLDER", help="look for weights here only")
+    talk = check.add_argument_group("what is said")
+    talk.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+    _add_verbose(talk)
 
 
 def _add_talk(command: argparse.ArgumentParser) -> None:

@@ -17,6 +17,7 @@ STAGES = {
     "dub": "dubbing",
     "check": "checking",
     "judge": "judging",
+    "source": "judging the source",
 }
 
 

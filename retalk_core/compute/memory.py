@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -18,7 +19,9 @@ MB = 1_000_000
 UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what it has: less than nearly every one has
 SHARE = 0.5  # of what is free may go into computing: frames, encoders and other programs need theirs
 BATCH_SHARE = 0.25  # of all there is may go into one batch: weights, frames and other programs need theirs
+FREED_FRAMES = 250  # after which memory goes back to the system
 ROOT = Path("/")
+_T = TypeVar("_T")
 
 
 def free_memory(device: torch.device) -> int:
@@ -56,6 +59,18 @@ def return_freed() -> None:
     """Return to the system what was freed, where the C library (glibc) would keep it for later."""
     with suppress(OSError, AttributeError, TypeError):  # no such library, or function, or naming
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def tidied(frames: Iterable[_T]) -> Iterator[_T]:
+    """The same frames; now and then what the work on them freed is returned to the system.
+
+    Several threads take and free memory while a long clip passes, and the C library would keep more and more
+    of it in pieces.
+    """
+    for count, frame in enumerate(frames, start=1):
+        yield frame
+        if count % FREED_FRAMES == 0:
+            return_freed()
 
 
 # The CPU's

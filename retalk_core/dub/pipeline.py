@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..compute.memory import tidied
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
 from ..marks.plan import MarkedSound, Marking, read_key
@@ -170,7 +171,7 @@ def synthesise(
         _writer(session, analysis, sound, output, marking, statement) as writer,
         show(showing) as see,
     ):
-        for shown in finished_frames(session, analysis, engine, progress, marking):
+        for shown in tidied(finished_frames(session, analysis, engine, progress, marking)):
             watch.see(shown.index, shown.before, shown.after, shown.patch)
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
             time, after = timeline.times[shown.index], shown.after

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...models.faces.cover import CoverFinder
 from ...models.faces.facemesh import POINTS
 from ..compute.aside import Rows, change_in_parts, in_parts, long_array, put_aside
-from ..compute.memory import return_freed
+from ..compute.memory import FREED_FRAMES, return_freed
 from ..covers.find import find_cover
 from ..covers.hold import eased, held_covers, hidden_mouths, stacked
 from ..covers.view import skin_colour
@@ -41,7 +41,6 @@ FADE_SIGMA = 0.08  # seconds; smooths the weight
 NO_INSIDE, FULL_INSIDE = 0.9, 0.99
 EDGE_ROOM = 1.15  # sizes of the lips
 EDGE_FRAMES = 5  # over which that is calmed
-FREED_FRAMES = 250  # after which memory goes back to the system
 EASE_SECONDS = 0.15  # an edit eases in and out beside frames without a face
 LARGEST_STEP = 0.35  # of the face's size between frames; beyond it, a flash was a cut
 

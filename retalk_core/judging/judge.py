@@ -5,62 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
 import torch
 
-from ...models.catalog import catalog
 from ...models.judges.syncnet import SyncNet
 from ..compute.provider import FACE_NETWORKS, NetworkProvider
 from ..dub.session import StageProgress, quiet
-from ..errors import OptionError
 from ..faces.choice import FaceChoice
 from ..faces.detect import FaceNetworks
 from ..faces.follow import track_faces
 from ..media.clip import Clip
 from ..media.reader import prefetch
-from ..media.sound import SoundSource
 from ..media.voice import Voice
-from ..metrics.frechet import FEWEST_PICTURES
-from ..metrics.registry import measure, metrics
+from ..metrics.articulation import articulated
+from ..metrics.lse import FRAME_RATE
+from ..metrics.registry import measure
+from ..reports.doubts import Doubt
 from ..stages.speech import SAMPLE_RATE
-from ..types import Samples
-from ..visemes.drive import mouth_drive, sample_drive
-from ..weights.files import command
-from .look import Judges, Subject, Watcher
+from ..visemes.text.source import spoken_phones
+from .doubting import Doubting
+from .look import Ground, Judges, Subject, Watcher, pairing
+from .question import BY_SCIKIT_IMAGE, OF_THE_WORDS, Question, absences, taken_over, why_not
+from .references import References, loudness_at, reference_rows
 from .sync import SyncWatch
 
-NETWORK_OF = {"sync_distances": "syncnet", "identities": "arcface", "features": "inception"}
-OF_THE_SOURCE = (
-    *("source_sharpness", "source_flicker", "warping", "source_warping", "errors_outside", "identities"),
-)
-OF_THE_TRUTH = ("mouth_steps", "lower_l1", "lower_ssim")
-BY_SCIKIT_IMAGE = ("cpbd", "lower_ssim")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is to be judged, and against what."""
-
-    result: Clip
-    source: Clip | None = None  # what it was made from
-    voice: SoundSource | None = None  # what is said; None: the result's own sound
-    truth: bool = False  # the source shows what the result should look like: it was dubbed with its own voice
-    faces_only: bool = False  # the pictures are faces already, as in LRS: SyncNet is shown them whole
-    names: tuple[str, ...] = ()  # of metrics; none: all
-    face: FaceChoice | None = None
-
-    def __post_init__(self) -> None:
-        unknown = [name for name in self.names if name not in metrics()]
-        if unknown:
-            raise OptionError(f"There is no metric {unknown[0]}. Choose from {', '.join(metrics())}.")
-
-    def wants(self, need: str) -> bool:
-        """Whether any metric that is asked for looks at something."""
-        asked = [each for name, each in metrics().items() if not self.names or name in self.names]
-        return any(need in each.needs for each in asked)
+EXACT = 100.0  # dB that are told where nothing was lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +44,11 @@ class Judgement:
     times: np.ndarray  # (T,) seconds
     opening: np.ndarray  # (T,) eye distances; NaN without a face
     loudness: np.ndarray | None  # (T,) 0..1
+    cuts: np.ndarray  # frames that begin a shot
+    doubts: tuple[Doubt, ...] = ()  # what looks wrong, the most serious first
+    references: References = field(default_factory=dict)  # the source with several voices
+    notes: tuple[str, ...] = ()
     networks: Mapping[str, Any] = field(default_factory=dict)  # device, precision, files and their hashes
-    features: np.ndarray | None = None  # (n, 2048) of sampled frames, for a folder's FID
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -82,6 +56,9 @@ class Judgement:
             "metrics": dict(self.values),
             "unavailable": dict(self.unavailable),
             "details": dict(self.details),
+            "doubts": [vars(doubt) for doubt in self.doubts],
+            "references": {row: dict(values) for row, values in self.references.items()},
+            "notes": list(self.notes),
             "networks": dict(self.networks),
         }
 
@@ -93,44 +70,22 @@ def judge(question: Question, networks: NetworkProvider, progress: StageProgress
     progress: called with a stage's name, gives what is told how far the stage is
     raises:   InputError, NoFaceError, OptionError
     """
-    absent = dict(_absent(question, networks))
+    absent = dict(absences(question, networks))
     with _heard(question) as voice, ExitStack() as stack:
-        result = _follow(question.result, question.face, networks, progress)
+        borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
+        faces = FaceNetworks(*borrowed)
+        result = _follow(question.result, question.face, faces, progress)
         source = None
         if question.source is not None:
-            source = _follow(question.source, question.face, networks, progress)
-        judges = _borrow(question, absent, networks, voice, stack)
-        look = Watcher(
-            result,
-            source,
-            judges,
-            faces_only=question.faces_only,
-            truth=question.truth,
-            blur="cpbd" not in absent,
-        )
-        with torch.inference_mode():
-            look.watch(progress("judge"))
-        loudness = _loudness(voice, question.result) if voice is not None else None
-    return _told(question, look, loudness, absent, networks)
-
-
-def _absent(question: Question, networks: NetworkProvider) -> Iterator[tuple[str, str]]:
-    """What can't be looked at, and why."""
-    if question.source is None:
-        yield from ((need, "no source was given to compare with") for need in OF_THE_SOURCE)
-    if question.source is None or not question.truth:
-        yield from ((need, "the source was not said to be the truth") for need in OF_THE_TRUTH)
-    if question.voice is None and not question.result.has_sound:
-        yield from ((need, "there is no voice: give one") for need in ("loudness", "sync_distances"))
-    if find_spec("skimage") is None:
-        yield from (
-            (need, "scikit-image isn't installed: pip install scikit-image") for need in BY_SCIKIT_IMAGE
-        )
-    for need, key in NETWORK_OF.items():
-        if networks.lacking([(key,)]):
-            get = command("models", "download", key)
-            yield need, f"needs {catalog[key].files[0].name}: `{get}`"
-    yield "real_features", "real pictures to compare with belong to a folder's judgement"
+            source = _follow(question.source, question.face, faces, progress)
+        doubting = _doubting(result, source, faces)
+        with ExitStack() as lent:
+            judges = _borrow(question, absent, networks, voice, lent)
+            ground = Ground(faces_only=question.faces_only, truth=question.truth, support=question.support)
+            look = Watcher(result, source, judges, doubting, ground)
+            with torch.inference_mode():
+                look.watch(progress("judge"))
+        return _told(question, look, doubting, result, source, voice, absent, networks, progress)
 
 
 @contextmanager
@@ -146,19 +101,18 @@ def _heard(question: Question) -> Iterator[Voice | None]:
         yield voice
 
 
-def _follow(
-    clip: Clip, face: FaceChoice | None, networks: NetworkProvider, progress: StageProgress
-) -> Subject:
-    with ExitStack() as stack:
-        borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
-        tracked = track_faces(
-            prefetch(clip.frames()),
-            FaceNetworks(*borrowed),
-            choice=face,
-            frame_count=len(clip),
-            progress=progress("track"),
-        )
+def _follow(clip: Clip, face: FaceChoice | None, faces: FaceNetworks, progress: StageProgress) -> Subject:
+    tracked = track_faces(
+        prefetch(clip.frames()), faces, choice=face, frame_count=len(clip), progress=progress("track")
+    )
     return Subject(clip, tracked.track)
+
+
+def _doubting(result: Subject, source: Subject | None, faces: FaceNetworks) -> Doubting:
+    """Beside the source where both are of one size, else of the result alone."""
+    if source is not None and source.clip.size == result.clip.size:
+        return Doubting(result.clip, source.track, pairing(result.clip, source.clip), faces)
+    return Doubting(result.clip, result.track, np.arange(len(result.clip)), faces)
 
 
 def _borrow(
@@ -169,71 +123,86 @@ def _borrow(
     stack: ExitStack,
 ) -> Judges:
     """The judges that are there and are wanted."""
-    judges = Judges()
-    if question.wants("sync_distances") and "sync_distances" not in absent and voice is not None:
+
+    def looks(need: str) -> bool:
+        return question.wants(need) and need not in absent
+
+    scikit = "cpbd" not in absent and question.wants(*BY_SCIKIT_IMAGE)
+    judges = Judges(scikit=scikit, nature=looks("naturalness"))
+    if looks("sync_distances") and voice is not None:
         network = cast(SyncNet, stack.enter_context(networks.borrow("syncnet")))
-        frames = int(question.result.end * 25)
-        judges = replace(judges, sync=SyncWatch(network, voice, frames))
-    if question.wants("identities") and "identities" not in absent:
+        frames = int(question.result.end * FRAME_RATE)
+        judges = replace(judges, sync=SyncWatch(network, frames, voice))
+    if looks("identities"):
         judges = replace(judges, arcface=stack.enter_context(networks.borrow("arcface")))
-    if question.wants("features") and "features" not in absent:
-        judges = replace(judges, inception=stack.enter_context(networks.borrow("inception")))
+    if looks("lower_lpips"):
+        judges = replace(judges, lpips=stack.enter_context(networks.borrow("lpips")))
     return judges
-
-
-def _loudness(voice: Samples, clip: Clip) -> np.ndarray:
-    drive = mouth_drive(voice, phones=False)
-    return sample_drive(drive, clip.times)[2]
 
 
 def _told(
     question: Question,
     look: Watcher,
-    loudness: np.ndarray | None,
+    doubting: Doubting,
+    result: Subject,
+    source: Subject | None,
+    voice: Voice | None,
     absent: Mapping[str, str],
     networks: NetworkProvider,
+    progress: StageProgress,
 ) -> Judgement:
-    seen: dict[str, Any] = {
-        name: values for name, values in look.gathered.arrays().items() if name not in absent
-    }
+    """Put together what was seen and heard."""
+    seen: dict[str, Any] = dict(look.gathered.arrays())
+    loudness = None if voice is None else loudness_at(voice, question.result)
+    notes: tuple[str, ...] = ()
     if loudness is not None:
         seen["loudness"] = loudness
-    found = measure(seen)
-    asked = [name for name in metrics() if not question.names or name in question.names]
-    values = {name: value for name in asked if (value := found.get(name)) is not None}
+    if voice is not None and not set(OF_THE_WORDS) & set(absent) and question.wants(*OF_THE_WORDS):
+        said, notes = _articulation(question, look, voice, progress)
+        seen |= said
+    seen = {name: found for name, found in seen.items() if name not in absent}
+    values = _values(question, seen)
+    references: References = {}
+    if question.references and source is not None:
+        references = reference_rows(
+            source,
+            None if question.truth else voice,
+            networks,
+            with_syncnet="sync_distances" not in absent and question.wants("sync_distances"),
+            faces_only=question.faces_only,
+            progress=progress("source"),
+        )
     return Judgement(
         values=values,
-        unavailable={name: _why(name, seen, absent) for name in asked if name not in values},
-        details={name: _detail(name, seen, question) for name in values},
+        unavailable={name: why_not(name, seen, absent) for name in question.asked if name not in values},
+        details={name: taken_over(name, seen, question) for name in values},
         times=np.array([float(time) for time in question.result.times]),
         opening=look.gathered.opening,
         loudness=loudness,
+        cuts=np.flatnonzero(np.diff(result.track.shot.numpy())) + 1,
+        doubts=doubting.doubts(look.gathered.opening, loudness, values),
+        references=references,
+        notes=notes,
         networks=networks.describe(),
-        features=seen.get("features"),
     )
 
 
-def _why(name: str, seen: Mapping[str, Any], absent: Mapping[str, str]) -> str:
-    """Why a metric has no value."""
-    for need in metrics()[name].needs:
-        if need in absent:
-            return absent[need]
-        if need not in seen:
-            return "the clip is too short, or shows no face for long enough"
-    if metrics()[name].unknown:
-        return metrics()[name].unknown
-    if name == "fid":
-        return f"fewer than {FEWEST_PICTURES} pictures"
-    return "it can't be told from what is seen"
+def _articulation(
+    question: Question, look: Watcher, voice: Voice, progress: StageProgress
+) -> tuple[Mapping[str, np.ndarray], tuple[str, ...]]:
+    """What the mouth does in the sounds that the transcript tells of."""
+    phones, notes = spoken_phones(voice, question.transcript, question.language, progress("listen"))
+    starts = np.array([float(time) for time in question.result.times])
+    ends = np.append(starts[1:], float(question.result.end))
+    middles = starts + np.minimum(ends - starts, 0.08) / 2
+    if not phones:
+        return {}, notes or ("the transcript doesn't fit the voice: check that it is this voice's",)
+    return articulated(phones, middles, look.gathered.opening, look.gathered.width), notes
 
 
-def _detail(name: str, seen: Mapping[str, Any], question: Question) -> str:
-    """Over how much a metric was taken, and by which protocol."""
-    needs = metrics()[name].needs
-    if "sync_distances" in needs:
-        shown = "whole frames" if question.faces_only else "our boxes"
-        return f"SyncNet at 25 frames a second, {shown}, no JPEG pass"
-    count = min(int(np.isfinite(np.asarray(seen[need], float)).shape[0]) for need in needs)
-    region = {"errors_outside": "beyond the face", "cpbd": "whole frame", "identities": "face"}
-    where = next((region[need] for need in needs if need in region), "mouth")
-    return f"{count} frames, {where}"
+def _values(question: Question, seen: Mapping[str, Any]) -> dict[str, float | int]:
+    """The figures that are asked for and can be told."""
+    found = measure(seen)
+    if "errors_outside" in seen and len(seen["errors_outside"]) and not np.any(seen["errors_outside"]):
+        found["loss_outside"] = EXACT
+    return {name: value for name in question.asked if (value := found.get(name)) is not None}

@@ -1,4 +1,4 @@
-"""Watcher at a video, and at what it was made from, frame by frame, and gather what the metrics look at."""
+"""Watch a video, and what it was made from, frame by frame, and gather what the metrics look at."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..dub.timeline import plan_timeline
-from ..faces.mesh import five_points, oval_boxes
-from ..images import eight_bit, white_of
+from ..images import eight_bit
 from ..media.clip import Clip
 from ..media.reader import prefetch
-from ..metrics.likeness import aligned_face, mouth_step
 from ..metrics.mouth import MouthWatch
-from ..metrics.paired import absolute_difference, structural_similarity
 from ..metrics.steadiness import FlowWatch
-from ..metrics.sync_crops import calm_squares, crop_face, whole_frame
-from ..reports.check import mouth_crop
 from ..types import FaceTrack, Progress, silent
-from .sync import SyncWatch, frames_at_25
+from .differences import BothFrames, edit_of, face_likeness, note_outside, note_truth, supports_of
+from .doubting import Doubting
+from .sync import FaceShow, SyncWatch
 
-_BORDER = 8  # pixels around the face that an edit may touch, at the least
 SAMPLES = 64  # frames, evenly spread, for figures that take long
+_RARELY = 4  # of these, one of so many is judged by what takes a second or more
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +38,23 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class Judges:
-    """Networks that look on, as far as there are weights for them."""
+    """Who looks on: networks as far as there are weights, and libraries as far as they are installed."""
 
     sync: SyncWatch | None = None
     arcface: nn.Module | None = None
-    inception: nn.Module | None = None
+    lpips: nn.Module | None = None
+    scikit: bool = True  # sharpness, and likeness of structure
+    nature: bool = False  # NIQE
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """What is known beside the pictures."""
+
+    faces_only: bool = False  # the result's pictures are faces already; SyncNet is shown them whole
+    truth: bool = False  # the source says what the result should look like
+    # (T or 1, h, w) of any size, above 0 where pixels may have changed; None: the pixels tell
+    support: np.ndarray | None = None
 
 
 @dataclass(eq=False)
@@ -54,10 +62,13 @@ class Gathered:
     """What was seen, by the names that metrics use; see `metrics.registry.measure`."""
 
     opening: np.ndarray  # (T,) eye distances; NaN without a face
+    width: np.ndarray  # (T,) the same
     lists: dict[str, list[Any]] = field(default_factory=dict)
 
     def note(self, name: str, value: object) -> None:
-        self.lists.setdefault(name, []).append(value)
+        """Take what was seen once more; None is nothing."""
+        if value is not None:
+            self.lists.setdefault(name, []).append(value)
 
     def arrays(self) -> Mapping[str, np.ndarray]:
         """All that was seen."""
@@ -79,37 +90,29 @@ def pairing(result: Clip, source: Clip) -> np.ndarray:
     return np.array([*shown, *shown[-1:] * len(result)][: len(result)])
 
 
+def spread(count: int, most: int) -> set[int]:
+    """At most so many of a number of frames, evenly spread."""
+    return {int((i + 0.5) * count / most) for i in range(most)}
+
+
 class Watcher:
     """Sees a result's frames in order, each beside the source's."""
 
     def __init__(
-        self,
-        result: Subject,
-        source: Subject | None,
-        judges: Judges,
-        *,
-        faces_only: bool = False,
-        truth: bool = False,
-        blur: bool = True,
+        self, result: Subject, source: Subject | None, judges: Judges, doubting: Doubting, ground: Ground
     ) -> None:
-        """Get ready.
-
-        faces_only: the result's pictures are faces already; SyncNet is shown them whole
-        truth:      the source says what the result should look like
-        blur:       work out CPBD, which takes a second for a large frame
-        """
-        self._result, self._source, self._judges = result, source, judges
-        self._faces_only, self._truth, self._blur = faces_only, truth, blur
+        """Get ready; without a source the result is seen alone."""
+        self._result, self._source, self._judges, self._ground = result, source, judges, ground
+        self._doubting = doubting
         count = len(result.clip)
-        self._sampled = {int((i + 0.5) * count / SAMPLES) for i in range(SAMPLES)}
+        self._sampled = spread(count, SAMPLES)
+        self._rare = set(sorted(self._sampled)[::_RARELY])
         self._mouth, self._source_mouth, self._flow = MouthWatch(), MouthWatch(), FlowWatch()
-        boxes = oval_boxes(result.track)
-        grid = frames_at_25(result.clip.times, result.clip.end)
-        self._squares = calm_squares(boxes[grid]) if len(grid) else np.zeros((0, 3))
-        self._turns = np.bincount(grid, minlength=count)  # how often each frame is shown at 25 a second
-        self._shown = 0
+        self._show: FaceShow | None = None
+        if judges.sync is not None:
+            self._show = FaceShow(judges.sync, result.clip, result.track, faces_only=ground.faces_only)
         self._shot = -1
-        self.gathered = Gathered(np.full(count, np.nan))
+        self.gathered = Gathered(np.full(count, np.nan), np.full(count, np.nan))
 
     def watch(self, progress: Progress = silent) -> None:
         """Go through all frames."""
@@ -123,8 +126,10 @@ class Watcher:
             noted |= {"source_sharpness": self._source_mouth.sharpness}
             noted |= {"source_flicker": self._source_mouth.flicker}
             noted |= {"warping": self._flow.warping, "source_warping": self._flow.source_warping}
-        if self._judges.sync is not None and (distances := self._judges.sync.mean_distances()) is not None:
-            noted["sync_distances"] = distances.tolist()
+        if self._judges.sync is not None:
+            (distances,) = self._judges.sync.mean_distances()
+            if distances is not None:
+                noted["sync_distances"] = distances.tolist()
 
     def _pairs(self) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         frames = prefetch(self._result.clip.frames())
@@ -139,42 +144,34 @@ class Watcher:
 
     def _see(self, index: int, after: np.ndarray, before: np.ndarray | None) -> None:
         mesh = self._result.mesh(index)
-        sampled = index in self._sampled
-        self._show_to_syncnet(index, after)
-        if sampled:
-            self._judge_picture(after)
+        if self._show is not None:
+            self._show.see(index, after)
+        self._judge_picture(index, eight_bit(after))
         if mesh is None:
             self._flow.forget()
             return
         self._mouth.see(after, mesh)
         self.gathered.opening[index] = self._mouth.opening[-1]
-        if before is not None and self._source is not None:
-            self._compare(index, after, before, mesh, sampled)
+        self.gathered.width[index] = self._mouth.width[-1]
+        if before is None or self._source is None:
+            self._doubting.see_alone(index, after)
+        else:
+            self._compare(index, after, before, mesh)
 
-    def _show_to_syncnet(self, index: int, picture: np.ndarray) -> None:
-        if self._judges.sync is None:
-            return
-        for _ in range(int(self._turns[index])):
-            face = eight_bit(picture)
-            shown = whole_frame(face) if self._faces_only else crop_face(face, self._squares[self._shown])
-            self._judges.sync.see(shown)
-            self._shown += 1
-
-    def _judge_picture(self, picture: np.ndarray) -> None:
-        if self._blur:
+    def _judge_picture(self, index: int, picture: np.ndarray) -> None:
+        """Note what a picture (H, W, 3) uint8 tells by itself."""
+        if index in self._sampled and self._judges.scikit:
             from PIL import Image
 
-            from ..metrics.cpbd import blur_detection
+            from ..metrics.pictures.cpbd import blur_detection
 
-            self.gathered.note(
-                "cpbd", blur_detection(np.asarray(Image.fromarray(eight_bit(picture)).convert("L")))
-            )
-        if self._judges.inception is not None:
-            self.gathered.note("features", self._ask(self._judges.inception, eight_bit(picture), 0, 1)[0])
+            self.gathered.note("cpbd", blur_detection(np.asarray(Image.fromarray(picture).convert("L"))))
+        if index in self._rare and self._judges.nature:
+            from ..metrics.pictures.niqe import distance_from_nature
 
-    def _compare(
-        self, index: int, after: np.ndarray, before: np.ndarray, mesh: np.ndarray, sampled: bool
-    ) -> None:
+            self.gathered.note("naturalness", distance_from_nature(picture))
+
+    def _compare(self, index: int, after: np.ndarray, before: np.ndarray, mesh: np.ndarray) -> None:
         """Note how a frame differs from the source's."""
         assert self._source is not None
         row = int(self._paired[index])
@@ -187,49 +184,17 @@ class Watcher:
             self._shot = shot
         self._source_mouth.see(before, theirs)
         self._flow.see(before, after, self._source.track.boxes[row].numpy())
-        if sampled:
-            self.gathered.note("errors_outside", _error_beyond(after, before, mesh, theirs))
-        if sampled and self._judges.arcface is not None:
-            self.gathered.note("identities", self._likeness(after, before, mesh, theirs))
-        if self._truth:
-            self._compare_with_truth(after, before, mesh, theirs)
+        frames = BothFrames.of(after, before, mesh, theirs)
+        support = None
+        if self._ground.support is not None:
+            support = supports_of(self._ground.support, index, self._result.clip.size)
+        self._doubting.see(index, before, after, edit_of(frames, support))
+        if index in self._sampled:
+            self._compare_closely(frames, support)
+        if self._ground.truth:
+            note_truth(self.gathered.note, frames, self._judges.lpips, likeness=self._judges.scikit)
 
-    def _compare_with_truth(
-        self, after: np.ndarray, before: np.ndarray, mesh: np.ndarray, theirs: np.ndarray
-    ) -> None:
-        self.gathered.note("mouth_steps", mouth_step(mesh, theirs))
-        one, other = mouth_crop(after, theirs), mouth_crop(before, theirs)
-        self.gathered.note("lower_l1", absolute_difference(one, other))
-        if self._blur:  # it needs scikit-image too
-            self.gathered.note("lower_ssim", structural_similarity(one, other))
-
-    def _likeness(self, after: np.ndarray, before: np.ndarray, mesh: np.ndarray, theirs: np.ndarray) -> float:
-        """The cosine of the two faces."""
-        assert self._judges.arcface is not None
-        from ..types import IBUG_FROM_MESH
-
-        faces = [
-            aligned_face(picture, five_points(points[None, list(IBUG_FROM_MESH), :2])[0])
-            for picture, points in ((after, mesh), (before, theirs))
-        ]
-        one, other = (self._ask(self._judges.arcface, face, -1, 1)[0] for face in faces)
-        return float(one @ other)
-
-    def _ask(self, network: nn.Module, picture: np.ndarray, low: float, high: float) -> np.ndarray:
-        """What a network says of a picture (H, W, 3) uint8 whose values it takes from `low` to `high`."""
-        device = next(network.parameters()).device
-        given: Tensor = torch.from_numpy(picture).to(device).float() / 255 * (high - low) + low
-        answer: Tensor = network(given.permute(2, 0, 1)[None])
-        return answer.cpu().numpy()
-
-
-def _error_beyond(after: np.ndarray, before: np.ndarray, *faces: np.ndarray) -> float:
-    """Mean squared error on [0, 1] beyond the faces and a border around them."""
-    difference = after.astype(np.float32) / white_of(after) - before.astype(np.float32) / white_of(before)
-    squared = (difference**2).mean(axis=2)
-    border = max(_BORDER, 0.15 * max(float(np.ptp(faces[0][:, 1])), 1.0))
-    for mesh in faces:
-        low = np.floor(mesh[:, :2].min(axis=0) - border).astype(int).clip(0)
-        high = np.ceil(mesh[:, :2].max(axis=0) + border).astype(int).clip(0)
-        squared[low[1] : high[1], low[0] : high[0]] = np.nan
-    return float(np.nanmean(squared)) if np.isfinite(squared).any() else 0.0
+    def _compare_closely(self, frames: BothFrames, support: np.ndarray | None) -> None:
+        note_outside(self.gathered.note, frames, support, likeness=self._judges.scikit)
+        if self._judges.arcface is not None:
+            self.gathered.note("identities", face_likeness(self._judges.arcface, frames))

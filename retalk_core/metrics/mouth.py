@@ -29,6 +29,7 @@ class MouthWatch:
 
     def __init__(self) -> None:
         self.opening: list[float] = []  # eye distances
+        self.width: list[float] = []  # eye distances, between the lips' corners
         self.sharpness: list[float] = []  # mean absolute Laplacian of the lips, where white is 1
         self.flicker: list[float] = []  # mean absolute second difference of a mouth picture held still
         self._thumbs: list[np.ndarray] = []
@@ -41,8 +42,9 @@ class MouthWatch:
         steady: (468, 3) the face smoothed over time, by which its picture is held still; None: the mesh
         """
         pose = head_poses(mesh[None])
-        opening, _ = measure_mouth(pose.to_canonical(mesh[None]))
+        opening, width = measure_mouth(pose.to_canonical(mesh[None]))
         self.opening.append(float(opening[0]))
+        self.width.append(float(width[0]))
         self.sharpness.append(lip_sharpness(pixels, mesh))
         held = pose if steady is None else head_poses(steady[None])
         self._thumbs = [*self._thumbs[-2:], mouth_thumb(pixels, held)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -54,8 +54,8 @@ def metric(name: str, *, better: Better, words: str, unknown: str = "", source: 
 def metrics() -> Mapping[str, Metric]:
     """All metrics, by their names."""
     room = __package__ or ""
-    for module in iter_modules(import_module(room).__path__):
-        import_module(f"{room}.{module.name}")
+    for module in walk_packages(import_module(room).__path__, f"{room}."):
+        import_module(module.name)
     return _METRICS
 
 
@@ -68,13 +68,20 @@ def measure(seen: Mapping[str, Any]) -> dict[str, float | int | None]:
           sharpness        (n,) of the result's lips; source_sharpness: of the source's
           flicker          (m,) of the result's mouth; source_flicker: of the source's
           errors_outside   (k,) mean squared errors on [0, 1] of frames against the source, outside the edit
+          likeness_outside (k,) structural similarities there, seams (k,) at the edit's border in Lab units;
+                           see pictures/
           sync_distances   (31,) mean distances of lips and sound by their shift; see lse.py
-          cpbd             (n,) of frames; see cpbd.py
+          cpbd             (n,) of frames, naturalness (n,) of frames; see pictures/
           warping          (m,) of the result's face, source_warping: of the source's; see steadiness.py
           identities       (n,) cosines of faces in result and source; see likeness.py
           mouth_steps      (n,) from the true mouths, in eye distances; see likeness.py
-          lower_l1         (n,) from the true lower faces, lower_ssim (n,) to them; see paired.py
-          features         (n, 2048) of frames, real_features (m, 2048) of real ones; see frechet.py
+          lower_l1         (n,) from the true lower faces, lower_ssim (n,) to them, lower_lpips (n,) from
+                           them; see paired.py
+          features         (n, 2048) of frames, real_features (m, 2048) of real ones; mouth_features (n, 2048)
+                           of mouths, real_mouth_features (m, 2048) of real ones; see pictures/frechet.py
+          closure_gaps     (n,) the least gap of lips for each p, b and m in eye distances; vowel_gaps (m,) in
+                           open vowels, bite_gaps (k,) for f and v, rounded_widths (i,) and spread_widths (j,)
+                           of the mouth; see articulation.py
     """
     found = {}
     for each in metrics().values():

@@ -15,6 +15,7 @@ from .report import Stretch
 
 PAPER, INK, GREY = (255, 255, 255), (40, 40, 40), (200, 200, 200)
 BLUE, ORANGE, GREEN = (70, 110, 190), (225, 130, 40), (50, 150, 90)
+RED = (215, 70, 60)
 LETTERS = 14  # pixels
 CHART_SIZE = (420, 1280)  # of a chart: height, width
 PLOT = (60, 40, 1260, 340)  # left, top, right, bottom
@@ -43,6 +44,7 @@ class Scene:
     seen: np.ndarray | None  # (n,) n <= T openings found in the result, eye distances
     cuts: np.ndarray  # frames that begin a shot
     untouched: Sequence[Stretch]
+    doubtful: Sequence[tuple[float, float]] = ()  # ranges of seconds in which something looks wrong
 
     def curves(self) -> Iterator[Curve]:
         """What there is to draw."""
@@ -74,6 +76,8 @@ def draw_chart(scene: Scene) -> np.ndarray:
 
     for stretch in scene.untouched:
         cv2.rectangle(picture, (place(stretch.start), top), (place(stretch.end), bottom), (232, 232, 232), -1)
+    for start, end in scene.doubtful:
+        cv2.rectangle(picture, (place(start), bottom - 12), (place(end), bottom), RED, -1)
     cv2.rectangle(picture, (left, top), (right, bottom), GREY, 1)
     for cut in scene.cuts.tolist():
         cv2.line(
@@ -87,7 +91,10 @@ def draw_chart(scene: Scene) -> np.ndarray:
     for i, curve in enumerate(scene.curves()):
         _curve(picture, scene.times[: len(curve.values)], curve.values, curve.colour, length)
         write_words(picture, curve.words, (left + 10 + 260 * i, 14), LETTERS + 2, curve.colour)
-    write_words(picture, "grey: left as it was", (left + 800, 14), LETTERS + 2, (120, 120, 120))
+    if scene.untouched:
+        write_words(picture, "grey: left as it was", (left + 800, 14), LETTERS + 2, (120, 120, 120))
+    if scene.doubtful:
+        write_words(picture, "red: looks wrong", (left + 1010, 14), LETTERS + 2, RED)
     return picture
 
 

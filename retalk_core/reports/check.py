@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ...models.faces.facemesh import FaceMesh
+from ..compute.memory import tidied
 from ..crops.patch import Box, Patch
 from ..errors import RetalkError
 from ..faces.canonical import EYE_CORNERS
@@ -134,7 +135,7 @@ def check_result(
     result = MouthWatch()
     opening = np.full(watch.checked, np.nan)
     errors = []
-    for i, frame in enumerate(prefetch(open_clip(path).frames(range(watch.checked)))):
+    for i, frame in enumerate(tidied(prefetch(open_clip(path).frames(range(watch.checked))))):
         if i in watch.outside:
             errors.append(_error_outside(frame.pixels, watch.outside[i]))
         mesh = watch.mesh(i)

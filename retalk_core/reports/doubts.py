@@ -152,14 +152,15 @@ class Doubt:
     ranges: tuple[tuple[float, float], ...]  # seconds of the output
     worst: float  # the kind's figure where it is worst
     words: str
-    advice: str
+    advice: str  # "": none
 
     def __str__(self) -> str:
         shown = [f"{timecode(start)} to {timecode(end)}" for start, end in self.ranges[:SHOWN_RANGES]]
         if len(self.ranges) > SHOWN_RANGES:
             shown.append(f"{len(self.ranges) - SHOWN_RANGES} more ranges")
         where = ", ".join(shown)
-        return f"{self.severity}: {self.words} in {self.frames} frames ({where}); {self.advice}"
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.severity}: {self.words} in {self.frames} frames ({where}){advice}"
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,7 @@ class DoubtWatch:
             kind=kind,
             severity="serious" if grave else "slight",
             frames=len(frames),
-            ranges=tuple(_ranges(frames, self._seconds)),
+            ranges=tuple(doubtful_ranges(frames, self._seconds)),
             worst=round(worst, 3),
             words=row.words,
             advice=row.advice,
@@ -349,7 +350,7 @@ def _detected_shift(faces: FaceNetworks, pixels: np.ndarray, mesh: np.ndarray) -
     return min(steps) / eye_distance(mesh) if steps else 0.0
 
 
-def _ranges(frames: np.ndarray, seconds: np.ndarray) -> Iterator[tuple[float, float]]:
+def doubtful_ranges(frames: np.ndarray, seconds: np.ndarray) -> Iterator[tuple[float, float]]:
     """Ranges of seconds around frames; `seconds` has one more entry than there are frames."""
     start = stop = None
     for frame in frames.tolist():

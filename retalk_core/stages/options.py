@@ -171,7 +171,15 @@ class Stages:
         place=25,
         advanced=True,
     )
-    lips: str = option("lnet", choices=lips(), tip="The network that draws the lips.", widget="")
+    lips: str = option(
+        "lnet",
+        choices=lips(),
+        tip="The network that draws the lips. lnet: the paper's · wav2lip: Wav2Lip's, from a file that you "
+        "have; for personal use and research only.",
+        place=28,
+        advanced=True,
+        came_later=True,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -192,3 +192,13 @@ def test_costs_that_are_not_known_are_not_guessed() -> None:
     with pytest.raises(ValueError, match="nonet"):
         batch_size_for("nonet", GB)
     assert working_memory("nonet") == 0
+
+
+def test_frames_pass_unchanged_while_memory_goes_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    returned: list[int] = []
+    passed: list[int] = []
+    monkeypatch.setattr(memory, "return_freed", lambda: returned.append(len(passed)))
+    for frame in memory.tidied(range(3 * memory.FREED_FRAMES + 7)):
+        passed.append(frame)
+    assert passed == list(range(3 * memory.FREED_FRAMES + 7))
+    assert returned == [memory.FREED_FRAMES * times for times in (1, 2, 3)]

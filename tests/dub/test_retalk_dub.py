@@ -89,6 +89,21 @@ def test_frames_and_times_stay_and_so_does_all_outside_the_face(
         assert rows.min() > 70 and columns.min() > 25 and columns.max() < 135  # eyes at 66, face 50 to 112
 
 
+@pytest.mark.parametrize("enhance", [True, False])
+def test_other_lips_are_drawn_behind_the_same_track_and_blend(
+    talking_clip: Path, tmp_path: Path, enhance: bool
+) -> None:
+    networks = stand_ins(wav2lip=LNetStandIn(0.05))
+    del networks["lnet"]
+    stages = Stages.of("paper", lips="wav2lip", enhance=enhance)
+    dubbed = made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, stages=stages), networks)
+    assert dubbed.report.frames_out == dubbed.report.frames_edited == 18
+    for before, after in zip(pixels_of(talking_clip), pixels_of(tmp_path / "out.mkv"), strict=True):
+        rows, columns = np.nonzero((before != after).any(axis=2))
+        assert len(rows) > 300
+        assert rows.min() > 70 and columns.min() > 25 and columns.max() < 135
+
+
 @pytest.mark.parametrize(
     ("offset", "first"), [(80, (0, 0, 0, Fraction(1, 25))), (-40, (Fraction(1, 25), Fraction(2, 25)))]
 )

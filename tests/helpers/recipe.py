@@ -38,6 +38,7 @@ OFFICIAL = {
     "dnet": ("DNet.pt", "net_G_ema", ""),
     "lnet": ("LNet.pth", "state_dict", "module."),
     "enet": ("ENet.pth", "state_dict", "module."),
+    "wav2lip": ("wav2lip_gan.pth", "state_dict", "module."),
     "ganimation": ("30_net_gen.pth", "", ""),
     "parsenet": ("ParseNet-latest.pth", "", ""),
     "gfpgan_v1_clean": ("GFPGANv1.3.pth", "params_ema", ""),
@@ -92,6 +93,10 @@ OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
         (r"^netfc...\.0\.weight$", "gain", 1.4),
     ],
     "inception_fid": [(r"conv\.weight$", "gain", 1.4)],
+    "wav2lip": [
+        (r"face_decoder_blocks\.[1-6]\.0\.conv_block\.0\.weight$", "diff0", 1.3),
+        (r"(conv_block\.0|output_block\.1)\.weight$", "diff", 1.25),
+    ],
 }
 
 
@@ -204,6 +209,10 @@ def _unit(seed: int, key: str, length: int) -> np.ndarray:
     return np.sign(noise(seed, key, (length,))) / length**0.5
 
 
+def _differences(z: np.ndarray, axis: int) -> np.ndarray:
+    return z if z.shape[axis] == 1 else (z - np.roll(z, 1, axis)) * 0.5**0.5
+
+
 def _blur(_: np.ndarray, number: float, inputs: int) -> np.ndarray:
     tap = np.array([1.0, 3.0, 3.0, 1.0])
     return np.outer(tap, tap) / 64.0 * number
@@ -212,6 +221,9 @@ def _blur(_: np.ndarray, number: float, inputs: int) -> np.ndarray:
 ACTIONS: dict[str, Callable[[np.ndarray, float, int], np.ndarray]] = {
     "gain": lambda z, number, inputs: z * (number / inputs**0.5),
     "raw": lambda z, number, inputs: z * number,
+    # Neighbouring inputs' weights cancel, so that a network of ReLUs doesn't drown its inputs in their means.
+    "diff": lambda z, number, inputs: _differences(z, 1) * (number / inputs**0.5),
+    "diff0": lambda z, number, inputs: _differences(z, 0) * (number / inputs**0.5),
     "near": lambda z, number, inputs: number + 0.1 * z,
     "fir": _blur,
 }

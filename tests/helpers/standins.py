@@ -177,6 +177,7 @@ def stand_ins(**others: nn.Module) -> dict[str, nn.Module]:
         "face3d": Face3DStandIn(),
         "dnet": DNetStandIn(),
         "lnet": LNetStandIn(),
+        "wav2lip": LNetStandIn(),
         "enet": ENetStandIn(),
         "ganimation": GanimationStandIn(),
         "parser": ParserStandIn(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,10 @@ import pytest
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.errors import OptionError
-from retalk_nodes.retalk_core.judging.judge import Judgement, Question, judge
+from retalk_nodes.retalk_core.judging.judge import Judgement, judge
 from retalk_nodes.retalk_core.judging.look import pairing
+from retalk_nodes.retalk_core.judging.question import Question
+from retalk_nodes.retalk_core.judging.tell import draw_judgement, lines
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.metrics.registry import metrics
 from retalk_nodes.retalk_core.weights.files import ModelFiles
@@ -57,8 +60,9 @@ def test_each_metric_has_a_value_or_a_reason(judged: Judgement) -> None:
     assert not set(judged.values) & set(judged.unavailable)
     assert all(np.isfinite(value) for value in judged.values.values())
     assert all(judged.details[name] for name in judged.values)
-    for name in ("lse_d", "identity", "fid"):
+    for name in ("lse_d", "identity", "lower_face_lpips"):
         assert "needs " in judged.unavailable[name] and "models download" in judged.unavailable[name]
+    assert "judge a folder" in judged.unavailable["fid"] and "transcript" in judged.unavailable["closures"]
 
 
 def test_soft_lips_and_what_lies_beyond_the_face_are_seen(judged: Judgement) -> None:
@@ -130,7 +134,7 @@ def test_a_folder_is_judged_once(
         raise AssertionError("judged again")
 
     (folder / "c.mp4").unlink()
-    monkeypatch.setattr("retalk_nodes.retalk_core.judging.judge.judge", twice)
+    monkeypatch.setattr("retalk_nodes.retalk_core.judging.corpus.folder.judge", twice)
     assert main([*words, "--report", str(report)]) == 0
     assert "2 of 2 videos judged" in capsys.readouterr().out
 
@@ -148,3 +152,46 @@ def test_what_can_not_be_judged_is_refused_in_a_sentence(
 ) -> None:
     assert main(["eval", "judge", str(source), "-q", *more]) == 1
     assert told in capsys.readouterr().err
+
+
+def test_a_folder_is_told_as_json_too(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, empty = tmp_path / "made", tmp_path / "none"
+    folder.mkdir()
+    empty.mkdir()
+    (folder / "a.mp4").write_bytes(source.read_bytes())
+    words = ["eval", "judge", str(folder), "--real", str(folder), "--models", str(empty), "--metrics", "cpbd"]
+
+    assert main([*words, "-q", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["corpus"]["cpbd"]["videos"] == 1 and told["distances"] == {}
+    assert main([*words, "-q"]) == 0
+    assert "fid, mouth_kid     unavailable (needs" in capsys.readouterr().out
+    assert main([*words, "-q", "--frames", "0"]) == 1
+    assert "--frames is 0" in capsys.readouterr().err
+
+
+def test_a_transcript_tells_of_mouth_shapes_or_why_not(
+    source: Path, voice: Path, tmp_path: Path, nothing: LocalNetworks
+) -> None:
+    text = "My brother brought a big blue umbrella."
+    found = judge(Question(result=open_clip(source), voice=voice, transcript=text), nothing)
+    assert "closures" in found.unavailable or 0 <= found.values["closures"] <= 1
+    assert "transcript" in found.unavailable.get("closures", "transcript")
+    silent = judge(Question(result=open_clip(source), transcript=text, names=("closures",)), nothing)
+    assert "there is no voice" in silent.unavailable["closures"]
+
+
+def test_a_still_mouth_is_doubted_and_drawn(
+    source: Path, voice: Path, tmp_path: Path, nothing: LocalNetworks
+) -> None:
+    picture = next(iter(open_clip(source).frames())).pixels
+    still = write_clip(tmp_path / "still.mkv", [picture] * 40)
+
+    found = judge(Question(result=open_clip(still), voice=voice, names=("opening_loudness",)), nothing)
+
+    assert [doubt.kind for doubt in found.doubts] == ["still"]
+    drawn = draw_judgement(found)
+    plain = draw_judgement(replace(found, doubts=()))
+    assert (drawn != plain).any() and "still while the voice speaks" in "\n".join(lines(found))

@@ -7,30 +7,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.models.judges.syncnet import LIP_FRAMES
+from judges import Reader
 from retalk_nodes.retalk_core.judging import sync
-from retalk_nodes.retalk_core.judging.sync import SyncWatch, frames_at_25
+from retalk_nodes.retalk_core.judging.sync import Shifted, SyncWatch, frames_at_25
 from retalk_nodes.retalk_core.metrics.lse import mel_cepstra, places, shift_distances, sound_stretches
-from torch import Tensor, nn
-
-
-class Reader(nn.Module):
-    """Reads faces and sound as SyncNet does, but into a few plain numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(1), requires_grad=False)
-
-    def read_lips(self, faces: Tensor) -> Tensor:
-        seen = faces.mean(dim=(3, 4)).unfold(2, LIP_FRAMES, 1)  # (1, 3, T - 4, 5)
-        return self._spread(seen.permute(0, 2, 1, 3).flatten(2))
-
-    def read_sound(self, cepstra: Tensor) -> Tensor:
-        return self._spread(cepstra.flatten(1)[:, :15])
-
-    @staticmethod
-    def _spread(values: Tensor) -> Tensor:
-        return torch.nn.functional.pad(values, (0, 1024 - values.shape[-1]))
 
 
 @pytest.mark.parametrize("frames", [36, 40, 55, 73])
@@ -38,11 +18,11 @@ def test_blocks_give_what_the_whole_gives(frames: int) -> None:
     generator = np.random.default_rng(frames)
     faces = generator.integers(0, 256, (frames, 4, 4, 3), np.uint8)
     sound = generator.uniform(-0.3, 0.3, 640 * frames)
-    watch = SyncWatch(Reader(), sound, frames)  # type: ignore[arg-type]
+    watch = SyncWatch(Reader(), frames, sound)  # type: ignore[arg-type]
 
     for face in faces:
         watch.see(face)
-    given = watch.mean_distances()
+    (given,) = watch.mean_distances()
 
     count = places(frames, len(sound))
     with torch.inference_mode():
@@ -54,17 +34,49 @@ def test_blocks_give_what_the_whole_gives(frames: int) -> None:
 
 
 def test_a_short_clip_is_not_judged() -> None:
-    watch = SyncWatch(Reader(), np.zeros(640 * 35), 35)  # type: ignore[arg-type]
+    watch = SyncWatch(Reader(), 35, np.zeros(640 * 35))  # type: ignore[arg-type]
     for _ in range(35):
         watch.see(np.zeros((4, 4, 3), np.uint8))
-    assert watch.mean_distances() is None
+    assert watch.mean_distances() == [None]
 
 
 def test_sound_that_ends_early_ends_the_judgement() -> None:
-    watch = SyncWatch(Reader(), np.zeros(640 * 40), 60)  # type: ignore[arg-type]
+    watch = SyncWatch(Reader(), 60, np.zeros(640 * 40))  # type: ignore[arg-type]
     for _ in range(60):
         watch.see(np.zeros((4, 4, 3), np.uint8))
-    assert watch.moments == 35 and watch.mean_distances() is not None
+    (short,) = watch.mean_distances()
+    assert short is not None and np.isfinite(short).all()
+
+
+def test_several_sounds_are_heard_beside_the_same_lips() -> None:
+    generator = np.random.default_rng(3)
+    faces = generator.integers(0, 256, (50, 4, 4, 3), np.uint8)
+    sounds = [generator.uniform(-0.3, 0.3, 640 * count) for count in (50, 42, 60, 20)]
+    together = SyncWatch(Reader(), 50, *sounds)  # type: ignore[arg-type]
+    apart = [SyncWatch(Reader(), 50, sound) for sound in sounds]  # type: ignore[arg-type]
+
+    for face in faces:
+        for watch in (together, *apart):
+            watch.see(face)
+
+    given, expected = together.mean_distances(), [watch.mean_distances()[0] for watch in apart]
+    assert expected[3] is None and given[3] is None
+    for one, other in zip(given[:3], expected[:3], strict=True):
+        assert one is not None and other is not None
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+@pytest.mark.parametrize("by", [-700, 0, 700, 20_000])
+@pytest.mark.parametrize("part", [slice(0, 300), slice(500, 5000), slice(9000, 12_000), slice(4000, 4000)])
+def test_a_shifted_sound_is_silent_where_it_isnt(by: int, part: slice) -> None:
+    sound = np.random.default_rng(0).uniform(-1, 1, 10_000).astype(np.float32)
+    whole = np.zeros(50_000, np.float32)
+    whole[20_000 + by : 30_000 + by] = sound
+
+    given = Shifted(sound, by)
+
+    assert len(given) == 10_000
+    np.testing.assert_array_equal(given[part], whole[20_000:30_000][part])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def swung(crop: tuple[float, float, float, float], strength: float, seed: int = 
     return Swung(noise[0] + 1j * noise[1] + strength * part * 1j, np.full(part.shape, 2.0))
 
 
-@pytest.mark.parametrize("crop", [(0, 0, 1, 1), (0.05, 0.05, 0.95, 0.95), (0.1, 0, 1, 0.9), (0.03, 0, 0.9, 1)])
+@pytest.mark.parametrize(
+    "crop", [(0, 0, 1, 1), (0.05, 0.05, 0.95, 0.95), (0.1, 0, 1, 0.9), (0.03, 0, 0.9, 1)]
+)
 def test_a_cropped_frame_is_read(crop: tuple[float, float, float, float]) -> None:
     reading = read_frame(swung(crop, 0.5), b"key")
     assert reading.number == NUMBER and reading.score > threshold(1)

@@ -14,6 +14,8 @@ import pytest
 import torch
 from retalk_nodes.nodes import media
 from retalk_nodes.retalk_core.errors import InputError, OptionError
+from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream, read_mono
+from retalk_nodes.retalk_core.media.writer import VideoWriter
 from scenes import babble
 from stand_in import Manager, VideoFromComponents, VideoFromFile
 
@@ -168,6 +170,36 @@ def test_a_video_of_pictures_loses_nothing() -> None:
         assert clip.rate == Fraction(24000, 1001) and clip.bit_depth == 8
         shown = np.stack([frame.pixels for frame in clip.frames()])
     np.testing.assert_array_equal(shown, (pictures * 255).round().numpy())
+
+
+def test_what_a_video_sounds_like_is_its_file_or_the_part_that_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "speaking.mkv"
+    sound = SoundArray(babble(0.4)[None].astype(np.float32), 16_000)
+    stream = SoundStream(sound, 0, Fraction(10, 25))
+    with VideoWriter(path, (64, 64), rate=Fraction(25), codec="ffv1", sound=stream) as writer:
+        for index in range(10):
+            writer.write(np.full((64, 64, 3), 90, np.uint8), Fraction(index, 25), Fraction(1, 25))
+
+    with media.clip_of(VideoFromFile(str(path))) as clip:
+        assert media.heard_in(VideoFromFile(str(path)), clip) == path
+    with media.clip_of(Trimmed(str(path))) as clip:
+        part = media.heard_in(Trimmed(str(path)), clip)
+    assert isinstance(part, SoundArray)
+    heard = read_mono(part, 16_000)
+    assert len(heard) == 3200
+    np.testing.assert_allclose(heard[100:-100], sound.samples[0, 1380:4380], atol=5e-3)
+
+
+def test_a_video_in_memory_is_heard_too_or_silent(talking_clip: Path) -> None:
+    heard = audio(babble(0.2)[None, None])
+    for given, expected in ((heard, 0.125), (None, None)):
+        parts = SimpleNamespace(images=torch.rand(5, 4, 6, 3), frame_rate=Fraction(40), audio=given)
+        with media.clip_of(VideoFromComponents(parts)) as clip:
+            found = media.heard_in(VideoFromComponents(parts), clip)
+        assert (found is None) is (expected is None)
+        assert not isinstance(found, SoundArray) or found.samples.shape[1] / found.rate == expected
+    with media.clip_of(VideoFromFile(str(talking_clip))) as clip:
+        assert media.heard_in(VideoFromFile(str(talking_clip)), clip) is None
 
 
 def test_decoding_ends_when_the_user_stops_the_run(talking_clip: Path, manager: Manager) -> None:

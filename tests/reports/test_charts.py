@@ -52,6 +52,7 @@ def test_a_chart_has_one_size_whatever_the_length(count: int) -> None:
         {"seen": np.linspace(0, 0.15, 60)},
         {"cuts": np.array([50])},
         {"untouched": [Stretch(1, 2, 25, "no face")]},
+        {"doubtful": [(1.0, 1.5)]},
     ],
     ids=lambda changes: next(iter(changes)),
 )

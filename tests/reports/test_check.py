@@ -12,7 +12,7 @@ from retalk_nodes.retalk_core.crops.patch import Box, Patch
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.metrics.mouth import MouthWatch
-from retalk_nodes.retalk_core.metrics.picture import psnr
+from retalk_nodes.retalk_core.metrics.pictures.outside import psnr
 from retalk_nodes.retalk_core.metrics.sync import FEWEST, LAGS, best_lag
 from retalk_nodes.retalk_core.reports import check
 from retalk_nodes.retalk_core.reports.check import ResultWatch, check_result, mouth_crop

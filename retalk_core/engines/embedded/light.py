@@ -26,6 +26,8 @@ _REACH = 0.085  # eye distances over which spots are heard together: the sharpne
 GRID = 18  # places to a side at which the ratio is worked out; it is smooth in between
 _CALM = 0.07  # of its logarithm; what differs less from place to place is the mouth's shape, not the light
 _MOST = 3.5  # of its logarithm
+_HUE = 0.06  # of its logarithm, by which the channels may differ from what is usual about a place
+_ROUNDS = 3
 UNIT = 0.35  # of the logarithm of colours; a picture in a light that differs so much costs 1
 DEAREST = 6.0  # the most that a light costs: where none is alike, the shape decides
 
@@ -55,6 +57,7 @@ def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
     there = _colours(texture.picture, places, _SPOT * unit)
     ratio = np.log((here + DARK) / (there + DARK)).clip(-_MOST, _MOST)
     share = np.where(np.arange(len(spots)) < len(SKIN_SPOTS), 1.0, LIP_SHARE)
+    share *= _same_stuff(ratio, share, places)
     size = texture.picture.shape[:2]
     field = _spread(ratio, share, places, size, unit)
     gain = cv2.resize(np.exp(field), size[::-1], interpolation=cv2.INTER_CUBIC)
@@ -63,6 +66,24 @@ def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
     offset = DARK * white
     lit = (texture.picture.astype(np.float32) + offset) * gain - offset
     return replace(texture, picture=lit.clip(0, white), sharpness=texture.sharpness * bright)
+
+
+def _same_stuff(ratio: np.ndarray, share: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """How surely each spot (n,) shows the same skin or lip in both pictures.
+
+    The colour of light changes slowly over a face. Where one picture shows lip and the other skin or teeth,
+    because a mesh lies beside a stretched lip, the hue of their ratio stands out of what is around it.
+    """
+    hue = ratio - ratio.mean(axis=1, keepdims=True)
+    spread = np.maximum(np.abs(places - places.mean(axis=0)).max(axis=0), 1)
+    plane = np.column_stack([np.ones(len(places)), (places - places.mean(axis=0)) / spread])
+    sure = np.ones(len(ratio))
+    for _ in range(_ROUNDS):
+        weight = (share * sure)[:, None]
+        slope = np.linalg.lstsq(plane * np.sqrt(weight), hue * np.sqrt(weight), rcond=None)[0]
+        away = np.abs(hue - plane @ slope).max(axis=1)
+        sure = 1 / (1 + np.square(away / _HUE)) ** 2
+    return sure
 
 
 def _spread(

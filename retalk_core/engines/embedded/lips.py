@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from ...crops.patch import Box
-from ...faces.canonical import LIP_PAIRS
+from ...faces.canonical import EYE_CORNERS, LIP_PAIRS
 from ...images import white_of
 
 UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -34,6 +35,12 @@ REDNESS = ((0.33, 2.0, 0.0), (0.33, -2.0, 0.5), (0.33, 0.0, -0.5))
 LEAST_RIM = 0.1
 TOUCHING = (0.01, 0.04)  # openings, in mouth widths, of which no rim is left out, and all of it
 FINER = 4  # points of the smooth line for each of the mesh's
+_UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+_LOWER_OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+_COLUMNS, _LINES = 39, 41  # of the grid from corner to corner and from outline to outline
+_UPPER_MIDDLE, _LOWER_MIDDLE = slice(7, 14), slice(27, 34)  # lines of it that lie on the lips' middles
+_DARK = 0.55  # of the lips' lightness; darker is the gap
+_WIDEST = 6  # columns of the gap that count
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +110,47 @@ def _calmed(values: np.ndarray) -> np.ndarray:
     result = values.copy()
     result[:, order[1:-1]] = np.maximum(low[:, :-1], np.minimum(high[:, :-1], along[:, 2:]))
     return result
+
+
+class SeenLips(NamedTuple):
+    """What a picture shows of a mouth, whatever the mesh says of it."""
+
+    gap: float  # eye distances of dark between the lips, at its widest
+    extent: float  # the share of the mesh's width in which there is lip
+    contrast: float  # how much the lips differ from the skin in hue
+
+
+def seen_lips(picture: np.ndarray, points: np.ndarray, skin: np.ndarray) -> SeenLips:
+    """Look at the lips in a picture (h, w, 3) with a face's points (468, 2) in its pixels.
+
+    skin: (3,) the colour of the skin about the mouth, in the picture's numbers
+
+    A mesh closes lips that are a little apart, and keeps the width of lips that are drawn in.
+    """
+    eye_distance = max(float(np.linalg.norm(points[EYE_CORNERS[0], :2] - points[EYE_CORNERS[1], :2])), 1.0)
+    at = np.linspace(0, 10, _COLUMNS + 2)[1:-1]
+    upper, lower = (
+        np.stack([np.interp(at, np.arange(11), points[list(line), axis]) for axis in (0, 1)], axis=-1)
+        for line in (_UPPER_OUTER, _LOWER_OUTER)
+    )
+    down = np.linspace(0, 1, _LINES)[:, None, None]
+    places = (upper + down * (lower - upper) - 0.5).astype(np.float32)
+    seen = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mixed = np.array(REDNESS, np.float32) / white_of(picture)
+    seen, bare = seen.astype(np.float32) @ mixed, np.asarray(skin, np.float32) @ mixed
+    middle = slice(_COLUMNS // 3, -(_COLUMNS // 3))
+    lip = np.median(
+        np.concatenate([seen[part, middle].reshape(-1, 3) for part in (_UPPER_MIDDLE, _LOWER_MIDDLE)]), axis=0
+    )
+    hue = (lip - bare)[1:]
+    like = (seen[..., 1:] - bare[1:]) @ hue / max(float(hue @ hue), 1e-6)  # 0 is skin, 1 lip
+    has_lip = [np.median(like[part], axis=0) > 0.5 for part in (_UPPER_MIDDLE, _LOWER_MIDDLE)]
+    dark = (seen[..., 0] < _DARK * lip[0]).mean(axis=0) * np.linalg.norm(lower - upper, axis=1) / eye_distance
+    return SeenLips(
+        gap=float(np.sort(dark[_COLUMNS // 5 : -(_COLUMNS // 5)])[-_WIDEST:].mean()),
+        extent=float((has_lip[0] | has_lip[1]).mean()),
+        contrast=float(np.linalg.norm(hue)),
+    )
 
 
 def upper_side(points: np.ndarray, positions: np.ndarray, softness: float) -> np.ndarray:

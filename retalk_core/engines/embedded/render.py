@@ -30,6 +30,7 @@ MAP_SOFTEN = 0.008
 BLEND_WIDTH = 0.03  # of the widest transition
 SHARPEN = 1.6  # of what is lacking: an unsharp mask lifts the finest detail most
 MOST_SHARPENING = 0.8
+MOST_SOFTENING = 0.7  # teeth that were gathered from the sharpest frames stand out in a blurred one
 
 
 def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture], teeth: Teeth) -> Patch:
@@ -132,10 +133,10 @@ def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, sof
 
 
 def _sharpen(dressed: np.ndarray, face: Face, textures: list[Texture], box: Box) -> np.ndarray:
-    """Give back the detail that sampling and mixing took, as much as the textures had."""
+    """Give back the detail that sampling and mixing took, and no more than the textures had."""
     had = sum(texture.share * texture.sharpness for texture in textures)
     has = lip_sharpness(dressed, face.target - box.corner)
-    amount = np.clip(SHARPEN * (had / max(has, 1e-6) - 1), 0, MOST_SHARPENING)
+    amount = np.clip(SHARPEN * (had / max(has, 1e-6) - 1), -MOST_SOFTENING, MOST_SHARPENING)
     return dressed + np.float32(amount) * (dressed - cv2.GaussianBlur(dressed, (0, 0), 0.8))
 
 

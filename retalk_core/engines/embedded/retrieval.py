@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from ...faces.canonical import INNER_LIP, OUTER_LIP
 from ...metrics.mouth import lip_sharpness, mouth_thumb
 from ...types import Frame
 from .light import DARK, light_mismatch
-from .lips import lip_rims
+from .lips import SeenLips, lip_rims, seen_lips
 from .shape import ShotShapes
+from .teeth import light_about
 from .warp import mouth_patch
 
 LIP_POINTS = (*OUTER_LIP, *INNER_LIP)
@@ -31,6 +32,8 @@ POSE_UNIT = 0.15  # radians
 FAR_APART = 0.1  # eye distances; such lips are drawn thin, and teeth lie along their edges
 NARROW = 0.03  # eye distances; openings below this look alike: lips are shut and parted without a trace
 RIM_UNIT = 0.15  # of a lip's thickness
+EXTENT_UNIT = 0.1  # of a mouth's width
+LEAST_HUE = 0.15  # on a scale where white is 1
 VISIBLE = 1.2  # jumps beyond this many units are seen and cross-faded
 
 
@@ -61,6 +64,7 @@ class Bank:
     thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
     sharpness: np.ndarray  # (m,) of the lips
     rims: np.ndarray  # (m, 2, 9) from `lips.lip_rims`
+    seen: np.ndarray  # (m, 3) from `lips.seen_lips`
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -118,15 +122,17 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
     mesh:   (m, 468, 3) the face in those frames
     frames: those m frames, in the same order
     """
-    pictures, corners, thumbs, sharpness, rims = [], [], [], [], []
+    pictures, corners, thumbs, sharpness, rims, seen = [], [], [], [], [], []
     for row, points, frame in zip(rows, mesh, frames, strict=True):
         box = patch_box(points[:, :2], frame.pixels.shape[:2])
         picture = frame.pixels[box.slices].copy()
         pictures.append(picture)
         corners.append(box.corner)
         thumbs.append(mouth_thumb(picture, shapes.pose[np.array([row])], box.corner))
-        sharpness.append(lip_sharpness(picture, points[:, :2] - box.corner))
-        rims.append(lip_rims(picture, points[:, :2] - box.corner))
+        inside = points[:, :2] - box.corner
+        sharpness.append(lip_sharpness(picture, inside))
+        rims.append(lip_rims(picture, inside))
+        seen.append(seen_lips(picture, inside, light_about(picture, inside)))
     return Bank(
         rows=rows,
         pictures=tuple(pictures),
@@ -134,6 +140,7 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
         thumbs=np.array(thumbs, np.float32),
         sharpness=np.array(sharpness),
         rims=np.array(rims),
+        seen=np.array(seen, np.float32),
     )
 
 
@@ -147,8 +154,11 @@ def choose_textures(
     offered:  the bank's mouths
     speaking: (T,) bool
     """
+    seen = SeenLips(*bank.seen.T)
+    offered = replace(offered, opening=np.maximum(offered.opening, seen.gap))
     cost = mismatch(wanted, offered)
     cost += _apart_cost(offered.opening)
+    cost += _drawn_in_cost(seen)
     sharpness = bank.sharpness
     if offered.light is not None:
         sharpness = sharpness / (offered.light.mean(axis=1) + DARK)
@@ -179,6 +189,13 @@ def _opening_cost(wanted: np.ndarray, offered: np.ndarray) -> np.ndarray:
     """Ratios count, not differences: lips that part look other than lips that are wide open."""
     ratio = np.log((wanted + NARROW) / (offered + NARROW))
     return np.where(ratio > 0, 0.8, 1.6) * ratio**2
+
+
+def _drawn_in_cost(seen: SeenLips) -> np.ndarray:
+    """Cost (m,) of lips that are rolled in or pressed: dressed in them, a mouth loses its corners."""
+    lacking = np.maximum(np.median(seen.extent) - seen.extent, 0) / EXTENT_UNIT
+    told = np.clip(seen.contrast / LEAST_HUE, 0, 1)  # by how much pale lips can be told from skin
+    return np.square(lacking * told)
 
 
 def _apart_cost(opening: np.ndarray) -> np.ndarray:

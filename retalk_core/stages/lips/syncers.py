@@ -6,5 +6,6 @@ from collections.abc import Mapping
 
 from .base import LipSyncer
 from .lnet import LNetSync
+from .wav2lip import Wav2LipSync
 
-SYNCERS: Mapping[str, LipSyncer] = {"lnet": LNetSync()}
+SYNCERS: Mapping[str, LipSyncer] = {"lnet": LNetSync(), "wav2lip": Wav2LipSync()}

@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ...times import timecode
-from ...types import Progress
+from ...types import Progress, Samples, silent
 from ..closures import bites_of, closures_of, lowered_by
 from ..phones import Recogniser, have_recogniser, speech_parts
-from ..signal import HOP, RATE, finite
+from ..signal import HOP, RATE, find_speech, finite, judge_loudness, measure_signal
 from ..sources import Heard, SourceName, Unheard, Wanted
 from ..targets import SOUNDS_LIKE, Phone, blend_targets
 from .align import Aligner, FoundWords
-from .transcript import Cue
+from .languages import AUTO
+from .transcript import Cue, parse_transcript
 from .words import Word, words_of
 
 _OPENING_SHARE = 0.5
@@ -90,6 +91,20 @@ class Told:
             notes=_notes(trusted & heard.speaking, heard.speaking),
         )
 
+    def phones(self, heard: Heard, progress: Progress = silent) -> tuple[list[Phone], tuple[str, ...]]:
+        """Which sounds the words are made of and when they are said, and what to say of parts that don't fit.
+
+        Nothing where pocketsphinx isn't installed, which finds them.
+        """
+        if not have_recogniser(None):
+            return [], ("pocketsphinx finds words in a voice, and it isn't installed",)
+        trusted = np.ones(heard.steps, bool)
+        said: list[Phone] = []
+        for start, stop, found in self._aligned(heard, progress):
+            trusted[start:stop] = found is not None
+            said += found or []
+        return said, _notes(trusted & heard.speaking, heard.speaking)
+
     def _aligned(self, heard: Heard, progress: Progress) -> Iterator[tuple[int, int, list[Phone] | None]]:
         """Each stretch of speech, in steps, and the sounds said in it; None where the words don't fit."""
         aligner, recogniser = Aligner(), Recogniser()
@@ -142,6 +157,20 @@ class Told:
         begins = range(max(min(2 * (position - first) + 1, len(inside)), 1))
         fewest = max(min(round(_FEWEST * expected), len(inside) - 1), 0)
         return _Span(first, inside, begins, range(fewest, len(inside)), expected)
+
+
+def spoken_phones(
+    samples: Samples, transcript: str, language: str = AUTO, progress: Progress = silent
+) -> tuple[list[Phone], tuple[str, ...]]:
+    """The sounds that a transcript's words are made of, found in a voice; see `Told.phones`.
+
+    samples:    (n,) mono at 16 kHz, in [-1, 1]
+    transcript: plain text, SRT or VTT
+    raises:     OptionError for what letters can't speak
+    """
+    loudness = judge_loudness(measure_signal(samples).level)
+    told = Told(parse_transcript(transcript), language)
+    return told.phones(Heard(samples, loudness, find_speech(loudness)), progress)
 
 
 def _best(aligner: Aligner, sound: np.ndarray, span: _Span, heard: Sequence[Phone]) -> FoundWords | None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from retalk_nodes.retalk_core.engines.embedded.face import Texture
 from retalk_nodes.retalk_core.engines.embedded.light import in_one_light, light_mismatch, relit
-from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
+from retalk_nodes.retalk_core.faces.canonical import OUTER_LIP, load_mouth_model
 
 FACE = 130 * load_mouth_model().reference[:, :2] + (200, 120)
 BOX = (slice(170, 300), slice(120, 280))  # around the mouth
@@ -48,6 +48,24 @@ def test_a_shadows_edge_crosses_the_mouth_where_it_crosses_the_face() -> None:
     away = np.abs(np.arange(160) + 120 - 205) > 20
     assert np.abs(np.log(ratio[away])).max() < 0.25
     assert np.abs(np.log(ratio)).max() < 0.7
+
+
+def test_lips_that_a_mesh_lies_beside_do_not_tint_the_skin() -> None:
+    picture = skin()
+    lips = np.zeros((420, 400), np.uint8)
+    cv2.fillPoly(lips, [np.round(FACE[list(OUTER_LIP)]).astype(np.int32)], 1)
+    painted = np.where(lips[..., None] > 0, picture * (0.95, 0.45, 0.55), picture)
+    frame = eight(picture)  # the same skin in the same light; there the mesh's lips show skin or teeth
+    made = relit(lent(painted), frame, FACE)
+    away = cv2.dilate(lips, np.ones((7, 7), np.uint8))[BOX] == 0
+    assert np.abs(made.picture - frame[BOX])[away].max() < 6
+
+
+def test_light_that_is_warm_on_one_side_and_blue_on_the_other_is_taken_over() -> None:
+    across = np.linspace(0, 1, 400)[None, :, None]
+    frame = eight(skin() * (np.array((1.0, 0.8, 0.5)) * (1 - across) + np.array((0.5, 0.7, 1.0)) * across))
+    made = relit(lent(skin()), frame, FACE)
+    assert np.abs(made.picture - frame[BOX]).mean() < 6
 
 
 def test_in_the_same_light_a_picture_stays_as_it_is() -> None:

@@ -10,6 +10,7 @@ from retalk_nodes.retalk_core.engines.embedded.lips import (
     between_lips,
     lip_rims,
     pixel_centres,
+    seen_lips,
     upper_side,
 )
 from retalk_nodes.retalk_core.faces.canonical import INNER_LIP, LIP_PAIRS, OUTER_LIP
@@ -85,3 +86,41 @@ def test_lips_that_touch_have_no_rim(dtype: type[np.generic]) -> None:
     upper, lower = np.array(LIP_PAIRS).T
     face[lower] = face[upper]
     assert not lip_rims(drawn(0.0, 3.0).astype(dtype), face).any()
+
+
+SKIN, LIP, THROAT = (200, 150, 130), (180, 70, 90), (40, 15, 20)
+
+
+def painted(face: np.ndarray, gap: float = 0.0, wide: float = 1.0) -> np.ndarray:
+    """Lips on skin, that end at a share of the mesh's width, with a dark slit of a width in eye distances."""
+    picture = np.full((*BOX.size, 3), SKIN, np.uint8)
+    outline = face[list(OUTER_LIP)]
+    middle = outline.mean(axis=0)
+    cv2.fillPoly(picture, [np.round(middle + (outline - middle) * (wide, 1)).astype(np.int32)], LIP)
+    x, y = np.round(face[13]).astype(int)
+    if gap:
+        tall = round(gap * 120 / 2)
+        cv2.ellipse(picture, (int(x), int(y)), (20, tall), 0, 0, 360, THROAT, -1)
+    return picture
+
+
+def test_a_slit_between_lips_is_seen_though_the_mesh_has_them_shut() -> None:
+    face = points(0.003)
+    gaps = [seen_lips(painted(face, gap), face, np.array(SKIN)).gap for gap in (0.0, 0.05, 0.1)]
+    assert gaps[0] < 0.01
+    assert gaps[1:] == pytest.approx([0.05, 0.1], abs=0.03) and gaps[2] > gaps[1]
+
+
+def test_lips_that_are_drawn_in_fill_less_of_the_meshs_width() -> None:
+    face = points(0.003)
+    whole, drawn_in = (
+        seen_lips(painted(face, wide=wide), face, np.array(SKIN)).extent for wide in (1.0, 0.6)
+    )
+    assert whole > 0.8 and drawn_in < 0.75 * whole
+
+
+def test_pale_lips_are_told_from_skin_by_less_than_red_ones() -> None:
+    face = points(0.003)
+    red = seen_lips(painted(face), face, np.array(SKIN)).contrast
+    pale = seen_lips(np.full((*BOX.size, 3), SKIN, np.uint8), face, np.array(SKIN)).contrast
+    assert red > 0.2 and pale < 0.01

@@ -49,8 +49,9 @@ def bank_of(count: int, apart: float = 0.02) -> Bank:
     """A bank whose pictures differ by equal steps and are all equally sharp."""
     thumbs = np.arange(count, dtype=np.float32)[:, None] * apart + np.zeros((1, 768), np.float32)
     blank = tuple(np.zeros((2, 2, 3), np.uint8) for _ in range(count))
+    seen = np.tile(np.array([0.0, 0.8, 0.3], np.float32), (count, 1))
     return Bank(
-        np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count), np.zeros((count, 2, 9))
+        np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count), np.zeros((count, 2, 9)), seen
     )
 
 
@@ -121,6 +122,23 @@ def test_the_own_picture_is_taken_when_nothing_is_to_change() -> None:
     choice = choose_textures(own, own, offered, bank_of(3), np.ones(9, bool))
     assert picked(choice) == [OWN] * 9
     np.testing.assert_array_equal(choice.shares, np.tile([0, 1, 0], (9, 1)))
+
+
+@pytest.mark.parametrize("worse", [(0.2, 0.8, 0.3), (0.0, 0.45, 0.3)])  # a slit; lips that are rolled in
+def test_what_a_picture_shows_counts_more_than_what_its_mesh_says(worse: tuple[float, ...]) -> None:
+    bank = bank_of(3)
+    bank.seen[0] = worse
+    wanted, own = mouths([0.004] * 6), mouths([0.15] * 6)
+    choice = choose_textures(wanted, own, mouths([0.004, 0.006, 0.14]), bank, np.zeros(6, bool))
+    assert set(picked(choice)) == {1}
+
+
+def test_pale_lips_are_not_judged_by_their_width() -> None:
+    bank = bank_of(3)
+    bank.seen[:] = [(0.0, 0.45, 0.01), (0.0, 0.8, 0.01), (0.0, 0.8, 0.01)]
+    wanted, own = mouths([0.004] * 6), mouths([0.15] * 6)
+    choice = choose_textures(wanted, own, mouths([0.004, 0.02, 0.14]), bank, np.zeros(6, bool))
+    assert set(picked(choice)) == {0}
 
 
 def test_shut_mouths_are_dressed_in_shut_ones() -> None:

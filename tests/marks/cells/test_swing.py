@@ -28,7 +28,9 @@ def test_what_stands_still_leaves_nothing() -> None:
 
 
 def test_what_swings_is_found_over_a_cut() -> None:
-    values = [(50 if index < 60 else -20) * PICTURE[::-1] + swing_at(index / 25) * PICTURE for index in range(120)]
+    values = [
+        (50 if index < 60 else -20) * PICTURE[::-1] + swing_at(index / 25) * PICTURE for index in range(120)
+    ]
     swung = tallied(values, cuts=(60,)).swung
     assert np.allclose(swung.mark.real / (120 / np.sqrt(2)), PICTURE, atol=0.1)
     assert swung.noise.mean() < 0.1 * (np.abs(swung.mark) ** 2).mean()

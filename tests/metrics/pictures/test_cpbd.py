@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from recordings import metric_recording
-from retalk_nodes.retalk_core.metrics.cpbd import blur_detection, edge_widths, mean_cpbd
+from retalk_nodes.retalk_core.metrics.pictures.cpbd import blur_detection, edge_widths, mean_cpbd
 
 pytest.importorskip("skimage", reason="scikit-image isn't installed")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .registry import metric
+from ..registry import metric
 
 FEWEST_PICTURES = 2048  # pictures, below which a FID is not told: the covariances have no full rank
 UNBIASED = 10_000  # pictures, below which it is known to come out too large
@@ -21,6 +21,14 @@ def fid(features: np.ndarray, real_features: np.ndarray) -> float | None:
     if min(len(features), len(real_features)) < FEWEST_PICTURES:
         return None
     return frechet_distance(features, real_features)
+
+
+@metric("mouth_kid", better="lower", words="KID of mouths {:.5f}", source="Bińkowski et al. 2018")
+def mouth_kid(mouth_features: np.ndarray, real_mouth_features: np.ndarray) -> float | None:
+    """The kernel distance of mouths' features (n, 2048); None below two on either side."""
+    if min(len(mouth_features), len(real_mouth_features)) < 2:
+        return None
+    return kernel_distance(mouth_features, real_mouth_features)[0]
 
 
 def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.judging.corpus import corpus_value, corpus_values
+from retalk_nodes.retalk_core.judging.corpus.intervals import corpus_value, corpus_values
 
 
 def test_the_mean_is_the_mean_and_the_interval_holds_it() -> None:

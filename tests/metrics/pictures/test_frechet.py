@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from recordings import metric_recording
-from retalk_nodes.retalk_core.metrics import frechet
+from retalk_nodes.retalk_core.metrics.pictures import frechet
 
 
 @pytest.mark.parametrize("case", ["few_pictures", "one_feature"])

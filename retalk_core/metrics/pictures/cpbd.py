@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import convolve
 
-from .registry import metric
+from ..registry import metric
 
 _BLOCK = 64  # pixels
 EDGES = 0.002  # of a block's pixels, beyond which it counts

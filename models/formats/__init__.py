@@ -1,0 +1,1 @@
+"""Files of weights that other programs write, read without running anything in them."""

@@ -1,0 +1,1 @@
+"""Many videos as one corpus: a folder, means with intervals, distances to real pictures."""

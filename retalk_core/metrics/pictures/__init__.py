@@ -1,0 +1,1 @@
+"""Whole pictures: sharpness (CPBD), naturalness (NIQE), distances (FID, KID), what is outside an edit."""
