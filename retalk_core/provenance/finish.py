@@ -12,6 +12,7 @@ from ..files import sha256_of
 from .certificate import Certificate, find_certificate
 from .folder import records_folder
 from .ledger import Ledger
+from .manifest import sidecar_of
 from .signing import sign
 from .sources import Role, archive_of
 from .statement import Statement
@@ -63,6 +64,8 @@ def finish(path: Path, statement: Statement, records: Records, made_of: Files) -
     signed = ""
     if records.certificate and records.at_once:
         signed = _sign(path, statement, records.certificate, [archive for _, archive in sources], notes)
+    if not signed and sidecar_of(path).is_file():
+        notes.append(f"{sidecar_of(path).name} beside it signs an earlier file of this name: remove it")
     if records.folder and (statement.marked or records.certificate):
         kept = () if records.at_once else sources
         try:

@@ -75,6 +75,16 @@ def test_nothing_but_what_was_made_here_is_signed_later(
     assert finish_copy(made, "aa", Records(tmp_path)) == ("", ())  # no certificate: nothing to say
 
 
+def test_a_signature_that_an_earlier_file_left_is_told(
+    tmp_path: Path, statement: Statement, files: Files, certificate: Certificate
+) -> None:
+    path = make_file(tmp_path / "dub.mkv")
+    assert finish(path, statement, Records(tmp_path, certificate), files).notes == ()
+    flip_a_byte(path)
+    (note,) = finish(path, statement, Records(tmp_path), files).notes
+    assert "dub.mkv.c2pa beside it signs an earlier file" in note
+
+
 def test_what_fails_is_told_and_the_file_stays(
     tmp_path: Path, statement: Statement, files: Files, certificate: Certificate
 ) -> None:
