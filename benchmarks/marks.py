@@ -287,7 +287,9 @@ SOUND_ATTACKS: dict[str, Callable[[np.ndarray], tuple[np.ndarray, int]]] = {
 }
 
 
-def spoken(sounds: Sequence[Path], seconds: float, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def spoken(
+    sounds: Sequence[Path], seconds: float, count: int, rng: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Stretches of the sounds one after the other, each from another place."""
     whole = np.concatenate([read_mono(path, SOUND_RATE) for path in sounds])
     whole = np.concatenate([whole, whole])
@@ -301,10 +303,14 @@ def run_sound(args: argparse.Namespace) -> None:
     for samples in spoken(args.sounds, args.seconds, args.segments, rng):
         number = int(rng.integers(0, 1 << 63))
         begun = time.process_time()
-        laid = np.concatenate(list(marked_sound([samples[None]], SOUND_RATE, number, key=PUBLIC_KEY)), axis=1)[0]
+        laid = np.concatenate(
+            list(marked_sound([samples[None]], SOUND_RATE, number, key=PUBLIC_KEY)), axis=1
+        )[0]
         spent = time.process_time() - begun
         ratio = 10 * np.log10((samples**2).sum() / ((laid - samples) ** 2).sum())
-        print(f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {len(samples) / SOUND_RATE:.1f} s{_stoi(samples, laid)}")
+        print(
+            f"SNR {ratio:.1f} dB, {spent:.2f} CPU s for {len(samples) / SOUND_RATE:.1f} s{_stoi(samples, laid)}"
+        )
         for attack in args.attacks:
             found = find_sound_mark(*SOUND_ATTACKS[attack](laid))
             whole = found.id == id_prefix(number, SOUND_BITS)
@@ -396,7 +402,9 @@ def main() -> None:
     false = kinds.add_parser("false")
     false.add_argument("clips", type=Path, nargs="+")
     false.add_argument("--voice", type=Path, required=True)
-    false.add_argument("--attacks", nargs="+", default=["crf18", "crf28", "half", "crop5", "crop10", "reframed"])
+    false.add_argument(
+        "--attacks", nargs="+", default=["crf18", "crf28", "half", "crop5", "crop10", "reframed"]
+    )
     false.add_argument("--keys", type=int, default=120)
     false.add_argument("--seconds", type=float, default=5.0)
     false.set_defaults(run=run_false)

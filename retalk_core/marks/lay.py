@@ -13,10 +13,10 @@ from ..crops.patch import Box, Patch, box_around
 from ..images import eight_bit, white_of
 from .identity import id_prefix
 from .cells.payload import PICTURE_BITS, picture_chips
-from .cells.plane import FADE, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
+from .cells.plane import EDGE_CELLS, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane
 from .cells.swing import swing_at
 
-FINEST = 8  # pattern pixels along a cell
+PATTERN_CELL = 8  # pattern pixels along a cell
 FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
@@ -31,12 +31,12 @@ class Pattern:
     """A mark's picture in the unit square, at several sizes."""
 
     def __init__(self, plane: Plane, chips: np.ndarray) -> None:
-        side = plane.side * FINEST
+        side = plane.side * PATTERN_CELL
         wide = cv2.resize(chips.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
-        wide -= cv2.GaussianBlur(wide, (0, 0), PASS_BAND * FINEST)
+        wide -= cv2.GaussianBlur(wide, (0, 0), PASS_BAND * PATTERN_CELL)
         carried = cv2.resize(plane.carries.astype(np.float32), (side, side), interpolation=cv2.INTER_NEAREST)
         wide /= np.sqrt((wide[carried > 0] ** 2).mean())
-        wide *= cv2.GaussianBlur(carried, (0, 0), FADE * FINEST) * (carried > 0)
+        wide *= cv2.GaussianBlur(carried, (0, 0), EDGE_CELLS * PATTERN_CELL) * (carried > 0)
         self._cells = plane.side
         self._sizes = [wide]  # each half as large as the one before
         while self._sizes[-1].shape[0] > plane.side:

@@ -19,12 +19,12 @@ from .found import PUBLIC_KEY, MarkFound
 from .frame import FRAME_SAMPLES, read_frame
 from .cells.payload import PICTURE_BITS, Reading, read_cells, threshold
 from .cells.plane import affine_of_stable, face_plane, frame_affine, residual
-from .seek import MOST_FACES, FaceFollower, Seen
+from .seek import MOST_FOLLOWED, FaceFollower, Seen
 from .cells.swing import Swung, Tally
 
-LEAST_SECONDS = 1.0  # of pictures, below which nothing can be said
+LEAST_PICTURES = 1.0  # of pictures, below which nothing can be said
 FIRST_LOOK = 5.0  # seconds after which it is seen whether a mark shows by now; each next one at twice as many
-LOOKS = (MOST_FACES + 2) * 12  # places and times at which a mark may be found
+LOOKS = (MOST_FOLLOWED + 2) * 12  # places and times at which a mark may be found
 SURPLUS = 2.0  # standard deviations above the threshold with which a search may end early
 
 
@@ -97,7 +97,7 @@ class _Search:
     def __init__(self, key: bytes, follower: FaceFollower | None) -> None:
         self._key = key
         self._follower = follower
-        self._faces = [Tally(face_plane().carries.shape) for _ in range(MOST_FACES)]
+        self._faces = [Tally(face_plane().carries.shape) for _ in range(MOST_FOLLOWED)]
         self._frame = Tally((FRAME_SAMPLES, FRAME_SAMPLES))
         self._span = (np.inf, -np.inf)
 
@@ -105,7 +105,7 @@ class _Search:
         """Look at the next frame, where a mesh (468, 2 or 3) says where its face is."""
         luma = cv2.cvtColor(eight_bit(pixels), cv2.COLOR_RGB2GRAY)
         self._span = min(self._span[0], seconds), max(self._span[1], seconds)
-        nobody = (None,) * (MOST_FACES - 1)
+        nobody = (None,) * (MOST_FOLLOWED - 1)
         self._add(Seen(seconds, luma, (mesh[list(STABLE), :2], *nobody), cut=False))
 
     def see(self, pixels: np.ndarray, seconds: float) -> None:
@@ -143,7 +143,7 @@ class _Search:
         self.rest()
         needed, best = threshold(LOOKS), self._best()
         if best is None:
-            words = f"less than {LEAST_SECONDS:g} s of pictures: too little to look at"
+            words = f"less than {LEAST_PICTURES:g} s of pictures: too little to look at"
             return MarkFound(False, None, PICTURE_BITS, 0.0, needed, words=words)
         reading, where = best
         present = reading.score >= needed
@@ -159,7 +159,7 @@ class _Search:
 
     def _best(self) -> tuple[Reading, MarkedPlace] | None:
         """What says most, and where it lies."""
-        if self._span[1] - self._span[0] < LEAST_SECONDS:
+        if self._span[1] - self._span[0] < LEAST_PICTURES:
             return None
         swung = self.swung
         readings: list[tuple[Reading, MarkedPlace]] = [
@@ -172,7 +172,7 @@ class _Search:
     @property
     def swung(self) -> Looked:
         """What swung so far, on faces and over the frame."""
-        faces = [tally.swung for tally in self._faces if tally.seconds >= LEAST_SECONDS]
+        faces = [tally.swung for tally in self._faces if tally.seconds >= LEAST_PICTURES]
         if len(faces) > 1:
             faces.append(functools.reduce(operator.add, faces))  # someone who kept no place over cuts
         return Looked(faces, self._frame.swung)

@@ -65,7 +65,9 @@ def read_key(path: Path | None) -> bytes:
     except OSError as error:
         raise InputError(f"{path} can't be read as a key ({error.strerror}). Check the path.") from error
     if len(key) < LEAST_KEY:
-        raise InputError(f"{path} has {len(key)} bytes, but a key has {LEAST_KEY} or more: give a longer one.")
+        raise InputError(
+            f"{path} has {len(key)} bytes, but a key has {LEAST_KEY} or more: give a longer one."
+        )
     return key
 
 

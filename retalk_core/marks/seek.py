@@ -13,11 +13,13 @@ from ..faces.detect import FaceNetworks, look, look_closely
 from ..faces.mesh import box_distance, face_box
 from ..faces.people.seek import Seeker
 
-MOST_FACES = 3  # that are followed at a time, the largest first
-LOOK_FRAMES = 25  # after which the detectors look for more ...
+MOST_FOLLOWED = 3  # that are followed at a time, the largest first
+SEARCH_FRAMES = 25  # after which the detectors look for more ...
 LOST_FRAMES = 3  # ... or where there is none
-SAME = 0.5  # sizes of a face between two that are one
-_CALM = np.array((-3, 12, 17, 12, -3)) / 35  # Savitzky and Golay's, 5 frames and order 2, as tracks are calmed
+SAME_SIGHT = 0.5  # sizes of a face between two that are one
+_CALM = (
+    np.array((-3, 12, 17, 12, -3)) / 35
+)  # Savitzky and Golay's, 5 frames and order 2, as tracks are calmed
 _REACH = len(_CALM) // 2
 
 
@@ -27,17 +29,17 @@ class Seen:
 
     seconds: float
     luma: np.ndarray  # (H, W) uint8
-    stable: tuple[np.ndarray | None, ...]  # MOST_FACES places; the points (19, 2) that speech doesn't move
+    stable: tuple[np.ndarray | None, ...]  # MOST_FOLLOWED places; the points (19, 2) that speech doesn't move
     cut: bool  # whether the picture was cut before it
 
 
 class FaceFollower:
-    """Follows up to MOST_FACES faces; each keeps its place among them until the picture is cut."""
+    """Follows up to MOST_FOLLOWED faces; each keeps its place among them until the picture is cut."""
 
     def __init__(self, networks: FaceNetworks) -> None:
         self._networks = networks
         self._seeker = Seeker(networks)
-        self._meshes: list[np.ndarray | None] = [None] * MOST_FACES
+        self._meshes: list[np.ndarray | None] = [None] * MOST_FOLLOWED
         self._cuts = CutFinder()
         self._waiting: list[Seen] = []
         self._given = 0  # of those that wait; they are still needed to calm the others
@@ -49,7 +51,7 @@ class FaceFollower:
         cut = self._cuts.see(pixels) != "same"
         if cut:
             yield from self.rest()
-            self._meshes = [None] * MOST_FACES
+            self._meshes = [None] * MOST_FOLLOWED
         self._follow(pixels)
         stable = tuple(None if mesh is None else mesh[list(STABLE), :2] for mesh in self._meshes)
         self._waiting.append(Seen(seconds, luma, stable, cut))
@@ -75,7 +77,7 @@ class FaceFollower:
         if len(around) < len(_CALM):
             return seen
         calm = list(seen.stable)
-        for face in range(MOST_FACES):
+        for face in range(MOST_FOLLOWED):
             points = [each.stable[face] for each in around]
             known = [each for each in points if each is not None]
             if len(known) == len(_CALM):
@@ -89,12 +91,12 @@ class FaceFollower:
             self._meshes[face] = None if found is None else found.points
         anybody = any(mesh is not None for mesh in self._meshes)
         self._unlooked += 1
-        if self._unlooked < (LOOK_FRAMES if anybody else LOST_FRAMES) and self._waiting:
+        if self._unlooked < (SEARCH_FRAMES if anybody else LOST_FRAMES) and self._waiting:
             return
         self._unlooked = 0
         faces = look(self._networks, pixels)
         if not faces and not anybody:
-            if self._alone % (LOOK_FRAMES // LOST_FRAMES) == 0:
+            if self._alone % (SEARCH_FRAMES // LOST_FRAMES) == 0:
                 faces = look_closely(self._networks, pixels, faces)
             self._alone += 1
         for mesh_found in self._seeker.settle_all(pixels, faces):
@@ -104,6 +106,6 @@ class FaceFollower:
         """Give a face a free place, unless it has one."""
         free = [place for place, mesh in enumerate(self._meshes) if mesh is None]
         held = [mesh for mesh in self._meshes if mesh is not None]
-        if free and all(box_distance(face_box(points), face_box(mesh)) > SAME for mesh in held):
+        if free and all(box_distance(face_box(points), face_box(mesh)) > SAME_SIGHT for mesh in held):
             self._meshes[free[0]] = points
             self._alone = 0

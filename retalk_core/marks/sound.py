@@ -10,10 +10,10 @@ import numpy as np
 from scipy.fft import fft, ifft, rfft
 from scipy.stats import norm
 
-from .cells.code import coded_bits, decode
+from .cells.code import coded_bits, decode_number
 from .found import PUBLIC_KEY, MarkFound
 from .cells.payload import FALSE_RATE
-from .sound_lay import LEAST_RATE
+from .sound_lay import LEAST_SOUND_RATE
 from .cells.spectrum import (
     BAND_BINS,
     BANDS,
@@ -28,11 +28,11 @@ from .cells.spectrum import (
     window_of,
 )
 
-LEAST_SECONDS = 2.0  # of sound, below which nothing can be said
+LEAST_SOUND = 2.0  # of sound, below which nothing can be said
 TEMPOS = tuple(1 + step / 200 for step in sorted(range(-7, 8), key=abs))  # that are tried, in this order
 _PHASES = 2 * BLOCK_HOPS  # half hops within a block
 _READ = 6  # places whose number is read
-_AROUND = (9, 5)  # bands and blocks whose mean is taken out
+_AROUND = (9, 9)  # bands and blocks whose mean is taken out
 _FARTHEST = 6.0  # decibels
 _SILENCE = 50.0  # decibels below the loudest block
 _SECONDS_AT_ONCE = 60
@@ -51,8 +51,8 @@ def find_sound_mark(
     looks = len(tempos) * _PHASES * BLOCKS
     needed = float(norm.isf(FALSE_RATE / (2 * looks)))
     needed_read = float(norm.isf(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
-    if rate < LEAST_RATE or len(samples) < LEAST_SECONDS * rate or not np.any(samples):
-        words = f"less than {LEAST_SECONDS:g} s of sound: too little to look at"
+    if rate < LEAST_SOUND_RATE or len(samples) < LEAST_SOUND * rate or not np.any(samples):
+        words = f"less than {LEAST_SOUND:g} s of sound: too little to look at"
         return MarkFound(False, None, SOUND_BITS, 0.0, needed, words=words)
     best, number = -np.inf, None
     for tempo in tempos:
@@ -84,7 +84,7 @@ def _readings(folded: np.ndarray, key: bytes) -> Iterator[tuple[float, float, in
     for phase, begin in places:
         values = np.roll(folded[phase], -begin, axis=0).ravel()
         soft = layout.soft(values, coded_bits(SOUND_BITS, SOUND_CHECK))
-        number, code = decode(soft, SOUND_BITS, SOUND_CHECK)
+        number, code = decode_number(soft, SOUND_BITS, SOUND_CHECK)
         length = max(float(np.sqrt((values**2).sum())), 1e-9)
         yield float(scores[phase, begin]), float(layout.chips(code) @ values) / length, number
 
@@ -132,7 +132,16 @@ def _cells(levels: np.ndarray, loudest: float) -> np.ndarray:
         return np.zeros((0, BANDS))
     every_hop = levels[: count * _PHASES].reshape(count, _PHASES, BANDS)[:, ::2]
     blocks = every_hop.mean(axis=1)
-    around = cv2.blur(blocks, _AROUND, borderType=cv2.BORDER_REFLECT_101)
-    cells = (blocks - around).clip(-_FARTHEST, _FARTHEST).astype(np.float64)
+    # A voice's harmonics stand in their bands, and its syllables raise all bands: both are taken out.
+    cells = (
+        _less_around(_less_around(blocks, (1, _AROUND[1])), (_AROUND[0], 1))
+        .clip(-_FARTHEST, _FARTHEST)
+        .astype(np.float64)
+    )
     cells[blocks.mean(axis=1) < loudest - _SILENCE] = 0
     return cells
+
+
+def _less_around(values: np.ndarray, window: tuple[int, int]) -> np.ndarray:
+    """Values (n, BANDS) less their mean in a window of so many bands and blocks around each."""
+    return values - cv2.blur(values, window, borderType=cv2.BORDER_REFLECT_101)

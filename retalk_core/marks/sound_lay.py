@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.fft import irfft, rfft
 
-from .cells.code import encode
+from .cells.code import encode_number
 from .identity import id_prefix
 from .cells.spectrum import (
     BAND_BINS,
@@ -23,8 +23,8 @@ from .cells.spectrum import (
     window_of,
 )
 
-DECIBELS = 1.5  # by which a cell becomes louder or quieter
-LEAST_RATE = 8000  # Hz
+DECIBELS = 1.2  # by which a cell becomes louder or quieter
+LEAST_SOUND_RATE = 8000  # Hz
 _HOPS_AT_ONCE = 512
 
 
@@ -32,13 +32,13 @@ def marked_sound(chunks: Iterable[np.ndarray], rate: int, number: int, *, key: b
     """A sound with a mark in it, as many samples as it has.
 
     chunks: (channels, n) float in [-1, 1], of any n
-    rate:   Hz; a sound below LEAST_RATE stays as it is
+    rate:   Hz; a sound below LEAST_SOUND_RATE stays as it is
     number: the dub's, of 64 bits; the mark carries the first SOUND_BITS of it
     gives:  chunks (channels, n) float32, some of them empty
 
     Silence stays silent, for a mark is a gain. All channels have the same.
     """
-    if rate < LEAST_RATE:
+    if rate < LEAST_SOUND_RATE:
         yield from chunks
         return
     marker = _Marker(rate, number, key)
@@ -51,7 +51,7 @@ class _Marker:
     """Weighted overlap-add: windows of four hops, each with its own gains."""
 
     def __init__(self, rate: int, number: int, key: bytes) -> None:
-        code = encode(id_prefix(number, SOUND_BITS), SOUND_BITS, SOUND_CHECK)
+        code = encode_number(id_prefix(number, SOUND_BITS), SOUND_BITS, SOUND_CHECK)
         signs = sound_layout(key).chips(code).reshape(BLOCKS, BANDS)
         self._gains = 10 ** (np.repeat(signs, BAND_BINS, axis=1) * (DECIBELS / 20)).astype(np.float32)
         self._hop, self._window = hop_of(rate), window_of(rate)

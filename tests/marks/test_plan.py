@@ -43,9 +43,9 @@ def test_a_report_says_what_is_marked() -> None:
 
 def test_a_marked_sound_streams_as_long_as_it_did() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, (2, 30_000)).astype(np.float32)
-    plain = SoundStream(SoundArray(samples, 16_000), 0, 2)
+    plain = SoundStream(SoundArray(samples, 48_000), 0, 1)
     marked = MarkedSound(plain, Marking("face", 1))
     written = np.concatenate(list(marked), axis=1)
-    assert written.shape == (2, 32_000) and (marked.rate, marked.channels) == (16_000, 2)
+    assert written.shape == (2, 48_000) and (marked.rate, marked.channels) == (48_000, 2)
     assert np.abs(written[:, :30_000] - samples).max() > 0.01
     assert np.array_equal(np.concatenate(list(marked), axis=1), written)

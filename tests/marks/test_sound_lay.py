@@ -23,11 +23,11 @@ def test_not_a_sample_is_lost(rate: int, count: int) -> None:
     assert np.allclose(marked, laid(samples, rate, 1), atol=1e-6)
 
 
-def test_it_is_a_gain_of_one_and_a_half_decibels() -> None:
+def test_it_is_a_faint_gain() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, (1, 160_000)).astype(np.float32)
     marked = laid(samples, 16_000, 7)
     ratio = 10 * np.log10((samples**2).sum() / ((marked - samples) ** 2).sum())
-    assert 17 < ratio < 24
+    assert 18 < ratio < 25
     assert np.abs(marked[:, :2000] - samples[:, :2000]).max() < 0.2  # in its place from the first sample on
 
 

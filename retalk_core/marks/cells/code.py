@@ -12,26 +12,26 @@ import numpy as np
 
 MEMORY = 8  # bits that the encoder remembers
 POLYNOMIALS = (0o463, 0o535, 0o733, 0o745)  # the best of rate 1/4 with this memory
-RATE = len(POLYNOMIALS)  # coded bits for each bit
+CODE_RATE = len(POLYNOMIALS)  # coded bits for each bit
 
 
 def coded_bits(bits: int, check: int) -> int:
-    """How many signs `encode` gives for a number of so many bits and a check of so many."""
-    return RATE * (bits + check)
+    """How many signs `encode_number` gives for a number of so many bits and a check of so many."""
+    return CODE_RATE * (bits + check)
 
 
-def encode(number: int, bits: int, check: int) -> np.ndarray:
-    """A number of some bits and its check, coded: (RATE * (bits + check),) signs, 1 or -1."""
+def encode_number(number: int, bits: int, check: int) -> np.ndarray:
+    """A number of some bits and its check, coded: (CODE_RATE * (bits + check),) signs, 1 or -1."""
     return _signs(_unpacked((number << check) | _checked(number, bits, check), bits + check))
 
 
-def decode(soft: np.ndarray, bits: int, check: int) -> tuple[int | None, np.ndarray]:
+def decode_number(soft: np.ndarray, bits: int, check: int) -> tuple[int | None, np.ndarray]:
     """The likeliest number, and the signs (n,) that stand for what was read.
 
-    soft:    (RATE * (bits + check),) any unit; the sign says which bit, the size how surely
+    soft:    (CODE_RATE * (bits + check),) any unit; the sign says which bit, the size how surely
     returns: None for the number where its check fails
     """
-    read = _viterbi(soft.reshape(-1, RATE))
+    read = _viterbi(soft.reshape(-1, CODE_RATE))
     word = int("".join(map(str, read)), 2)
     number = word >> check
     right = _checked(number, bits, check) == word & ((1 << check) - 1)
@@ -61,7 +61,7 @@ def _signs(word: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def _trellis() -> np.ndarray:
-    """What leaves the encoder in each state for each bit: (states, 2, RATE) signs."""
+    """What leaves the encoder in each state for each bit: (states, 2, CODE_RATE) signs."""
     register = np.arange(1 << MEMORY)[:, None] << 1 | np.arange(2)  # (states, 2); the newest bit is the last
     tapped = register[..., None] & np.array(POLYNOMIALS)
     parity = np.zeros_like(tapped)
@@ -71,7 +71,7 @@ def _trellis() -> np.ndarray:
 
 
 def _viterbi(soft: np.ndarray) -> np.ndarray:
-    """The bits (n,) of the best path around the trellis that ends where it began; soft (n, RATE).
+    """The bits (n,) of the best path around the trellis that ends where it began; soft (n, CODE_RATE).
 
     All beginnings are followed at once, so that the best one of all is found.
     """

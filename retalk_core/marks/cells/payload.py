@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .code import coded_bits, decode, encode
+from .code import coded_bits, decode_number, encode_number
 from .keys import Layout, layout_of
 from .plane import Plane
 from .swing import Swung
@@ -38,7 +38,7 @@ def picture_layout(key: bytes, plane: Plane) -> Layout:
 
 def picture_chips(key: bytes, plane: Plane, number: int) -> np.ndarray:
     """The signs of a plane's cells (side, side) for a number of PICTURE_BITS; 0 where nothing is carried."""
-    code = encode(number, PICTURE_BITS, PICTURE_CHECK)
+    code = encode_number(number, PICTURE_BITS, PICTURE_CHECK)
     return plane.spread(picture_layout(key, plane).chips(code))
 
 
@@ -77,7 +77,7 @@ def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Readin
     scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
     best = turned[:, int(scores.argmax())]
     count = coded_bits(PICTURE_BITS, PICTURE_CHECK)
-    number, code = decode(layout.soft(best, count), PICTURE_BITS, PICTURE_CHECK)
+    number, code = decode_number(layout.soft(best, count), PICTURE_BITS, PICTURE_CHECK)
     chips, score = layout.chips(code), float(scores.max())
     if number is not None:
         whole = float(chips @ best / _length(best))

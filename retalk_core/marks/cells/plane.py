@@ -16,14 +16,16 @@ from ...crops.affine import warp
 from ...faces.canonical import STABLE, load_mouth_model
 from ...faces.mesh import FACE_OVAL
 
-FACE_CELLS = 36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
+FACE_CELLS = (
+    36  # along each side of the face's square; finer ones tremble with the mesh, and codecs lose them
+)
 FACE_SIDE = 1.28  # eye distances; the square is this wide ...
 FACE_CORNER = (-0.64, 0.12)  # ... and begins here, in canonical coordinates
 FACE_ROOM = 1.25  # times the oval: cheeks, jaw and the skin below the chin as far as edits reach
 NOSE_ROOM = 0.22  # eye distances below the eyes' line, where the marked part begins
 FRAME_CELLS = 64
-FADE = 0.6  # cells over which a mark fades out at its edge
-SAMPLES = 4  # along a cell, when it is looked at
+EDGE_CELLS = 0.6  # cells over which a mark fades out at its edge
+CELL_SAMPLES = 4  # along a cell, when it is looked at
 PASS_BAND = 1.2  # cells; what is wider than this Gaussian is taken out, for it would show as blotches
 _EVEN_OUT = 7  # cells over which what is looked at is brought to one strength
 _LEAST_STRENGTH = 0.5  # levels of 255
@@ -114,7 +116,7 @@ def sample(luma: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
     return warp(part, matrix, (side, side), cv2.INTER_LINEAR)
 
 
-def residual(luma: np.ndarray, affine: np.ndarray, side: int, samples: int = SAMPLES) -> np.ndarray:
+def residual(luma: np.ndarray, affine: np.ndarray, side: int, samples: int = CELL_SAMPLES) -> np.ndarray:
     """What may be a mark in a frame's luma (H, W): (side, side), fine differences brought to one strength."""
     wide = sample(luma, affine, side * samples)
     cells = cv2.resize(wide, (side, side), interpolation=cv2.INTER_AREA)

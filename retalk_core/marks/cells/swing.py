@@ -11,7 +11,12 @@ import numpy as np
 PERIOD = 0.8
 SEGMENT = 10.0  # seconds, at most, whose mean is taken out together
 _FREQUENCY = 1 / PERIOD
-BESIDE = (0.5, 0.8, 1.7, 2.0)  # other swings a second: what swings so is no mark, and tells how much noise there is
+BESIDE = (
+    0.5,
+    0.8,
+    1.7,
+    2.0,
+)  # other swings a second: what swings so is no mark, and tells how much noise there is
 
 
 def swing_at(seconds: float) -> float:

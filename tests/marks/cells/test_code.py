@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.marks.cells.code import coded_bits, decode, encode
+from retalk_nodes.retalk_core.marks.cells.code import coded_bits, decode_number, encode_number
 
 
 @pytest.mark.parametrize(("bits", "check"), [(32, 12), (16, 8)])
 def test_a_number_comes_back(bits: int, check: int) -> None:
     for number in (0, 1, (1 << bits) - 1, 0x2B5D_1C0F >> (32 - bits)):
-        signs = encode(number, bits, check)
+        signs = encode_number(number, bits, check)
         assert len(signs) == coded_bits(bits, check) and set(np.unique(signs)) <= {-1.0, 1.0}
-        assert decode(signs, bits, check)[0] == number
+        assert decode_number(signs, bits, check)[0] == number
 
 
 def test_a_tenth_of_all_signs_may_be_wrong() -> None:
     rng, read = np.random.default_rng(0), 0
     for _ in range(20):
         number = int(rng.integers(0, 1 << 32))
-        signs = encode(number, 32, 12)
+        signs = encode_number(number, 32, 12)
         wrong = rng.permutation(len(signs))[: len(signs) // 10]
         signs[wrong] *= -1
-        read += decode(signs + 0.3 * rng.standard_normal(len(signs)), 32, 12)[0] == number
+        read += decode_number(signs + 0.3 * rng.standard_normal(len(signs)), 32, 12)[0] == number
     assert read >= 19
 
 
 def test_noise_is_hardly_ever_a_number() -> None:
     rng = np.random.default_rng(1)
-    found = [decode(rng.standard_normal(coded_bits(16, 8)), 16, 8)[0] for _ in range(200)]
+    found = [decode_number(rng.standard_normal(coded_bits(16, 8)), 16, 8)[0] for _ in range(200)]
     assert sum(number is not None for number in found) <= 6  # 200 / 256 are expected
 
 
 def test_what_was_read_is_the_best_of_all_words() -> None:
     rng = np.random.default_rng(2)
     for _ in range(10):
-        sent = encode(int(rng.integers(0, 1 << 16)), 16, 8)
+        sent = encode_number(int(rng.integers(0, 1 << 16)), 16, 8)
         soft = sent + 2.0 * rng.standard_normal(len(sent))
-        assert soft @ decode(soft, 16, 8)[1] >= soft @ sent - 1e-9
+        assert soft @ decode_number(soft, 16, 8)[1] >= soft @ sent - 1e-9
