@@ -18,6 +18,7 @@ from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .judge import JudgeFrames, JudgeVideo, KeepBetter
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
 from .loaders import CheckModels, LoadModels, network_loaders
+from .origin import DetectOrigin
 from .restore import ParseFace, RestoreFace
 from .save import SaveDub
 from .speech import AudioToMel, FitLength
@@ -50,6 +51,7 @@ NODES: list[type[io.ComfyNode]] = [
     LaplacianBlend,
     PasteBack,
     SaveDub,
+    DetectOrigin,
     GetModels,
     DemoClip,
     DemoVoice,

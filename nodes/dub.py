@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
+from ..retalk_core.provenance.finish import open_records
 from ..retalk_core.stages.options import Stages
 from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
@@ -155,7 +156,7 @@ class DubVideo(io.ComfyNode):
             dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, viewing)
         pace.learn_shares(kind, dubbed.report.seconds)
         dubbed.report.warnings[:0] = order.notes
-        report = _told(dubbed.report, resumes=order.options.work_dir is not None)
+        report = _told(dubbed.report, order.options)
         host.say(cls, report)
         shown = panel.words(
             report,
@@ -201,11 +202,13 @@ def _engine_word(report: Report) -> str:
     return widgets.word_for(DubOptions, "engine", report.engine)
 
 
-def _told(report: Report, *, resumes: bool) -> str:
-    """The report as text, with a line on what is kept for resuming."""
+def _told(report: Report, options: DubOptions) -> str:
+    """The report as text, with lines on who signs it and on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
     text = on_canvas(report.to_text(_engine_word(report)))
-    if resumes and report.engine != "embedded":
+    if options.records and options.records.certificate:
+        text += "\nnot signed yet: Save Dub signs what it saves, and Save Video would drop a signature"
+    if options.work_dir is not None and report.engine != "embedded":
         from ..retalk_core.resume.store import list_work
 
         jobs = list_work(host.jobs_folder())
@@ -262,6 +265,7 @@ def wanted_options(
     options = DubOptions(
         **values,
         work_dir=host.jobs_folder() if resumes else None,
+        records=open_records(host.records_folder(), at_once=False),  # Save Dub signs
         soundtrack=soundtrack,
         track=face_track,
         protect=None if protect is None else media.masks(protect).numpy(),

@@ -84,7 +84,7 @@ def in_words(execute: Callable[P, R]) -> Callable[P, R]:
             error.args = (on_canvas(str(error)),)
             raise
         except ImportError as error:
-            from ..retalk_core.weights.files import PACK
+            from ..retalk_core.places import PACK
 
             raise RetalkError(
                 f'This node needs a library that can\'t be imported ({error}). Run "{sys.executable}" -m pip '
@@ -188,6 +188,16 @@ def jobs_folder() -> Path:
     folder = Path(folder_paths.get_user_directory()) / "retalk" / "jobs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def records_folder() -> Path:
+    """Where dubs are remembered, and where a certificate of this machine lies."""
+    import os
+
+    from ..retalk_core.provenance.folder import RECORDS_VARIABLE
+
+    named = os.environ.get(RECORDS_VARIABLE)
+    return Path(named) if named else Path(folder_paths.get_user_directory()) / "retalk"
 
 
 def temporary_file(suffix: str) -> Path:

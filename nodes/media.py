@@ -215,6 +215,17 @@ def finished_file(video: Input.Video) -> Iterator[Path]:
 
 
 @contextmanager
+def untouched_file(video: Input.Video) -> Iterator[Path | None]:
+    """The file behind a VIDEO as it was read; None where it is in memory, trimmed or edited since."""
+    in_memory = isinstance(video, InputImpl.VideoFromComponents)
+    if in_memory or _is_edited(video) or _trim_of(video) != (Fraction(0), None):
+        yield None
+        return
+    with _file_of(video) as path:
+        yield path
+
+
+@contextmanager
 def _file_of(video: Input.Video, *, whole: bool = True) -> Iterator[Path]:
     """The file behind a VIDEO; one that is edited or in memory is written to the temporary folder first.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class SaveDub(io.ComfyNode):
             "Save Dub",
             "dub",
             "Saves a video in ComfyUI's output folder as it was encoded: H.264, HEVC, ProRes and FFV1 alike. "
-            "ComfyUI's Save Video can't save ProRes and FFV1.",
+            "It is signed if a certificate is configured. ComfyUI's Save Video can't save ProRes and FFV1.",
             aliases=["save video", "prores", "ffv1", "hevc", "mov", "mkv", "export", "lossless"],
             inputs=[
                 io.Video.Input(
@@ -55,12 +56,13 @@ class SaveDub(io.ComfyNode):
         with media.finished_file(video) as source:
             target, subfolder = _place(cls, filename_prefix, suffix_of(source), video.get_dimensions())
             keep(source, target, {} if args.disable_metadata else _words(cls))
-        host.say(cls, str(target))
+            text = "\n".join([str(target), *_signed(source, target)])
+        host.say(cls, text)
         saved = ui.SavedResult(target.name, subfolder, io.FolderType.output)
         if is_played(target):
-            shown = panel.words_beside(ui.PreviewVideo([saved]), str(target))
+            shown = panel.words_beside(ui.PreviewVideo([saved]), text)
         else:  # a player on the node would only say that it can't play it
-            shown = {"files": [saved], **panel.words(str(target))}
+            shown = {"files": [saved], **panel.words(text)}
         return io.NodeOutput(media.video(target), str(target), ui=shown)
 
 
@@ -81,6 +83,22 @@ def _place(node: type[io.ComfyNode], prefix: str, suffix: str, size: tuple[int, 
         )
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(wanted, str(outputs), *size)
     return Path(folder) / f"{name}_{counter:05}_{suffix}", subfolder
+
+
+def _signed(source: Path, target: Path) -> Iterator[str]:
+    """Sign a saved file where a certificate is configured, and say by whom; the workflow is in it by now."""
+    from ..retalk_core.errors import RetalkError
+    from ..retalk_core.files import sha256_of
+    from ..retalk_core.provenance.finish import finish_copy, open_records
+
+    try:
+        told = finish_copy(target, sha256_of(source), open_records(host.records_folder()))
+    except RetalkError as error:
+        yield f"not signed: {error}"
+        return
+    if told.signed:
+        yield f"signed by {told.signed}"
+    yield from told.notes
 
 
 def _words(node: type[io.ComfyNode]) -> dict[str, str]:

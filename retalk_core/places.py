@@ -1,4 +1,4 @@
-"""Where results may be written, and what a name stands for: a file, behind its links, or a stream."""
+"""Where results and data may be written, and what a name stands for: a file behind its links, or a stream."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from .errors import InputError
 from .unfinished import unfinished_name
 
+PACK = Path(__file__).absolute().parents[1]  # not resolved: ComfyUI may hold a link to it
 MOST_LINKS = 40  # one behind the other
 NO_FILES = (
     (stat.S_ISDIR, "a folder"),
@@ -151,3 +152,23 @@ def _kind_of(path: Path) -> str:
     except FileNotFoundError:
         return ""
     return next((name for is_kind, name in NO_FILES if is_kind(mode)), "")
+
+
+def data_folder(
+    otherwise: str, environment: Mapping[str, str] = os.environ, platform: str = sys.platform
+) -> Path:
+    """Where this program keeps its data on this platform; it need not be there yet.
+
+    otherwise: what can't be done without such a folder and how to name another, for the error's words
+    raises:    InputError where the user's home folder is not known
+    """
+    named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_DATA_HOME")
+    if environment.get(named):
+        return Path(environment[named]) / "retalk"
+    try:
+        home = Path.home()
+    except RuntimeError:  # an account that nobody has listed, and no HOME
+        raise InputError(f"Your home folder is not known, so {otherwise}.") from None
+    if platform == "win32":
+        return home / "AppData" / "Local" / "retalk"
+    return home / ("Library/Application Support" if platform == "darwin" else ".local/share") / "retalk"

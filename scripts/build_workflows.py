@@ -600,6 +600,32 @@ def keep_the_better(graph: Graph) -> None:
         graph.add("PreviewAny", "How the Figures Voted", source=kept["report"])
 
 
+def detect_origin(graph: Graph) -> None:
+    with graph.group("1 · A dub", "input"):
+        graph.note(
+            "What is this clip?",
+            """
+            A clip is dubbed and saved, and then the saved file is asked what it is, and the
+            clip itself. For any file of your own put *Load Video* before *Detect Origin*.
+
+            It finds ReTalk's marks in picture and sound, signatures, and dubs that this machine
+            remembers. **Finding nothing does not mean that a clip is real.**
+            """,
+        )
+        clip = graph.add("ReTalkDemoClip")
+        voice = graph.add("ReTalkDemoVoice")
+        graph.column()
+        dub = graph.add("ReTalkDubVideo", video=clip, voice=voice)
+        graph.column()
+        saved = graph.add("ReTalkSaveDub", video=dub["video"], filename_prefix="video/retalk_origin")
+    with graph.group("2 · What it is", "output"):
+        found = graph.add("ReTalkDetectOrigin", "Detect Origin of the Dub", clip=saved["video"])
+        graph.add("ReTalkDetectOrigin", "Detect Origin of the Clip", clip=clip)
+        graph.column()
+        graph.add("PreviewAny", "Report", source=found["report"])
+        graph.add("PreviewImage", "Where the Mark Is", images=found["heat_map"])
+
+
 def laplacian_blend_two_pictures(graph: Graph) -> None:
     with graph.group("1 · Two pictures of one size", "input"):
         graph.note(
@@ -640,6 +666,7 @@ WORKFLOWS: dict[str, tuple[Callable[[Graph], None], str]] = {  # and the engine 
     "ablation_side_by_side": (ablation_side_by_side, "retalk"),
     "long_video": (long_video, "retalk"),
     "keep_the_better": (keep_the_better, "embedded preview"),
+    "detect_origin": (detect_origin, "embedded preview"),
     "laplacian_blend_two_pictures": (laplacian_blend_two_pictures, "retalk"),
 }
 BLUEPRINT = "All ReTalk Stages (Lip Sync)"

@@ -135,6 +135,16 @@ def keep_better_picture() -> Image.Image:
     )
 
 
+def origin_picture() -> Image.Image:
+    face = Image.fromarray(speaking()[0]).crop(FACE)
+    return row(
+        Tile(face, "clip", ""),
+        Tile("Detect Origin"),
+        Tile("signed?\nmarked?\nknown here?", "report"),
+        Tile("0123456789ab…", "id", ""),
+    )
+
+
 def download_picture() -> Image.Image:
     return row(
         Tile("what is missing\nlicences first", "", ""),
@@ -373,6 +383,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "dub.jpg": dub_picture,
     "save.png": save_picture,
     "compare.jpg": compare_picture,
+    "origin.jpg": origin_picture,
     "demo_clip.jpg": demo_clip_picture,
     "demo_voice.png": demo_voice_picture,
     "download.png": download_picture,

@@ -30,6 +30,7 @@ PREVIEWS = {
     "ReTalkDemoClip": 540,
     "ReTalkDemoVoice": 100,
     "ReTalkSaveDub": 530,
+    "ReTalkDetectOrigin": 160,
     "ReTalkGetModels": 260,
     "ReTalkJudgeVideo": 200,
     "ReTalkJudgeFrames": 200,

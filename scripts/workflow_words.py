@@ -8,6 +8,7 @@ from workflow_graph import Graph
 
 TITLES = {
     "zh": {
+        "1 · A dub": "1 · 一段配音",
         "1 · Both clips": "1 · 两段视频",
         "1 · Clip and voice": "1 · 原片与语音",
         "1 · Clip and voices": "1 · 原片与两段语音",
@@ -20,6 +21,7 @@ TITLES = {
         "2 · Follow the face, hear the voice": "2 · 跟踪人脸，听取语音",
         "2 · How the work is done": "2 · 如何处理",
         "2 · Look at the track": "2 · 查看人脸轨迹",
+        "2 · What it is": "2 · 它是什么",
         "2 · One track for all": "2 · 共用一条轨迹",
         "2 · One track for both": "2 · 共用一条轨迹",
         "2 · The left one speaks": "2 · 左边的人说话",
@@ -94,6 +96,10 @@ TITLES = {
         "Protects Nothing Yet": "尚未保护任何地方",
         "Reference in the Face Framing": "人脸取景的参考脸",
         "Repairing a bad face by hand": "手动修正跟错的人脸",
+        "Detect Origin of the Clip": "检测原片的来源",
+        "Detect Origin of the Dub": "检测配音的来源",
+        "What is this clip?": "这是怎样的视频？",
+        "Where the Mark Is": "标记在哪里",
         "Report": "报告",
         "Report on the Left One": "左边的人的报告",
         "Report on the Right One": "右边的人的报告",
@@ -173,6 +179,12 @@ NOTES = {  # by their titles
             "*保留较好的视频*把两者都有的指标中胜出较多的一段接下去。",
             "“指标”为“全部”时，有文件的话还会用 SyncNet 与 ArcFace。"
             "指标的多少不等于人的判断：两段都请看一看。",
+        ),
+        "What is this clip?": (
+            "一段视频经配音并保存，然后查询所存文件的来源，也查询原片的来源。"
+            "对自己的任何文件，请在*检测来源*之前放*加载视频*。",
+            "它会找出 ReTalk 在画面与声音里的标记、签名，以及本机记得的配音。"
+            "**什么都没找到，并不表示视频是真实的。**",
         ),
         "A seamless blend of any two pictures": (
             "明暗在宽的过渡带里融合，细节在窄的过渡带里融合。遮罩之外每个像素都与底图相同；"

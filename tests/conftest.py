@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pictures are small here: threads would only wait
+os.environ["RETALK_RECORDS"] = tempfile.mkdtemp(prefix="retalk-records-")  # tests write in no one's ledger
 
 import numpy as np
 import pytest
@@ -50,6 +52,7 @@ NETWORKS_COMPUTE = (
         "dub/test_pipeline",
         "dub/test_program",
         "dub/test_retalk_dub",
+        "dub/test_signed",
         "dub/test_stream",
     ),
     *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
@@ -57,20 +60,14 @@ NETWORKS_COMPUTE = (
     *(
         "faces/people/test_seek",
         *("judging/test_doubting", "judging/test_judge", "judging/test_references", "judging/test_selfcheck"),
-        *("judging/corpus/test_folder", "nodes/test_judge"),
+        *("judging/corpus/test_folder", "nodes/test_judge", "provenance/test_origin"),
         "reports/test_faces",
         "reports/test_track",
         "stages/test_coefficients",
         "stages/test_expression",
         "test_documents",
     ),
-    *(
-        "marks/test_picture",
-        "dub/test_stream",
-        "test_original_parity",
-        "weights/test_commands",
-        "weights/test_offline",
-    ),
+    *("marks/test_picture", "test_original_parity", "weights/test_commands", "weights/test_offline"),
 )
 
 

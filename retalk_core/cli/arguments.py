@@ -64,6 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
         ("inspect", "show which face would be followed, and where it is lost", _learn_inspect),
         ("demo", "dub a public-domain portrait with a synthetic voice", _learn_demo),
         ("eval", "judge any dub by the paper's metrics and more", _learn_eval),
+        ("origin", "tell what a file is: signed, marked, known", _learn_origin),
+        ("marks", "list, show or forget marked dubs; make a certificate", _learn_marks),
         ("selfcheck", "check this installation: a receipt to paste into a report", _learn_selfcheck),
         ("models", "list, download, verify and convert files of weights", _learn_models),
         ("work", "list or clear what --work-dir keeps", _learn_work),
@@ -158,6 +160,26 @@ def _learn_eval(evaluate: argparse.ArgumentParser) -> None:
     _add_talk(judge)
 
 
+def _learn_origin(origin: argparse.ArgumentParser) -> None:
+    from .origin import run_origin
+    from .words import read_path
+
+    origin.set_defaults(run=run_origin)
+    origin.add_argument("file", type=read_path, help="a video, a picture or a sound")
+    origin.add_argument(
+        "--trust",
+        type=read_path,
+        metavar="PEM",
+        help="authorities to trust; default: RETALK_TRUST names them",
+    )
+    origin.add_argument(
+        "--mark-key", type=read_path, metavar="FILE", help="look for marks under this private key"
+    )
+    origin.add_argument("--heat", type=read_path, metavar="PICTURE", help="write where the mark is and isn't")
+    _add_records(origin)
+    _add_talk(origin)
+
+
 def _learn_selfcheck(check: argparse.ArgumentParser) -> None:
     from .judging import run_selfcheck
     from .words import read_path
@@ -229,6 +251,40 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
         )
     for action in (listing, getting, checking, converting):
         _add_verbose(action)
+
+
+def _learn_marks(marks: argparse.ArgumentParser) -> None:
+    from .origin import run_marks_certificate, run_marks_forget, run_marks_list, run_marks_show
+
+    actions = marks.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the dubs that were marked or signed here")
+    listing.set_defaults(run=run_marks_list)
+    showing = actions.add_parser("show", help="all that is known of one")
+    showing.set_defaults(run=run_marks_show)
+    showing.add_argument("id", help="its digits, or the first of them")
+    forgetting = actions.add_parser("forget", help="remove what is known; files stay as they are")
+    forgetting.set_defaults(run=run_marks_forget)
+    forgetting.add_argument("id", nargs="?", help="its digits, or the first of them")
+    forgetting.add_argument("--all", action="store_true", help="forget every dub")
+    making = actions.add_parser("certificate", help="make a certificate that signs, or show the one in use")
+    making.set_defaults(run=run_marks_certificate)
+    making.add_argument("--holder", metavar="NAME", help="the organisation that viewers show")
+    for action in (listing, showing):
+        action.add_argument("--json", action="store_true", help="print it as JSON")
+    for action in (listing, showing, forgetting, making):
+        _add_records(action)
+        _add_verbose(action)
+
+
+def _add_records(command: argparse.ArgumentParser) -> None:
+    from .words import read_path
+
+    command.add_argument(
+        "--records",
+        type=read_path,
+        metavar="FOLDER",
+        help="where dubs are remembered; default: RETALK_RECORDS, ComfyUI's user folder, or the platform's",
+    )
 
 
 def _learn_work(work: argparse.ArgumentParser) -> None:

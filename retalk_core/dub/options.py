@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..media.clip import Clip
     from ..media.sound import SoundSource
+    from ..provenance.finish import Records
     from ..types import FaceTrack
 
 EngineName = Literal["auto", "retalk", "embedded"]
@@ -289,6 +290,24 @@ class DubOptions:
         place=11,
     )
 
+    certificate: Path | None = option(
+        None,
+        kind="path",
+        keeps_pixels=True,
+        tip="Sign the result with this certificate: a PEM file with the chain and the private key.",
+        unset="the one that RETALK_CERTIFICATE names, else the one that `retalk marks certificate` made, "
+        "else none",
+        metavar="PEM",
+        widget="",  # a key has no place in a workflow
+    )
+    records: Records | None = option(  # of the host; None: as `open_records` finds them
+        None,
+        kind="path",
+        keeps_pixels=True,
+        tip="Where the dub is remembered and how it is signed.",
+        flag="",
+        widget="",
+    )
     hardware: bool = option(
         False,
         came_later=True,

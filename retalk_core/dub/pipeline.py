@@ -21,6 +21,8 @@ from ..media.codecs import Codec, codec_for
 from ..media.fields import KEPT
 from ..media.sound import SoundSource, SoundStream
 from ..media.writer import VideoWriter, check_video_place
+from ..provenance.finish import Records, Signature, finish, open_records
+from ..provenance.statement import TAG, Statement
 from ..reports.charts import Scene, draw_chart, draw_sheet
 from ..reports.check import FAULTS, Checked, ResultWatch, check_result
 from ..reports.doubts import DoubtWatch, Judged
@@ -31,7 +33,7 @@ from ..types import FaceTrack, Progress
 from ..version import __version__
 from .analysis import Analysis, analyse
 from .options import DubOptions
-from .results import make_report, scene_of
+from .results import files_of, make_report, make_statement, scene_of
 from .session import Session, StageProgress, begin_session, quiet
 from .stream import Finished, check_protected, finished_frames, make_engine, plan_marking
 from .timeline import Timeline
@@ -77,6 +79,7 @@ class Synthesis:
     sound: SoundStream  # what was written beside the pictures
     judged: Judged  # what looks doubtful
     edited: int  # frames
+    statement: Statement  # what the file says of its making
     resumed: int  # frames that were there from an earlier run
     marking: Marking | None = None
 
@@ -103,7 +106,7 @@ def dub(
     Once the file is finished it stays, whatever happens: a look at it that fails is told in the report, and
     a KeyboardInterrupt from then on says in words that the file is there.
     """
-    _refuse_early(clip, output, options)
+    records = _refuse_early(clip, output, options)
     with (
         finished(output, "only the look at it was stopped"),
         begin_session(clip, voice, options, networks, progress) as session,
@@ -111,11 +114,16 @@ def dub(
         analysis = analyse(session)
         marking = plan_marking(session, analysis, _codec(clip, options))
         made = synthesise(session, analysis, output, show, marking)
-        return _sum_up(session, analysis, made, output)
+        with finished(output, "but is neither signed nor remembered"):
+            told = finish(output, made.statement, records, files_of(session))
+        return _sum_up(session, analysis, made, output, told)
 
 
-def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
-    """Raise what writing the result would raise, before the minutes that it takes to come so far."""
+def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> Records:
+    """Raise what writing the result would raise, before the minutes that it takes to come so far.
+
+    Gives back what signs it and where it is remembered.
+    """
     check_video_place(output, options.codec)
     VideoWriter(
         output,
@@ -129,6 +137,7 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> None:
     read_key(options.mark_key)
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
+    return options.records or open_records(given=options.certificate)
 
 
 def _codec(clip: Clip, options: DubOptions) -> Codec:
@@ -155,10 +164,11 @@ def synthesise(
     if marking is not None and marking.sound:
         sound = MarkedSound(sound, marking)
     frame_marker = None if marking is None else marking.frame
+    statement = make_statement(session, analysis, marking)
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)
     with (
         session.timed("dub"),
-        _writer(session, analysis, sound, output, marking) as writer,
+        _writer(session, analysis, sound, output, marking, statement) as writer,
         show(showing) as see,
     ):
         for shown in tidied(finished_frames(session, analysis, engine, progress, marking)):
@@ -170,11 +180,16 @@ def synthesise(
             writer.write(after, time, timeline.durations[shown.index])
             edited += shown.patch is not None
             see(shown)
-    return Synthesis(watch, sound, doubts.judged(), edited, engine.resumed, marking)
+    return Synthesis(watch, sound, doubts.judged(), edited, statement, engine.resumed, marking)
 
 
 def _writer(
-    session: Session, analysis: Analysis, sound: SoundStream, output: Path, marking: Marking | None
+    session: Session,
+    analysis: Analysis,
+    sound: SoundStream,
+    output: Path,
+    marking: Marking | None,
+    statement: Statement,
 ) -> VideoWriter:
     clip, timeline, options = analysis.clip, analysis.timeline, session.options
     # Metadata comes before the pictures, so this is the report without what they cost and showed.
@@ -200,6 +215,7 @@ def _writer(
             f"({report.engine_note})."
             f"{f' Marked: {report.mark}.' if report.mark else ''}",
             "retalk": report.to_json(),
+            TAG: statement.to_json(),
         },
     )
 
@@ -228,7 +244,7 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
-def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path) -> Dubbed:
+def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path, told: Signature) -> Dubbed:
     """Look at the finished file again, where that is wished, and tell what there is to say."""
     checked, fault = _check(session, analysis, made, output) if session.options.check else (None, "")
     report = make_report(
@@ -236,8 +252,9 @@ def _sum_up(session: Session, analysis: Analysis, made: Synthesis, output: Path)
     )
     if fault:
         report.warnings.insert(0, fault)
+    report.signed = told.signed
     report.measured = checked.measured if checked else None
-    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes]))
+    report.warnings = list(dict.fromkeys([*report.warnings, *made.sound.notes, *told.notes]))
     report.tell_doubts(made.judged)
     sheet = draw_sheet(made.watch.mouths, made.watch.worst)
     scene = scene_of(session, analysis, report, checked)

@@ -61,14 +61,13 @@ def job_parts(
         "stages": key_of(choice.stages),
         "networks": {key: networks.identity(key) for key in choice.borrowed},
         "templates": networks.file("expression"),
-        "computing": networks.computing,
     }
 
 
 def _hash_of_frames(clip: Clip) -> bytes:
     digest = hashlib.sha256()
     for frame in clip.frames():
-        digest.update(frame.pixels.tobytes())
+        digest.update(np.ascontiguousarray(frame.pixels).data)
     return digest.digest()
 
 

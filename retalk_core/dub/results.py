@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...models.catalog import catalog
 from ..fields import Option, changed, options_of
+from ..files import sha256_of
+from ..marks.cells.payload import PICTURE_BITS
+from ..marks.cells.spectrum import SOUND_BITS
+from ..marks.identity import mark_id
 from ..marks.plan import Marking
 from ..media.clip import written_as
 from ..media.color import LightLevels
 from ..media.fields import KEPT
+from ..media.sound import SoundArray
+from ..provenance.finish import Files
+from ..provenance.statement import Statement, id_word
 from ..reports.charts import Scene
 from ..reports.check import Checked
 from ..reports.report import Report, stretches
 from ..stages.options import Stages
+from ..version import __version__
 from .analysis import Analysis
 from .options import DubOptions
+from .remember import job_parts
 from .session import Session
 
 
@@ -67,6 +78,61 @@ def make_report(
         mark_id="" if marking is None else f"{marking.number:016x}",
         marks_before=() if marking is None else marking.before,
     )
+
+
+def make_statement(session: Session, analysis: Analysis, marking: Marking | None) -> Statement:
+    """How the dub is made, without names, paths and moments."""
+    choice, options, networks = session.choice, session.options, session.networks
+    if marking is not None:
+        number = marking.number
+    else:
+        number = mark_id(job_parts(session.clip, session.voice, options, choice, networks))
+    made_of = files_of(session)
+    return Statement(
+        id=id_word(number),
+        version=__version__,
+        engine=choice.engine,
+        preset=choice.preset or "",
+        generative=choice.engine != "embedded",
+        frames=len(analysis.timeline),
+        edited=int((analysis.plan.show > 0).sum()),
+        clip=sha256_of(made_of.clip) if made_of.clip else "",
+        voice=sha256_of(made_of.voice) if made_of.voice else "",
+        picture_bits=PICTURE_BITS if marking is not None and marking.picture else 0,
+        sound_bits=SOUND_BITS if marking is not None and marking.sound else 0,
+        weights={key: networks.identity(key) for key in choice.borrowed},
+        options=_chosen(options, DubOptions()) | _chosen(choice.stages, Stages.of(options.preset)),
+    )
+
+
+def files_of(session: Session) -> Files:
+    """The clip's and the voice's files, where they are files."""
+    clip, voice = session.clip.path, session.voice
+    heard = None if isinstance(voice, SoundArray) else Path(voice)
+    return Files(clip if clip.is_file() else None, heard)
+
+
+def _chosen(options: Any, plain: Any) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of options
+    """Options that differ from the plain ones and say nothing of a person: no text, no path, no picture."""
+    if options is None:
+        return {}
+    holder: type = type(options)
+    asked = [each for each in options_of(holder) if each.kind not in ("transcript", "text", "path")]
+    pairs = ((each.name, _told(getattr(options, each.name)), getattr(plain, each.name)) for each in asked)
+    return {name: value for name, value, usual in pairs if value != _told(usual)}
+
+
+def _told(value: object) -> Any:  # noqa: ANN401 - plain
+    """An option's value as JSON has it; None for what isn't told."""
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): _told(each) for name, each in value.items()}
+    if isinstance(value, tuple) and all(isinstance(each, Fraction | tuple) for each in value):
+        return [_told(each) for each in value]
+    return None
 
 
 def _computed(session: Session) -> dict[str, Any]:

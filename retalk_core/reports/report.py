@@ -78,6 +78,7 @@ class Report:
     mark: str = ""  # what says in the result that it is a dub, in words; "" where nothing does
     mark_id: str = ""  # the number that marks carry the first bits of, 16 hexadecimal digits
     marks_before: Sequence[str] = ()  # of earlier dubs, found in clip and voice
+    signed: str = ""  # by whom, and where the signature lies; "": it isn't signed
 
     def tell_doubts(self, judged: Judged) -> None:
         """Take up what was judged while the frames were made."""
@@ -150,6 +151,7 @@ class Report:
             lines.append(f"left as it was: {len(self.untouched) - 12} more stretches")
         lines += [f"marked: {self.mark}"] if self.mark else []
         lines += [f"marked before: {words}" for words in self.marks_before]
+        lines += [f"signed: by {self.signed}"] if self.signed else []
         lines += [f"note: {warning}" for warning in self.warnings]
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
         lines += filter(None, [self.last_word])

@@ -17,12 +17,12 @@ from ...models.errors import CheckpointError
 from ...models.network import Entry, File, Network
 from ..errors import InputError, OptionError
 from ..files import sha256_of, write_file
+from ..places import PACK, data_folder
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-PACK = Path(__file__).absolute().parents[2]  # not resolved: ComfyUI may hold a link to it
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
@@ -37,24 +37,8 @@ def model_folders(
     if pack.parent.name == "custom_nodes":
         models = pack.parent.parent / "models"
         return (*named, *(models / name for name in ("retalk", *SHARED)))
-    return named or (_data_folder(environment, platform) / "retalk" / "models",)
-
-
-def _data_folder(environment: Mapping[str, str], platform: str) -> Path:
-    """Where this platform's programs keep their data."""
-    named = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_DATA_HOME")
-    if environment.get(named):
-        return Path(environment[named])
-    try:
-        home = Path.home()
-    except RuntimeError:  # an account that nobody has listed, and no HOME
-        raise InputError(
-            "Your home folder is not known, so files of weights can't be looked for. Set HOME, or name a "
-            "folder for them in RETALK_MODELS."
-        ) from None
-    if platform == "win32":
-        return home / "AppData" / "Local"
-    return home / ("Library/Application Support" if platform == "darwin" else ".local/share")
+    kept = "files of weights can't be looked for. Set HOME, or name a folder for them in RETALK_MODELS"
+    return named or (data_folder(kept, environment, platform) / "models",)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ LATER = {
     "check",
     "soundtrack",
     "protect",
+    "certificate",
+    "records",
 }
 
 

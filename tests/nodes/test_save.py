@@ -102,3 +102,34 @@ def test_what_is_trimmed_off_is_not_saved(tmp_path: Path, save: Any) -> None:  #
     with file_of(Trimmed(str(tmp_path / "made.mp4"))) as path:
         assert path != tmp_path / "made.mp4" and path.exists()
     assert not path.exists()
+
+
+def test_what_dub_video_wrote_is_signed_once_the_workflow_is_in_it(
+    save: Any,  # noqa: ANN401
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from retalk_nodes.retalk_core.provenance.certificate import make_certificate
+    from retalk_nodes.retalk_core.provenance.credentials import read_credentials
+    from retalk_nodes.retalk_core.provenance.finish import Files, Records, finish
+    from retalk_nodes.retalk_core.provenance.statement import Statement
+
+    monkeypatch.setenv("RETALK_RECORDS", str(tmp_path / "records"))
+    said = Statement(id="0123456789abcdef", version="0.2.0", engine="retalk", picture_bits=32)
+    made, other = tmp_path / "made.mp4", tmp_path / "other.mp4"
+    write(made, [gradient()] * 3)
+    write(other, [gradient()] * 4)
+    shown = save.execute(VideoFromFile(str(made)), tmp_path.name)
+    assert "signed" not in json.dumps(shown.ui if isinstance(shown.ui, dict) else shown.ui.as_dict())
+    certificate = make_certificate(tmp_path / "records")
+    finish(made, said, Records(tmp_path / "records", certificate, at_once=False), Files(other, None))
+    kept = save.execute(VideoFromFile(str(made)), tmp_path.name)
+    found = read_credentials(Path(kept.args[1]))
+    assert (found.state, found.statement, found.ingredients) == ("unknown", said, 1)
+    assert json.loads(stored_words(Path(kept.args[1]))["prompt"]) == PROMPT
+    told = json.dumps(kept.ui if isinstance(kept.ui, dict) else kept.ui.as_dict())
+    assert "signed by ReTalk (local)" in told
+    plain = save.execute(VideoFromFile(str(other)), tmp_path.name)
+    assert read_credentials(Path(plain.args[1])).state == "none"
+    told = json.dumps(plain.ui if isinstance(plain.ui, dict) else plain.ui.as_dict())
+    assert "isn't as Dub Video wrote it" in told
