@@ -96,8 +96,8 @@ TITLES = {
         "Protects Nothing Yet": "尚未保护任何地方",
         "Reference in the Face Framing": "人脸取景的参考脸",
         "Repairing a bad face by hand": "手动修正跟错的人脸",
-        "Detect Origin of the Clip": "检测原片的来源",
-        "Detect Origin of the Dub": "检测配音的来源",
+        "Detect Origin of the Clip": "原片的来源检测",
+        "Detect Origin of the Dub": "配音的来源检测",
         "What is this clip?": "这是怎样的视频？",
         "Where the Mark Is": "标记在哪里",
         "Report": "报告",
@@ -182,7 +182,7 @@ NOTES = {  # by their titles
         ),
         "What is this clip?": (
             "一段视频经配音并保存，然后查询所存文件的来源，也查询原片的来源。"
-            "对自己的任何文件，请在*检测来源*之前放*加载视频*。",
+            "对自己的任何文件，请在*来源检测*之前放*加载视频*。",
             "它会找出 ReTalk 在画面与声音里的标记、签名，以及本机记得的配音。"
             "**什么都没找到，并不表示视频是真实的。**",
         ),
