@@ -187,7 +187,7 @@ def plan_marking(session: Session, analysis: Analysis, codec: Codec | None) -> M
         key=key,
         # The edit draws the face anew, so that an earlier mark there is gone; one over the frame stays.
         picture=not (place == "frame" and picture.where == "frame"),
-        sound=not sound.present,
+        sound=codec is not None and not sound.present,  # what stays in memory is handed on as it is heard
         before=(*picture.told("the clip's pictures"), *sound.told("the sound")),
     )
 
