@@ -29,6 +29,7 @@ from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.faces.edits import tracked_face
 from retalk_nodes.retalk_core.faces.mesh import FACE_OVAL
 from retalk_nodes.retalk_core.faces.people.overlaps import Neighbour
+from retalk_nodes.retalk_core.marks.plan import Marking
 from retalk_nodes.retalk_core.media.clip import clip_of_pictures
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray
@@ -57,8 +58,8 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame of every dub goes through one more step."""
     before = stream.steps_of
 
-    def steps_of(session: Session, analysis: Analysis) -> list[Step]:
-        return [*before(session, analysis), mark]
+    def steps_of(session: Session, analysis: Analysis, marking: Marking | None = None) -> list[Step]:
+        return [*before(session, analysis, marking), mark]
 
     monkeypatch.setattr(stream, "steps_of", steps_of)
 
