@@ -589,6 +589,9 @@ def test_networks_are_borrowed_and_given_back(
 
             return Loan()
 
+        def file(self, key: str) -> Path | None:
+            return networks_on_disk.file(key)
+
     lender = Lender()
     voice = SoundArray(babble(0.2)[None], RATE)
     options = replace(QUICK, engine="embedded")
