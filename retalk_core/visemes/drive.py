@@ -152,7 +152,7 @@ def _ask(
 
 
 def sample_drive(
-    drive: MouthDrive, times: Sequence[Fraction | float], lead: float = 0.01
+    drive: MouthDrive, times: Sequence[Fraction | float], lead: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """What the mouth does in each frame of a clip.
 

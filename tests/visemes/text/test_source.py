@@ -27,7 +27,7 @@ def test_the_lips_meet_for_each_and_stay_together_for_two_frames(tmp_path: Path)
     assert lasting.min() > 0.02 and 0.06 <= np.median(lasting) <= 0.14
     times = [index / 25 for index in range(int(25 * len(voice) / SAMPLE_RATE))]
     opening, *_ = sample_drive(drive, times)
-    middles = np.array(times) + 0.02 + 0.01  # the lips lead
+    middles = np.array(times) + 0.02
     frames = [np.abs(middles - closure.mean()) <= 0.04 for closure in drive.closures]
     shut = [int((opening[near] < 0.05).sum()) for near in frames]
     assert np.mean([count >= 2 for count in shut]) > 0.8 and min(shut) >= 1
