@@ -107,8 +107,7 @@ def _known_names() -> dict[str, Callable[..., Any] | type]:
     """What a pickle may name; made anew for each file, so that none can change it for the next."""
 
     class Module:
-        def __init__(self) -> None:
-            self.parts: dict[str, Any] = {}
+        parts: dict[str, Any]
 
         def __setstate__(self, state: object) -> None:
             if not isinstance(state, Mapping):

@@ -32,6 +32,12 @@ class Box:
         rows = slice(self.top - other.top, self.bottom - other.top)
         return rows, slice(self.left - other.left, self.right - other.left)
 
+    def shared(self, other: Box) -> Box:
+        """The part that lies in both; without rows or columns where there is none."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Box(left, top, max(right, left), max(bottom, top))
+
     @property
     def corner(self) -> np.ndarray:
         """The left top (2,): x, y."""

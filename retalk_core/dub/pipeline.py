@@ -15,7 +15,7 @@ import numpy as np
 from ..compute.memory import tidied
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
-from ..marks.plan import MarkedSound, Marking, read_key
+from ..marks.plan import Marking, read_key
 from ..media.clip import Clip, written_as
 from ..media.codecs import Codec, codec_for
 from ..media.fields import KEPT
@@ -160,9 +160,8 @@ def synthesise(
     engine = make_engine(session, analysis, progress)
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
-    sound = SoundStream(heard, options.start, timeline.end)
-    if marking is not None and marking.sound:
-        sound = MarkedSound(sound, marking)
+    change = marking.mark_sound if marking is not None and marking.sound else None
+    sound = SoundStream(heard, options.start, timeline.end, change)
     frame_marker = None if marking is None else marking.frame
     statement = make_statement(session, analysis, marking)
     showing = Showing(session.choice.engine, analysis.clip, timeline, sound)

@@ -26,6 +26,11 @@ OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314
 INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
 
 
+def eye_distance(mesh: np.ndarray, least: float = 1e-3) -> float:
+    """Pixels between the outer corners of the eyes of a face (468, 2 or 3); at least so many."""
+    return max(float(np.linalg.norm(mesh[EYE_CORNERS[0], :2] - mesh[EYE_CORNERS[1], :2])), least)
+
+
 @dataclass(frozen=True, eq=False)
 class MouthModel:
     """A linear model of mouth shapes over the 468 FaceMesh points, and the mesh's triangles."""

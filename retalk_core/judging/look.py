@@ -15,6 +15,7 @@ from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..metrics.mouth import MouthWatch
 from ..metrics.steadiness import FlowWatch
+from ..reports.check import spread
 from ..types import FaceTrack, Progress, silent
 from .differences import BothFrames, edit_of, face_likeness, note_outside, note_truth, supports_of
 from .doubting import Doubting
@@ -88,11 +89,6 @@ def pairing(result: Clip, source: Clip) -> np.ndarray:
         source.times, source.end, source.rate, result.end, constant_rate=result.rate, still=source.is_still
     ).source
     return np.array([*shown, *shown[-1:] * len(result)][: len(result)])
-
-
-def spread(count: int, most: int) -> set[int]:
-    """At most so many of a number of frames, evenly spread."""
-    return {int((i + 0.5) * count / most) for i in range(most)}
 
 
 class Watcher:

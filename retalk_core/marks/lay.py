@@ -81,8 +81,8 @@ class FaceMarker:
         affine, level = face_affine(mesh), swing_at(seconds) * FACE_STRENGTH
         inverse = cv2.invertAffineTransform(affine)
         corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) @ inverse[:, :2].T + inverse[:, 2]
-        part = _common(patch.box, box_around(corners, (patch.box.bottom, patch.box.right)))
-        if part is None:
+        part = patch.box.shared(box_around(corners, (patch.box.bottom, patch.box.right)))
+        if min(part.size) < 1:
             return patch
         there = part.slices_in(patch.box)
         pattern = self._pattern.placed(affine, part) * (patch.support[there] * level)
@@ -110,13 +110,6 @@ class FrameMarker:
             self._placed = self._pattern.placed(affine, box)
         pattern = self._placed * (swing_at(seconds) * FRAME_STRENGTH)
         return _added(pixels, pattern, box, self._pattern.cell_pixels(affine))
-
-
-def _common(one: Box, other: Box) -> Box | None:
-    """The part that two boxes share."""
-    left, top = max(one.left, other.left), max(one.top, other.top)
-    right, bottom = min(one.right, other.right), min(one.bottom, other.bottom)
-    return Box(left, top, right, bottom) if left < right and top < bottom else None
 
 
 def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from ..media.sound import SoundStream
 from .cells.payload import PICTURE_BITS
 from .cells.spectrum import SOUND_BITS
 from .choice import MarkedPlace
@@ -43,6 +42,11 @@ class Marking:
         """Marks finished frames."""
         return FrameMarker(self.key, self.number) if self.picture and self.where == "frame" else None
 
+    def mark_sound(self, chunks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+        """A sound as it is written beside marked pictures; see `SoundStream`'s change."""
+        marked = marked_sound(chunks, rate, self.number, key=self.key)
+        yield from (chunk for chunk in marked if chunk.shape[1])
+
     @property
     def words(self) -> str:
         """What was marked, for a report."""
@@ -69,15 +73,3 @@ def read_key(path: Path | None) -> bytes:
             f"{path} has {len(key)} bytes, but a key has {LEAST_KEY} or more: give a longer one."
         )
     return key
-
-
-class MarkedSound(SoundStream):
-    """A sound as it is written beside marked pictures; whoever listens to the voice hears another."""
-
-    def __init__(self, stream: SoundStream, marking: Marking) -> None:
-        self.__dict__.update(stream.__dict__)
-        self._marking = marking
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        marked = marked_sound(super().__iter__(), self.rate, self._marking.number, key=self._marking.key)
-        yield from (chunk for chunk in marked if chunk.shape[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -69,6 +69,9 @@ def read_mono(
     return np.concatenate(chunks, axis=1)[0]
 
 
+SoundChange = Callable[[Iterator[np.ndarray], int], Iterator[np.ndarray]]
+
+
 class SoundStream:
     """A part of a sound in chunks (channels, n) float32, exactly as long as asked for.
 
@@ -79,10 +82,14 @@ class SoundStream:
     `rate` is the source's own where files commonly have it, else 48 kHz; `channels` is 1 or 2. More channels
     become two as ITU-R BS.775 has it, as much quieter as it takes that nothing clips. Each iteration reads
     the source anew, and keeps no more of it than a chunk. Raises InputError without sound.
+
+    change:   what the chunks go through at last, with their rate; it gives as many samples
     """
 
-    def __init__(self, source: SoundSource, start: Seconds, duration: Seconds) -> None:
-        self._source = source
+    def __init__(
+        self, source: SoundSource, start: Seconds, duration: Seconds, change: SoundChange | None = None
+    ) -> None:
+        self._source, self._change = source, change
         self._start, most = _part(start, duration)
         with Decoder(source) as sound:
             source_rate, self._given, self._known = sound.rate, sound.channels, sound.has_known_places
@@ -91,6 +98,9 @@ class SoundStream:
         self.samples = max(1, round((most or 0) * self.rate))
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        yield from self._exact() if self._change is None else self._change(self._exact(), self.rate)
+
+    def _exact(self) -> Iterator[np.ndarray]:
         left = self.samples  # to be handed on
         gain = self._gain
         for chunk in self._mixed():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..faces.canonical import EYE_CORNERS, INNER_LIP, OUTER_LIP, head_poses
+from ..faces.canonical import EYE_CORNERS, INNER_LIP, OUTER_LIP, eye_distance, head_poses
 from ..faces.mesh import FACE_OVAL
 from ..images import white_of
 
@@ -138,11 +138,6 @@ def cheek_tint(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
         spots.append(spot.reshape(-1, 3).mean(axis=0))
     colour = np.median(spots, axis=0) / white_of(pixels) + BLACK
     return (colour / colour.mean()).astype(np.float32)
-
-
-def eye_distance(mesh: np.ndarray) -> float:
-    """Pixels between the outer corners of the eyes of a face (468, 2 or 3); at least a tiny bit."""
-    return max(float(np.linalg.norm(mesh[EYE_CORNERS[0], :2] - mesh[EYE_CORNERS[1], :2])), 1e-3)
 
 
 def _upright(mesh: np.ndarray) -> np.ndarray:

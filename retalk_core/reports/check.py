@@ -65,8 +65,8 @@ class ResultWatch:
         self.outside: dict[int, Outside] = {}
         self.mouths: list[Mouth] = []  # a choice of all, evenly spread
         self._worst: list[tuple[float, Mouth]] = []
-        self._sampled = _spread(self.checked, SAMPLED_FRAMES)
-        self._shown = _spread(len(rows), SHEET_MOUTHS)
+        self._sampled = spread(self.checked, SAMPLED_FRAMES)
+        self._shown = spread(len(rows), SHEET_MOUTHS)
 
     def mesh(self, output: int) -> np.ndarray | None:
         """The face (468, 3) as the source has it in an output frame, or None."""
@@ -107,7 +107,7 @@ class ResultWatch:
         return sorted((mouth for _, mouth in self._worst), key=lambda mouth: mouth.seconds)
 
 
-def _spread(count: int, most: int) -> set[int]:
+def spread(count: int, most: int) -> set[int]:
     """At most `most` frames of `count`, evenly spread, away from the ends where there is room."""
     return {int((i + 0.5) * count / most) for i in range(most)}
 

@@ -11,14 +11,13 @@ import numpy as np
 
 from ..compute.aside import put_aside
 from ..crops.patch import Patch
-from ..faces.canonical import head_poses
+from ..faces.canonical import eye_distance, head_poses
 from ..faces.detect import FaceNetworks, look_near
 from ..faces.mesh import find_mesh, quarters_of, region_of_points
 from ..metrics.mouth import lip_sharpness, mouth_thumb
 from ..metrics.surroundings import (
     brightness_step,
     cheek_tint,
-    eye_distance,
     foreign_part,
     lip_contrast,
     mouth_shift,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,10 @@ from retalk_nodes.retalk_core.judging.references import (
     reference_rows,
 )
 from retalk_nodes.retalk_core.media.reader import open_clip
-from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
-from retalk_nodes.retalk_core.media.writer import VideoWriter
 from retalk_nodes.retalk_core.metrics.mouth import MouthWatch
 from retalk_nodes.retalk_core.weights.files import ModelFiles
-from scenes import babble, talking
+from scenes import talking
+from videos import speaking_clip
 
 COUNT = 60
 
@@ -38,14 +36,7 @@ COUNT = 60
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portrait that moves its jaw, with a voice of its own."""
-    path = tmp_path_factory.mktemp("clips") / "speaking.mkv"
-    sound = SoundArray(babble(COUNT / 25)[None].astype(np.float32), 16_000)
-    pictures = talking(COUNT, 160)
-    stream = SoundStream(sound, 0, Fraction(COUNT, 25))
-    with VideoWriter(path, (160, 160), rate=Fraction(25), codec="ffv1", sound=stream) as writer:
-        for index, picture in enumerate(pictures):
-            writer.write(picture, Fraction(index, 25), Fraction(1, 25))
-    return path
+    return speaking_clip(tmp_path_factory.mktemp("clips") / "speaking.mkv", talking(COUNT, 160))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import pytest
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
@@ -20,10 +19,9 @@ from retalk_nodes.retalk_core.judging.selfcheck import (
     weight_lines,
 )
 from retalk_nodes.retalk_core.media.reader import open_clip
-from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
-from retalk_nodes.retalk_core.media.writer import VideoWriter
 from retalk_nodes.retalk_core.weights.files import ModelFiles
-from scenes import babble, talking
+from scenes import talking
+from videos import speaking_clip
 
 COUNT = 40
 
@@ -31,13 +29,7 @@ COUNT = 40
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A portrait with a voice of its own."""
-    path = tmp_path_factory.mktemp("clips") / "speaking.mkv"
-    sound = SoundArray(babble(COUNT / 25)[None].astype(np.float32), 16_000)
-    stream = SoundStream(sound, 0, Fraction(COUNT, 25))
-    with VideoWriter(path, (160, 160), rate=Fraction(25), codec="ffv1", sound=stream) as writer:
-        for index, picture in enumerate(talking(COUNT, 160)):
-            writer.write(picture, Fraction(index, 25), Fraction(1, 25))
-    return path
+    return speaking_clip(tmp_path_factory.mktemp("clips") / "speaking.mkv", talking(COUNT, 160))
 
 
 @pytest.fixture(scope="module")

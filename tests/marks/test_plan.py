@@ -9,7 +9,7 @@ import pytest
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.marks.choice import wanted_place
 from retalk_nodes.retalk_core.marks.found import PUBLIC_KEY
-from retalk_nodes.retalk_core.marks.plan import MarkedSound, Marking, read_key
+from retalk_nodes.retalk_core.marks.plan import Marking, read_key
 from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
 
 
@@ -43,8 +43,7 @@ def test_a_report_says_what_is_marked() -> None:
 
 def test_a_marked_sound_streams_as_long_as_it_did() -> None:
     samples = np.random.default_rng(0).normal(0, 0.1, (2, 30_000)).astype(np.float32)
-    plain = SoundStream(SoundArray(samples, 48_000), 0, 1)
-    marked = MarkedSound(plain, Marking("face", 1))
+    marked = SoundStream(SoundArray(samples, 48_000), 0, 1, Marking("face", 1).mark_sound)
     written = np.concatenate(list(marked), axis=1)
     assert written.shape == (2, 48_000) and (marked.rate, marked.channels) == (48_000, 2)
     assert np.abs(written[:, :30_000] - samples).max() > 0.01

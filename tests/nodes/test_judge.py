@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import pytest
 import torch
 from retalk_nodes.models.errors import RetalkError
 from retalk_nodes.retalk_core.errors import InputError
-from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream
-from retalk_nodes.retalk_core.media.writer import VideoWriter
-from scenes import babble, talking
+from scenes import talking
 from stand_in import Manager, VideoFromFile
 from test_execution import Nodes
+from videos import speaking_clip
 
 COUNT = 30
 # In this order for ever: workflows are wired by it.
@@ -28,15 +26,6 @@ FIGURES = [
 ]
 
 
-def written(path: Path, pictures: list[np.ndarray]) -> Path:
-    sound = SoundArray(babble(COUNT / 25)[None].astype(np.float32), 16_000)
-    stream = SoundStream(sound, 0, Fraction(COUNT, 25))
-    with VideoWriter(path, (200, 200), rate=Fraction(25), codec="ffv1", sound=stream) as writer:
-        for index, picture in enumerate(pictures):
-            writer.write(picture, Fraction(index, 25), Fraction(1, 25))
-    return path
-
-
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
     return talking(COUNT, 200)
@@ -44,13 +33,13 @@ def pictures() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def source(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return written(tmp_path_factory.mktemp("clips") / "source.mkv", pictures)
+    return speaking_clip(tmp_path_factory.mktemp("clips") / "source.mkv", pictures)
 
 
 @pytest.fixture(scope="module")
 def soft(pictures: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Path:
     blurred = [cv2.GaussianBlur(picture, (0, 0), 2) for picture in pictures]
-    return written(tmp_path_factory.mktemp("clips") / "soft.mkv", blurred)
+    return speaking_clip(tmp_path_factory.mktemp("clips") / "soft.mkv", blurred)
 
 
 def images(pictures: list[np.ndarray]) -> torch.Tensor:

@@ -32,9 +32,8 @@ def fill_inside(
 
     dressed: (h, w, 3) float32 in [0, 1], the lips in their box
     """
-    place = _common(
-        box_around(face.target[list(INNER_LIP)], (box.bottom, box.right), 3 * LINE[1] * eye_distance + 2), box
-    )
+    margin = 3 * LINE[1] * eye_distance + 2
+    place = box_around(face.target[list(INNER_LIP)], (box.bottom, box.right), margin).shared(box)
     if min(place.size) < 1:
         return
     positions = pixel_centres(place)
@@ -70,13 +69,6 @@ def _line(between: Between, eye_distance: float) -> np.ndarray:
 
 def _ramp(value: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
-
-
-def _common(first: Box, second: Box) -> Box:
-    left, top = max(first.left, second.left), max(first.top, second.top)
-    return Box(
-        left, top, max(min(first.right, second.right), left), max(min(first.bottom, second.bottom), top)
-    )
 
 
 def _layers(face: Face, teeth: Teeth, positions: np.ndarray, between: Between) -> np.ndarray:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ...crops.patch import box_around
-from ...faces.canonical import EYE_CORNERS
+from ...faces.canonical import eye_distance
 from ...images import white_of
 from .face import Texture
 
@@ -52,8 +52,8 @@ def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
     across the mouth.
     """
     spots = np.array((*SKIN_SPOTS, *LIP_SPOTS))
-    here = _colours(frame, points[spots], _SPOT * _eye_distance(points))
-    places, unit = texture.points[spots] - texture.corner, _eye_distance(texture.points)
+    here = _colours(frame, points[spots], _SPOT * eye_distance(points, 1.0))
+    places, unit = texture.points[spots] - texture.corner, eye_distance(texture.points, 1.0)
     there = _colours(texture.picture, places, _SPOT * unit)
     ratio = np.log((here + DARK) / (there + DARK)).clip(-_MOST, _MOST)
     share = np.where(np.arange(len(spots)) < len(SKIN_SPOTS), 1.0, LIP_SHARE)
@@ -113,7 +113,3 @@ def _colours(picture: np.ndarray, places: np.ndarray, reach: float) -> np.ndarra
     height, width = part.shape[:2]
     found = part[y.clip(0, height - 1), x.clip(0, width - 1)]
     return (found / white_of(picture)).astype(np.float32)
-
-
-def _eye_distance(points: np.ndarray) -> float:
-    return max(float(np.linalg.norm(points[EYE_CORNERS[0], :2] - points[EYE_CORNERS[1], :2])), 1.0)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ...crops.patch import Box
-from ...faces.canonical import EYE_CORNERS, LIP_PAIRS
+from ...faces.canonical import LIP_PAIRS, eye_distance
 from ...images import white_of
 
 UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -127,7 +127,6 @@ def seen_lips(picture: np.ndarray, points: np.ndarray, skin: np.ndarray) -> Seen
 
     A mesh closes lips that are a little apart, and keeps the width of lips that are drawn in.
     """
-    eye_distance = max(float(np.linalg.norm(points[EYE_CORNERS[0], :2] - points[EYE_CORNERS[1], :2])), 1.0)
     at = np.linspace(0, 10, _COLUMNS + 2)[1:-1]
     upper, lower = (
         np.stack([np.interp(at, np.arange(11), points[list(line), axis]) for axis in (0, 1)], axis=-1)
@@ -145,7 +144,8 @@ def seen_lips(picture: np.ndarray, points: np.ndarray, skin: np.ndarray) -> Seen
     hue = (lip - bare)[1:]
     like = (seen[..., 1:] - bare[1:]) @ hue / max(float(hue @ hue), 1e-6)  # 0 is skin, 1 lip
     has_lip = [np.median(like[part], axis=0) > 0.5 for part in (_UPPER_MIDDLE, _LOWER_MIDDLE)]
-    dark = (seen[..., 0] < _DARK * lip[0]).mean(axis=0) * np.linalg.norm(lower - upper, axis=1) / eye_distance
+    dark = (seen[..., 0] < _DARK * lip[0]).mean(axis=0) * np.linalg.norm(lower - upper, axis=1)
+    dark /= eye_distance(points, 1.0)
     return SeenLips(
         gap=float(np.sort(dark[_COLUMNS // 5 : -(_COLUMNS // 5)])[-_WIDEST:].mean()),
         extent=float((has_lip[0] | has_lip[1]).mean()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..canonical import EYE_CORNERS, MOUTH_CORNERS
+from ..canonical import EYE_CORNERS, MOUTH_CORNERS, eye_distance
 from ..detect import Detection, overlap
 from ..mesh import FACE_OVAL, Mesh, box_distance, face_box
 from .likeness import LIKE, Looks, Person, look_at
@@ -205,7 +205,7 @@ class Company:
 def is_on(points: np.ndarray, other: np.ndarray) -> bool:
     """Whether two meshes (468, 3) lie on one face."""
     apart = np.linalg.norm(points[list(_FEATURES), :2] - other[list(_FEATURES), :2], axis=1).mean()
-    return float(apart) < SAME_MESH * min(_eye_distance(points), _eye_distance(other))
+    return float(apart) < SAME_MESH * min(eye_distance(points), eye_distance(other))
 
 
 def is_same(face: Detection, points: np.ndarray) -> bool:
@@ -213,7 +213,7 @@ def is_same(face: Detection, points: np.ndarray) -> bool:
     eyes = points[[33, 133], :2].mean(axis=0), points[[362, 263], :2].mean(axis=0)
     places = np.stack([*eyes, points[[13, 14], :2].mean(axis=0)])
     apart = np.linalg.norm(face.keypoints[[0, 1, 3]] - places, axis=1).mean()
-    return float(apart) < SAME_POINTS * _eye_distance(points)
+    return float(apart) < SAME_POINTS * eye_distance(points)
 
 
 def remember(everyone: list[Person], people: list[Person]) -> None:
@@ -221,10 +221,6 @@ def remember(everyone: list[Person], people: list[Person]) -> None:
     for person in people:
         if len(everyone) < MOST_PEOPLE and not any(known.is_like(person) for known in everyone):
             everyone.append(person)
-
-
-def _eye_distance(points: np.ndarray) -> float:
-    return max(float(np.linalg.norm(points[EYE_CORNERS[0], :2] - points[EYE_CORNERS[1], :2])), 1e-3)
 
 
 def _on_one(one: Other, other: Other) -> bool:

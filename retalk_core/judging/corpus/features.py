@@ -23,10 +23,9 @@ from ...images import eight_bit
 from ...media.reader import open_clip
 from ...metrics.pictures.frechet import FEWEST_PICTURES, UNBIASED, kernel_distance
 from ...metrics.registry import measure
-from ...reports.check import mouth_crop
+from ...reports.check import mouth_crop, spread
 from ...types import Progress, silent
 from ..differences import as_input
-from ..look import spread
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg")
 

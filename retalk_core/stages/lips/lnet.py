@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
-
-import torch
 from torch import Tensor, nn
 
 from ....models.lips.enet import SIDE, shrink
 from ....models.lips.lnet import SIDE as DRAWN_SIDE
-from ...compute.batches import device_of, in_batches
-from ...images import bgr, resize, to_network
-from ...types import Progress, Samples, silent
-from ..speech import Spectrogram, cut_windows
-from .base import drawn_pictures, one_each
-
-
-class LNetSync:
-    """L-Net as a lip-sync network; see `base.LipSyncer`."""
-
-    network = "lnet"
-    framing = "face"
-    side = DRAWN_SIDE
-
-    def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
-        """80 bands in [-4, 4], 80 columns a second."""
-        return Spectrogram(samples)
-
-    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
-        """(T, 1, 80, 16): 0.2 s from each frame's time on."""
-        return cut_windows(spectrogram, times)
-
-    def sync(
-        self,
-        network: nn.Module,
-        faces: Tensor,
-        references: Tensor,
-        windows: Tensor,
-        *,
-        batch_size: int,
-        progress: Progress,
-    ) -> Tensor:
-        """As `sync_lips`."""
-        return sync_lips(network, faces, references, windows, batch_size=batch_size, progress=progress)
+from ...types import Progress, silent
+from .half_face import HalfFaceSync, pair_halves
 
 
 def sync_lips(
@@ -64,14 +28,7 @@ def sync_lips(
     returns:    (T, 96, 96, 3) RGB in [0, 1]; the upper half is drawn anew too
     raises:     InputError where the counts differ
     """
-    faces, references = one_each(len(mel), "windows of speech", faces=faces, references=references)
-    device = device_of(network)
-
-    def draw(rows: slice) -> Tensor:
-        pairs = shrink(pair_faces(faces[rows], references[rows]))
-        return drawn_pictures(network(mel[rows].to(device), pairs.to(device)), network)
-
-    return in_batches(draw, len(mel), batch_size, progress)
+    return LNET.sync(network, faces, references, mel, batch_size=batch_size, progress=progress)
 
 
 def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
@@ -82,7 +39,11 @@ def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
 
     Hiding comes before the shrinking to 96 pixels, as when L-Net learned: neither mixes across the edge.
     """
-    upper, whole = (bgr(to_network(resize(pictures, SIDE))) for pictures in (faces, references))
-    pairs = torch.cat([upper, whole], dim=1)
-    pairs[:, :3, SIDE // 2 :] = 0
-    return pairs
+    return pair_halves(faces, references, SIDE)
+
+
+def _pair_shrunk(faces: Tensor, references: Tensor) -> Tensor:
+    return shrink(pair_faces(faces, references))
+
+
+LNET = HalfFaceSync("lnet", DRAWN_SIDE, _pair_shrunk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .base import LipSyncer
-from .lnet import LNetSync
-from .wav2lip import Wav2LipSync
+from .lnet import LNET
+from .wav2lip import WAV2LIP
 
-SYNCERS: Mapping[str, LipSyncer] = {"lnet": LNetSync(), "wav2lip": Wav2LipSync()}
+SYNCERS: Mapping[str, LipSyncer] = {each.network: each for each in (LNET, WAV2LIP)}
