@@ -58,9 +58,14 @@ def made_by(network: object) -> Network | None:
     return next((row for row in NETWORKS.values() if row.build.make == name), None)
 
 
-def lips() -> tuple[str, ...]:
-    """The places of the networks that draw lips, the paper's first."""
-    return tuple(dict.fromkeys(row.place_key for row in NETWORKS.values() if row.stage == "lips"))
+def lips() -> Mapping[str, tuple[str, ...]]:
+    """By the word for what draws lips, the paper's first: the places of its networks, most often one."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in NETWORKS.values():
+        if row.stage == "lips":
+            word = row.word or row.place_key
+            found[word] = (*found.get(word, ()), row.place_key)
+    return found
 
 
 def loaders() -> dict[Loader, tuple[str, ...]]:

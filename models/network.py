@@ -137,6 +137,7 @@ class Network(Entry):
     build: Builder
     telltales: Mapping[str, Shape] = field(default_factory=dict)  # tensors that no other network has
     cost: Cost | None = None
+    word: str = ""  # of those that draw lips: what they are called where one is chosen; none: the key
     measures: bool = False  # its answers are numbers, not pictures: it computes in fp32 always
     loader: Loader | None = None  # none: it is found in the folders, and no node takes it by itself
 

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch.torch_version import TorchVersion
 
 from .errors import CheckpointError
+from .formats.keras import SIGNATURE, KerasError, read_keras
 from .formats.torchscript import ProgramError, read_program
 
 AGAIN = "Download it again, or choose another file."
@@ -29,7 +30,7 @@ SMALL = 1 << 20  # bytes that may be unpacked from any file
 
 
 def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
-    """Read a safetensors file, a program's tensors, or a pickle of tensors and harmless values alone.
+    """Read a safetensors file, a program's or Keras' tensors, or a pickle of tensors and harmless values alone.
 
     Nothing in the file is executed. Whatever else it is raises a CheckpointError that says so.
     names_only: leave the numbers on the disk until they are used, which is slower if all are
@@ -40,6 +41,8 @@ def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
             return dict(load_file(path))
         if kind == "program":
             return dict(read_program(path))
+        if kind == "keras":
+            return _keras(path)
         found = _unpickle(path, names_only and kind == "zip")
     except ProgramError as error:
         raise CheckpointError(
@@ -63,6 +66,21 @@ def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
     return {str(key): value for key, value in found.items()}
 
 
+def _keras(path: Path) -> dict[str, Any]:
+    """The tensors of a Keras file. Raises CheckpointError."""
+    try:
+        return dict(read_keras(path))
+    except ImportError:
+        raise CheckpointError(
+            f"{path} is a file of Keras' (HDF5), and h5py, which reads those, isn't installed: "
+            "pip install h5py, or convert the file where it is: retalk models convert."
+        ) from None
+    except KerasError as error:
+        raise CheckpointError(
+            f"{path} is a file of Keras' (HDF5) whose weights can't be taken out: {error}. {AGAIN}"
+        ) from None
+
+
 def require_file(path: Path) -> None:
     """Refuse what would never end when it is read, or can't be: pipes, devices, folders, nothing at all."""
     try:
@@ -81,7 +99,7 @@ def require_file(path: Path) -> None:
 
 
 def find_kind(path: Path) -> str:
-    """What a file is by its first bytes: safetensors, zip, program or pickle. Anything else is refused."""
+    """What a file is by its first bytes: safetensors, zip, program, keras or pickle; all else is refused."""
     require_file(path)
     try:
         with path.open("rb") as file:
@@ -103,6 +121,8 @@ def find_kind(path: Path) -> str:
         if 8 + int.from_bytes(head[:8], "little") <= size:
             return "safetensors"
         raise CheckpointError(f"{path} is cut short or damaged: its header is longer. Download it again.")
+    if head.startswith(SIGNATURE):
+        return "keras"
     if head.startswith(ZIP):
         return _plain_zip(path, size)
     # Whatever is no zip by those bytes torch first tries as a tar, in which it once unpickled without

@@ -35,9 +35,9 @@ def signed_face(side: int) -> Tensor:
     return drawn_face(side) * 2 - 1
 
 
-def drawn_mel() -> Tensor:
-    """A vowel-like spectrum that swells, (1, 1, 80, 16) in [-4, 4]."""
-    band, column = torch.arange(80.0)[:, None], torch.arange(16.0)[None]
+def drawn_mel(columns: int = 16) -> Tensor:
+    """A vowel-like spectrum that swells, (1, 1, 80, columns) in [-4, 4]."""
+    band, column = torch.arange(80.0)[:, None], torch.arange(float(columns))[None]
     bumps = (torch.exp(-(((band - centre) / 4) ** 2)) for centre in (8, 20, 44))
     peaks = sum(bumps, start=torch.zeros(80, 1))
-    return (peaks * (0.4 + 0.6 * column / 15) * 6 - 4).clamp(-4, 4)[None, None]
+    return (peaks * (0.4 + 0.6 * column / (columns - 1)) * 6 - 4).clamp(-4, 4)[None, None]

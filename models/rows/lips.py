@@ -2,8 +2,54 @@
 
 from __future__ import annotations
 
-from ..network import Builder, Cost, Entry, File, Loader, Network
+from collections.abc import Mapping
+
+from ..network import Builder, Cost, Entry, File, Loader, Network, Shape
 from .sources import UNSTATED, of_the_paper
+
+# Of PC-AVS' four networks: key, what it is, what it does, its file, that file's size, and the rest of a row.
+PCAVS: tuple[tuple[str, str, str, str, int, Mapping[str, Shape], Cost, Builder], ...] = (
+    (
+        "pcavs_v",
+        "identity",
+        "says who somebody is",
+        "V",
+        152,
+        {"conv1x1.weight": (512, 2048, 1, 1), "model.layer1.0.conv2.weight": (128, 4, 3, 3)},
+        Cost(once=40, picture=20, most=4),
+        Builder("lips.pcavs_faces", "PCAVSIdentity", "IDENTITY_LAYOUT", "identity_sample"),
+    ),
+    (
+        "pcavs_e",
+        "head pose",
+        "says how the head is held",
+        "E",
+        57,
+        {"headpose_embed.1.weight": (12, 512), "mouth_embed.1.weight": (500, 512)},
+        Cost(once=40, picture=30, most=4),
+        Builder("lips.pcavs_faces", "PCAVSPose", "POSE_LAYOUT", "pose_sample"),
+    ),
+    (
+        "pcavs_a_sync",
+        "speech",
+        "listens",
+        "A_sync",
+        41,
+        {"model.attention.0.weight": (128, 2560, 1), "model.conv1.weight": (32, 1, 3, 3)},
+        Cost(once=20, picture=4, most=16),
+        Builder("lips.pcavs_speech", "PCAVSSpeech"),
+    ),
+    (
+        "pcavs_g",
+        "generator",
+        "draws heads",
+        "G",
+        359,
+        {"conv1.conv.modulation.weight": (512, 2560), "to_rgbs.4.conv.weight": (1, 3, 128, 1, 1)},
+        Cost(once=100, picture=60, most=4),
+        Builder("lips.pcavs_draw", "PCAVSGenerator"),
+    ),
+)
 
 LIPS: tuple[Entry, ...] = (
     Network(
@@ -86,5 +132,46 @@ LIPS: tuple[Entry, ...] = (
         },
         cost=Cost(once=60, picture=12, most=16),
         build=Builder("lips.wav2lip", "Wav2Lip"),
+    ),
+    Network(
+        key="lipgan",
+        title="LipGAN",
+        role="draws lips that follow the voice, in the place of L-Net",
+        licence="code MIT, of the weights nothing stated (trained on LRS2): personal use and research",
+        stage="lips",
+        files=(
+            File(
+                "lipgan_residual_mel.h5",
+                known="Keras 2.2, about 200 MB or three times that; no size and no hash is published",
+            ),
+        ),
+        telltales={  # as `formats/keras.py` names them; the MFCC edition has another encoder of speech
+            "conv2d_1.weight": (32, 6, 7, 7),
+            "conv2d_27.weight": (32, 1, 3, 3),
+            "conv2d_transpose_1.weight": (1024, 512, 3, 3),
+            "conv2d_67.weight": (3, 16, 1, 1),
+        },
+        cost=Cost(once=60, picture=12, most=16),
+        build=Builder("lips.lipgan", "LipGAN"),
+    ),
+    *(
+        Network(
+            key=key,
+            title=f"PC-AVS' {what} ({key[6:7].upper()})",
+            role=f"{role}, for PC-AVS in the place of L-Net",
+            licence="code CC BY 4.0, of the weights nothing stated (trained on VoxCeleb2)",
+            stage="lips",
+            word="pcavs",
+            files=(
+                File(
+                    f"latest_net_{name}.pth",
+                    known=f"about {size} MB, from demo.zip; no size and no hash is published",
+                ),
+            ),
+            telltales=telltales,
+            cost=cost,
+            build=build,
+        )
+        for key, what, role, name, size, telltales, cost, build in PCAVS
     ),
 )

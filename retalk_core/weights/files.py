@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model", ".h5")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
 CHECKS = 2  # of what a file is asked; what an earlier edition recorded is looked at again

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from keras_files import write_keras
 from torch import Tensor
 
 MANIFESTS = Path(__file__).resolve().parents[1] / "golden" / "manifests"
@@ -39,6 +40,11 @@ OFFICIAL = {
     "lnet": ("LNet.pth", "state_dict", "module."),
     "enet": ("ENet.pth", "state_dict", "module."),
     "wav2lip": ("wav2lip_gan.pth", "state_dict", "module."),
+    "lipgan": ("lipgan_residual_mel.h5", "", ""),
+    "pcavs_v": ("latest_net_V.pth", "", ""),
+    "pcavs_e": ("latest_net_E.pth", "", ""),
+    "pcavs_a_sync": ("latest_net_A_sync.pth", "", ""),
+    "pcavs_g": ("latest_net_G.pth", "", ""),
     "ganimation": ("30_net_gen.pth", "", ""),
     "parsenet": ("ParseNet-latest.pth", "", ""),
     "gfpgan_v1_clean": ("GFPGANv1.3.pth", "params_ema", ""),
@@ -97,6 +103,34 @@ OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
         (r"face_decoder_blocks\.[1-6]\.0\.conv_block\.0\.weight$", "diff0", 1.3),
         (r"(conv_block\.0|output_block\.1)\.weight$", "diff", 1.25),
     ],
+    "lipgan": [
+        (r"^conv2d_transpose_\d+\.weight$", "diff0", 1.3),
+        (r"^conv2d_\d+\.weight$", "diff", 1.25),
+    ],
+    "pcavs_v": [
+        (r"conv3\.weight$", "diff", 0.7),
+        (r"(conv\d|downsample\.0|conv1x1)\.weight$", "diff", 1.4),
+    ],
+    "pcavs_e": [
+        (r"^model\.(l0|fc)\.weight$", "diff", 1.4),
+        (r"^model\..*conv\w*\.weight$", "diff", 1.2),
+        (r"^(to_|mouth_embed|headpose_embed).*\.weight$", "gain", 1.4),
+    ],
+    "pcavs_a_sync": [
+        (r"^model\.conv1\.weight$", "gain", 4.0),
+        (r"^model\.layer.*conv\w*\.weight$", "diff", 1.2),
+        (r"^model\.attention\.3\.weight$", "diff", 2.0),
+    ],
+    "pcavs_g": [
+        (r"kernel$", "fir", 4.0),
+        (r"^style\.\d+\.weight$", "raw", 100.0),
+        (r"^style\.\d+\.bias$", "raw", 10.0),
+        (r"modulation\.bias$", "near", 1.0),
+        (r"noise\.weight$", "near", 0.3),
+        (r"to_rgb.*conv\.weight$", "raw", 0.3),
+        (r"bias$", "raw", 0.1),
+        (r"", "raw", 1.0),
+    ],
 }
 
 
@@ -116,7 +150,10 @@ def recipe_weights(name: str, seed: int, folder: Path, low_res_of: str = "") -> 
     tensors = low_res_tensors(low_res_of, seed) if low_res_of else recipe_tensors(recorded, seed)
     wrapped: Any = {f"{prefix}{key}": tensor for key, tensor in tensors.items()}
     unfinished = path.with_suffix(".part")
-    torch.save({container: wrapped} if container else wrapped, unfinished)
+    if path.suffix == ".h5":
+        write_keras(unfinished, wrapped)
+    else:
+        torch.save({container: wrapped} if container else wrapped, unfinished)
     return unfinished.replace(path)
 
 
