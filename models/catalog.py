@@ -68,6 +68,12 @@ def lips() -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def editions(key: str) -> tuple[str, ...]:
+    """The keys of a network that was trained in several ways; of any other, the key alone."""
+    first = NETWORKS[key].edition_of or key
+    return (first, *(row.key for row in NETWORKS.values() if row.edition_of == first))
+
+
 def loaders() -> dict[Loader, tuple[str, ...]]:
     """Every node that loads a network, with the places that its file may be for."""
     found: dict[Loader, tuple[str, ...]] = {}

@@ -47,7 +47,7 @@ class Layout:
 
     containers: tuple[str, ...] = ()  # keys to unwrap, the first one present
     strip: str = ""  # text removed wherever a key has it, such as "module."
-    ignored: tuple[str, ...] = ()  # regexes: tensors of another network in the same file
+    ignored: tuple[str, ...] = ()  # regexes: tensors of other networks in the same file, or for training only
     dead: tuple[str, ...] = ()  # regexes: our own tensors without influence; dropped where present
     renames: tuple[tuple[str, str], ...] = ()  # regex substitutions to our names, applied in order
 
@@ -138,6 +138,8 @@ class Network(Entry):
     telltales: Mapping[str, Shape] = field(default_factory=dict)  # tensors that no other network has
     cost: Cost | None = None
     word: str = ""  # of those that draw lips: what they are called where one is chosen; none: the key
+    # The key of the same network, trained in another way: its tensors can't tell which one a file holds
+    edition_of: str = ""
     measures: bool = False  # its answers are numbers, not pictures: it computes in fp32 always
     loader: Loader | None = None  # none: it is found in the folders, and no node takes it by itself
 

@@ -86,7 +86,7 @@ def look_at_file(path: Path, *keys: str) -> Found:
     from ..models.catalog import catalog
     from ..models.errors import CheckpointError
 
-    found = model_files().look_at(path)
+    found = model_files().look_at(path).chosen_for(*keys)
     if found.problem or found.key not in keys:
         wanted = " or ".join(catalog[key].title for key in keys)
         raise CheckpointError(found.problem or f"{path} is {catalog[found.key].title}, not {wanted}.")

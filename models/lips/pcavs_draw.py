@@ -25,7 +25,7 @@ SIDE = 7 * 2 ** (len(WIDTHS) - 1)
 NOISE_SIDES = (7, *(side for level in range(1, len(WIDTHS)) for side in (7 << level,) * 2))
 
 LAYOUT = Layout(
-    dead=(r"^style\.", r"^input\.", r"^noises\."),  # of the network that it was made from
+    ignored=(r"^style\.", r"^input\.", r"^noises\."),  # of the network that it was made from
     renames=(
         (r"^conv1\.", "first."),
         (r"^to_rgb1\.", "first_picture."),

@@ -26,9 +26,9 @@ DEPTH = 4  # of the hourglass
 SPOKEN = 1.2  # times as loud as it was trained, as the original's program has it
 
 # Classifiers that only helped in training; their sizes depend on the data.
-IDENTITY_LAYOUT = Layout(dead=(r"^(model\.)?fc\.",))
+IDENTITY_LAYOUT = Layout(ignored=(r"^(model\.)?fc\.",))
 POSE_LAYOUT = Layout(
-    dead=(r"^(classifier|to_mouth|mouth_fc|headpose_fc)\.",),
+    ignored=(r"^(classifier|to_mouth|mouth_fc|headpose_fc)\.",),
     renames=(
         (r"^model\.conv1\.", "first."),
         (r"^model\.bn1\.", "first_norm."),

@@ -15,7 +15,7 @@ HEARD = 512  # numbers that describe 0.2 s of speech
 WIDTHS, BLOCKS = (32, 64, 128, 256), (3, 4, 6, 3)
 
 LAYOUT = Layout(
-    dead=(r"^fc\.",),  # a classifier that only helped in training
+    ignored=(r"^fc\.",),  # a classifier that only helped in training
     renames=(
         (r"^model\.conv1\.", "first."),
         (r"^model\.bn1\.", "first_norm."),

@@ -2,54 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..network import Builder, Cost, Entry, File, Loader, Network, Shape
+from ..network import Builder, Cost, Entry, File, Loader, Network
+from .pcavs import PCAVS
 from .sources import UNSTATED, of_the_paper
 
-# Of PC-AVS' four networks: key, what it is, what it does, its file, that file's size, and the rest of a row.
-PCAVS: tuple[tuple[str, str, str, str, int, Mapping[str, Shape], Cost, Builder], ...] = (
-    (
-        "pcavs_v",
-        "identity",
-        "says who somebody is",
-        "V",
-        152,
-        {"conv1x1.weight": (512, 2048, 1, 1), "model.layer1.0.conv2.weight": (128, 4, 3, 3)},
-        Cost(once=40, picture=20, most=4),
-        Builder("lips.pcavs_faces", "PCAVSIdentity", "IDENTITY_LAYOUT", "identity_sample"),
-    ),
-    (
-        "pcavs_e",
-        "head pose",
-        "says how the head is held",
-        "E",
-        57,
-        {"headpose_embed.1.weight": (12, 512), "mouth_embed.1.weight": (500, 512)},
-        Cost(once=40, picture=30, most=4),
-        Builder("lips.pcavs_faces", "PCAVSPose", "POSE_LAYOUT", "pose_sample"),
-    ),
-    (
-        "pcavs_a_sync",
-        "speech",
-        "listens",
-        "A_sync",
-        41,
-        {"model.attention.0.weight": (128, 2560, 1), "model.conv1.weight": (32, 1, 3, 3)},
-        Cost(once=20, picture=4, most=16),
-        Builder("lips.pcavs_speech", "PCAVSSpeech"),
-    ),
-    (
-        "pcavs_g",
-        "generator",
-        "draws heads",
-        "G",
-        359,
-        {"conv1.conv.modulation.weight": (512, 2560), "to_rgbs.4.conv.weight": (1, 3, 128, 1, 1)},
-        Cost(once=100, picture=60, most=4),
-        Builder("lips.pcavs_draw", "PCAVSGenerator"),
-    ),
-)
+WAV2LIP_LICENCE = "personal, research and non-commercial use only (trained on LRS2)"
 
 LIPS: tuple[Entry, ...] = (
     Network(
@@ -100,23 +57,11 @@ LIPS: tuple[Entry, ...] = (
     ),
     Network(
         key="wav2lip",
-        title="Wav2Lip",
+        title="Wav2Lip without GAN",
         role="draws lips that follow the voice, in the place of L-Net",
-        licence="personal, research and non-commercial use only (trained on LRS2)",
+        licence=WAV2LIP_LICENCE,
         stage="lips",
         files=(
-            File(
-                "wav2lip_gan.pth",
-                sha256="ca9ab7b7b812c0e80a6e70a5977c545a1e8a365a6c49d5e533023c034d7ac3d8",
-                size=435_801_865,
-                known="trained with a discriminator: sharper",
-            ),
-            File(
-                "Wav2Lip-SD-GAN.pt",
-                sha256="180cfd49d31d47f195d5bfc62830ffe2c40724b7bbbce6faadc73ac6ab1a3b8e",
-                size=145_829_145,
-                known="trained with a discriminator: sharper",
-            ),
             File(
                 "wav2lip.pth",
                 sha256="b78b681b68ad9fe6c6fb1debc6ff43ad05834a8af8a62ffc4167b7b34ef63c37",
@@ -130,6 +75,30 @@ LIPS: tuple[Entry, ...] = (
             "face_decoder_blocks.3.0.conv_block.0.weight": (768, 384, 3, 3),
             "output_block.0.conv_block.0.weight": (32, 80, 3, 3),
         },
+        cost=Cost(once=60, picture=12, most=16),
+        build=Builder("lips.wav2lip", "Wav2Lip"),
+    ),
+    Network(
+        key="wav2lip_gan",
+        title="Wav2Lip with GAN",
+        role="draws lips that follow the voice, in the place of L-Net",
+        licence=WAV2LIP_LICENCE,
+        stage="lips",
+        edition_of="wav2lip",
+        files=(
+            File(
+                "wav2lip_gan.pth",
+                sha256="ca9ab7b7b812c0e80a6e70a5977c545a1e8a365a6c49d5e533023c034d7ac3d8",
+                size=435_801_865,
+                known="trained with a discriminator: sharper",
+            ),
+            File(
+                "Wav2Lip-SD-GAN.pt",
+                sha256="180cfd49d31d47f195d5bfc62830ffe2c40724b7bbbce6faadc73ac6ab1a3b8e",
+                size=145_829_145,
+                known="trained with a discriminator: sharper",
+            ),
+        ),
         cost=Cost(once=60, picture=12, most=16),
         build=Builder("lips.wav2lip", "Wav2Lip"),
     ),
@@ -154,24 +123,5 @@ LIPS: tuple[Entry, ...] = (
         cost=Cost(once=60, picture=12, most=16),
         build=Builder("lips.lipgan", "LipGAN"),
     ),
-    *(
-        Network(
-            key=key,
-            title=f"PC-AVS' {what} ({key[6:7].upper()})",
-            role=f"{role}, for PC-AVS in the place of L-Net",
-            licence="code CC BY 4.0, of the weights nothing stated (trained on VoxCeleb2)",
-            stage="lips",
-            word="pcavs",
-            files=(
-                File(
-                    f"latest_net_{name}.pth",
-                    known=f"about {size} MB, from demo.zip; no size and no hash is published",
-                ),
-            ),
-            telltales=telltales,
-            cost=cost,
-            build=build,
-        )
-        for key, what, role, name, size, telltales, cost, build in PCAVS
-    ),
+    *PCAVS,
 )

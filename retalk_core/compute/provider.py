@@ -34,8 +34,12 @@ FACE_NETWORKS = tuple(BUNDLED)  # in the order of FaceNetworks
 
 
 def described_file(path: Path, found: Found) -> dict[str, str]:
-    """A file that was used, for a report: its name, its hash, and what to look into."""
-    return {"file": path.name, "sha256": found.sha256, "warning": found.warning}
+    """A file that was used, for a report: its name, its hash, and what to look into.
+
+    Of a network that was trained in several ways also by what it was told which one this is.
+    """
+    told = {"told_by": found.told_by} if found.told_by else {}
+    return {"file": path.name, "sha256": found.sha256, "warning": found.warning, **told}
 
 
 class NetworkProvider(Protocol):

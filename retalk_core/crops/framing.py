@@ -16,9 +16,19 @@ from ..errors import OptionError
 from ..faces.mesh import FACE_OVAL, five_points, oval_boxes, quarter_turn, shot_quarters
 from ..faces.shots import nearest_present, shot_bounds
 from ..types import FaceCrops, FaceTrack
+from .originals import HEAD_POINTS, head_affines, head_points, mean_ahead, padded_boxes, unit_of_head
 
 # The sides in pixels that the networks were trained with; `mouth` is free.
-SIDES = {"portrait": 256, "face": 384, "ffhq": 512, "gpen": 512, "mouth": 256}
+SIDES = {
+    "portrait": 256,
+    "face": 384,
+    "ffhq": 512,
+    "gpen": 512,
+    "mouth": 256,
+    "wav2lip": 384,  # what E-Net takes; Wav2Lip and LipGAN themselves are shown 96
+    "lipgan": 384,
+    "pcavs": 224,
+}
 
 OUTLIER_FRAMES = 9  # a running median over so many: what fewer than half of them show is no movement
 CHIN_ROOM = 20 / 300  # of a face's height, below its chin: 20 pixels at the heights that L-Net was trained on
@@ -56,8 +66,10 @@ def frame_faces(
     track:   of T frames
     framing: "portrait": one box for each shot, so that the head moves inside it; "face": the face's box,
              stretched to a square; "ffhq" and "gpen": five points on the template of GFPGAN or GPEN, upright;
-             "mouth": a square around the lips
-    boxes:   (T, 4) a detector's own for the framing "face", in frame pixels; None: those of the mesh's oval
+             "mouth": a square around the lips; "wav2lip" and "lipgan": the face's box in whole pixels, as those
+             programs lay it; "pcavs": a head, as PC-AVS is shown it
+    boxes:   (T, 4) a detector's own for the framings with the face's box, in frame pixels; None: those of the
+             mesh's oval
     smooth:  "face" and "mouth" over time, within each shot
     returns: crops of all T frames. A frame without a face has those of the nearest one with a face in its
              shot, in a shot without any face the middle of the frame. A shot whose face lies on its side or
@@ -206,6 +218,31 @@ def _frame_mouths(faces: _Faces) -> np.ndarray:
     return _box_affines(_smoothed(boxes, faces))
 
 
+def _frame_wav2lip(faces: _Faces) -> np.ndarray:
+    """Affines (T, 2, 3) to boxes in whole pixels, each the mean of those that follow it in its stretch."""
+    boxes = padded_boxes(faces.boxes, faces.track.frame_size)
+    if faces.smooth:
+        for stretch in _stretches(faces, boxes):
+            boxes[stretch] = mean_ahead(boxes[stretch])
+    return _box_affines(boxes.astype(float))
+
+
+def _frame_lipgan(faces: _Faces) -> np.ndarray:
+    """Affines (T, 2, 3) to boxes in whole pixels, each for itself."""
+    return _box_affines(padded_boxes(faces.boxes, faces.track.frame_size, below=0).astype(float))
+
+
+def _frame_heads(faces: _Faces) -> np.ndarray:
+    """Affines (T, 2, 3) to heads of one size and tilt for each shot; only the mouth's place moves them."""
+    points = head_points(faces.track.landmarks.double().numpy()) - 0.5  # pixel i's centre at i there
+    start, affines = shot_bounds(faces.track.shot)[0].numpy(), np.zeros((len(points), 2, 3))
+    for first in np.unique(start[faces.seen]):
+        rows = faces.seen & (start == first)
+        fitted = fit_similarity(points[rows].mean(axis=0)[None], HEAD_POINTS)[0]
+        affines[rows] = head_affines(fitted, points[rows, 2], smooth=faces.smooth)
+    return unit_of_head(affines)
+
+
 def _frame_points(template: np.ndarray) -> _Framing:
     return lambda faces: fit_similarity(
         five_points(faces.track.landmarks.double().numpy()), (template + 0.5) / 512
@@ -219,6 +256,9 @@ _FRAMINGS: dict[str, _Framing] = {
     "ffhq": _frame_points(FFHQ_POINTS),
     "gpen": _frame_points(GPEN_POINTS),
     "mouth": _frame_mouths,
+    "wav2lip": _frame_wav2lip,
+    "lipgan": _frame_lipgan,
+    "pcavs": _frame_heads,
 }
 
 
@@ -259,17 +299,22 @@ def _smoothed(boxes: np.ndarray, faces: _Faces) -> np.ndarray:
     """Boxes (T, 4) smoothed over time if that is wanted, but not across cuts, gaps and jumps."""
     if not faces.smooth:
         return boxes
-    rows, track = np.flatnonzero(faces.seen), faces.track
-    shot, seconds = track.shot.numpy(), np.array([float(time) for time in track.times])
-    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    jumped = _length(np.diff(centres[rows], axis=0))[:, 0] > JUMP * sizes[rows[:-1]]
-    breaks = (np.diff(rows) > 1) | (np.diff(shot[rows]) != 0) | jumped
+    seconds = np.array([float(time) for time in faces.track.times])
     smoothed = boxes.copy()
-    for stretch in np.split(rows, np.flatnonzero(breaks) + 1):
+    for stretch in _stretches(faces, boxes):
         if len(stretch) > 2:
             interval = (seconds[stretch[-1]] - seconds[stretch[0]]) / (len(stretch) - 1)
             smoothed[stretch] = _local_lines(boxes[stretch], sigma=SMOOTHING / max(interval, 1e-3))
     return smoothed
+
+
+def _stretches(faces: _Faces, boxes: np.ndarray) -> list[np.ndarray]:
+    """The rows seen, parted at cuts, gaps and where a box (T, 4) jumps."""
+    rows, shot = np.flatnonzero(faces.seen), faces.track.shot.numpy()
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    jumped = _length(np.diff(centres[rows], axis=0))[:, 0] > JUMP * sizes[rows[:-1]]
+    breaks = (np.diff(rows) > 1) | (np.diff(shot[rows]) != 0) | jumped
+    return np.split(rows, np.flatnonzero(breaks) + 1)
 
 
 def _local_lines(values: np.ndarray, sigma: float) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..images import white_of
 from .affine import crop_corners
 from .cut import cut_crop
+from .originals import paste_box
 from .paste import Layer, paste_crop
 from .patch import Box, Patch, box_around, paste_patch
 
@@ -25,6 +26,7 @@ class Region:
     box: Box
     pixels: np.ndarray  # (h, w, 3) float32 in [0, 1]
     support: np.ndarray  # (h, w) bool; elsewhere they are the frame's own
+    white: float = 255.0  # levels of the frame
 
     def local(self, affine: Tensor) -> np.ndarray:
         """An affine (2, 3) from the whole frame as one from the region."""
@@ -44,13 +46,20 @@ class Region:
         paste_patch(self.pixels, patch)
         self.support[patch.box.slices] |= patch.support
 
+    def put(self, crop: Tensor, affine: Tensor, *, weight: float, rounds: str) -> None:
+        """Put a whole crop (S, S, 3) in with a hard edge, in whole levels of the frame; see `paste_box`."""
+        self.support[...] |= paste_box(
+            self.pixels, crop.numpy(), self.local(affine), white=self.white, rounds=rounds, weight=weight
+        )
+
 
 def open_region(frame: np.ndarray, affines: Sequence[Tensor]) -> Region:
     """Take the part of a frame (H, W, 3) around crops, given their affines (2, 3) to the unit square."""
     corners = np.concatenate([crop_corners(affine) for affine in affines])
     box = box_around(corners, (frame.shape[0], frame.shape[1]), margin=MARGIN)
-    pixels = frame[box.slices].astype(np.float32) / white_of(frame)
-    return Region(box, pixels, np.zeros(box.size, bool))
+    white = white_of(frame)
+    pixels = frame[box.slices].astype(np.float32) / white
+    return Region(box, pixels, np.zeros(box.size, bool), float(white))
 
 
 def close_region(region: Region, frame: np.ndarray) -> Patch | None:

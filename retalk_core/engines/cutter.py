@@ -11,6 +11,7 @@ from torch import Tensor
 from ..crops.affine import take_rows
 from ..crops.cut import cut_crop
 from ..crops.framing import SIDES, frame_faces
+from ..crops.originals import cut_plain
 from ..crops.patch import Patch
 from ..crops.region import Region, close_region, open_region
 from ..types import FaceCrops, FaceTrack, Frame
@@ -54,6 +55,13 @@ class Cutter:
         with self._timed("crop and paste"):
             return torch.stack([self._cut(framing, frame, row, side) for frame, row in _shown(part)])
 
+    def cut_plain(self, framing: str, part: Part, side: int) -> Tensor:
+        """The same without averaging, in the frames' own levels, as other programs cut; see `cut_plain`."""
+        affines = self.framed(framing).frame_to_crop.double().numpy()
+        with self._timed("crop and paste"):
+            cut = [cut_plain(frame.pixels, affines[row], framing, side) for frame, row in _shown(part)]
+            return torch.from_numpy(np.stack(cut))
+
     def cut_one(self, framing: str, frame: Frame, row: int) -> Tensor:
         """The picture (side, side, 3) in one frame's crop."""
         return self._cut(framing, frame, row, None)
@@ -95,6 +103,22 @@ class Cutter:
                 region.paste(
                     crops[i], affines[i], masks[i], weight=float(weights[i]), colour_match=colour_match
                 )
+
+    def put(
+        self,
+        framing: str,
+        part: Part,
+        regions: Sequence[Region],
+        crops: Tensor,
+        *,
+        weights: np.ndarray,
+        rounds: str,
+    ) -> None:
+        """Put whole crops (n, S, S, 3) into the regions, as far as weights (n,) say; see `paste_box`."""
+        affines = self.framed(framing).frame_to_crop[part.rows]
+        with self._timed("crop and paste"):
+            for region, crop, affine, weight in zip(regions, crops, affines, weights.tolist(), strict=True):
+                region.put(crop, affine, weight=weight, rounds=rounds)
 
     def close(self, part: Part, regions: Sequence[Region]) -> list[Patch | None]:
         """What has changed in the n frames; None where nothing did."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from torch import nn
@@ -50,13 +50,26 @@ class Lender:
     @contextmanager
     def using(self, key: str, stage: str) -> Iterator[tuple[nn.Module, int]]:
         """A network for a stage, and how many pictures it may see at a time."""
-        with self.timed(stage), self._networks.borrow(key) as network:
-            device, noted = device_of(network), self._batches
-            size = self._batch or batch_size_for(key, total_memory(device), device)
-            noted.chosen[key] = size
+        with self.using_all([key], stage) as (networks, size):
+            yield networks[key], size
+
+    @contextmanager
+    def using_all(self, keys: Iterable[str], stage: str) -> Iterator[tuple[dict[str, nn.Module], int]]:
+        """Networks that compute together, by key, and how many pictures they may see at a time."""
+        with self.timed(stage), ExitStack() as stack:
+            networks = {key: stack.enter_context(self._networks.borrow(key)) for key in keys}
+            size = min(self._size(key, network) for key, network in networks.items())
+            noted = self._batches
+            noted.chosen.update(dict.fromkeys(networks, size))
 
             def note(fewer: int) -> None:
-                noted.fewest[key] = min(fewer, noted.fewest.get(key, fewer))
+                for key in networks:
+                    noted.fewest[key] = min(fewer, noted.fewest.get(key, fewer))
 
             with telling_of_smaller_batches(note):
-                yield network, size
+                yield networks, size
+
+    def _size(self, key: str, network: nn.Module) -> int:
+        """How many pictures suit a network on its device, or as many as were asked for."""
+        device = device_of(network)
+        return self._batch or batch_size_for(key, total_memory(device), device)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...models.catalog import title
 from ..metrics.registry import metrics
 from ..times import timecode
 from ..weights.files import command
@@ -108,8 +109,9 @@ class Report:
             lines.append(f"not found: {', '.join(absent)}; `{where}` says where they belong")
         lines += [f"can't be used: {title}: {problem}" for title, problem in self.refused.items()]
         if self.networks:
-            files = self.networks.get("networks", {}).values()
-            named = ", ".join(f"{each['file']} (sha256 {each['sha256'][:12]})" for each in files)
+            by_key = self.networks.get("networks", {})
+            files = by_key.values()
+            named = ", ".join(_file_words(key, each) for key, each in by_key.items())
             lines.append(f"computed in {self.networks['precision']} on {self.networks['device']}; {named}")
             if batches := self.networks.get("batches"):
                 sizes = ", ".join(f"{key} {size}" for key, size in batches.items())
@@ -156,6 +158,15 @@ class Report:
         lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
         lines += filter(None, [self.last_word])
         return "\n".join(lines)
+
+
+TOLD = {"hash": "by its hash", "name": "by its name", "choice": "because it was chosen as that"}
+
+
+def _file_words(key: str, file: Mapping[str, str]) -> str:
+    """A file that computed: of a network that was trained in several ways also which one it is."""
+    words = f"{file['file']} (sha256 {file['sha256'][:12]})"
+    return f"{words}, {title(key)} {TOLD[file['told_by']]}" if "told_by" in file else words
 
 
 def _measured_text(measured: Measured) -> str:

@@ -18,6 +18,7 @@ Preset = Literal["fast", "paper", "original"]
 Restorer = Literal["auto", "gfpgan", "gpen", "off"]
 UpperFace = Literal["off", "sad", "angry", "surprise", "units"]
 BoxSource = Literal["track", "s3fd"]
+Paste = Literal["face", "box"]
 
 PRESETS = get_args(Preset)
 RESTORERS: dict[str, Need] = {"auto": ("gfpgan", "gpen"), "gfpgan": ("gfpgan",), "gpen": ("gpen",)}
@@ -95,7 +96,7 @@ class Stages:
     noise_seed: int | None = option(
         None,
         kind="whole",
-        tip="Of the fine noise that E-Net can add to skin.",
+        tip="Of the fine noise that E-Net and PC-AVS can add.",
         unset="no noise",
         widget_range=(-1, 2**31 - 1),
         blank=-1,
@@ -173,10 +174,20 @@ class Stages:
     )
     lips: str = option(
         "lnet",
-        choices=lips(),
-        tip="The network that draws the lips. lnet: the paper's · wav2lip: Wav2Lip's, from a file that you "
-        "have; for personal use and research only.",
+        choices=tuple(lips()),
+        tip="What draws the lips. lnet: the paper's L-Net · wav2lip, wav2lip_gan: Wav2Lip without and with GAN · "
+        "lipgan: LipGAN · pcavs: PC-AVS, whole heads. All but the first from files that you have, for "
+        "personal use and research only.",
         place=28,
+        advanced=True,
+        came_later=True,
+    )
+    paste: Paste = option(
+        "face",
+        choices=get_args(Paste),
+        tip="Where the drawn picture shows. face: inside the face's outline, blended · box: all of it with a hard "
+        "edge, its crop laid as its own program does it; for comparisons.",
+        place=29,
         advanced=True,
         came_later=True,
     )
@@ -186,6 +197,11 @@ class Stages:
         if self.noise_seed is not None and not -(2**63) <= self.noise_seed < 2**63:  # what torch takes
             raise OptionError(
                 f"noise_seed is {self.noise_seed}, but must fit into 64 bits. Choose a shorter one."
+            )
+        if self.paste == "box" and self.upper_face != "off":
+            raise OptionError(
+                f"paste is 'box', which covers the upper face, and upper_face is {self.upper_face!r}: choose paste "
+                "face, or upper_face off."
             )
 
     @classmethod
@@ -197,15 +213,27 @@ class Stages:
         return replace(plain, **changes)
 
     @property
+    def refers(self) -> bool:
+        """Whether anything looks at a reference beside the frame itself: what draws the lips, or E-Net."""
+        from .lips.syncers import SYNCERS
+
+        return self.enhance or SYNCERS[self.lips].wants.reference == "calm"
+
+    @property
+    def calms(self) -> bool:
+        """Whether that reference is neutralised."""
+        return self.neutralise and self.refers
+
+    @property
     def needs(self) -> Mapping[str, Need]:
         """What these stages borrow, by place; of several networks for one place the first by preference."""
         places: dict[str, tuple[bool, Need]] = {
             "face boxes": (self.face_boxes == "s3fd", ("s3fd",)),
-            "coefficients": (self.neutralise, ("face3d",)),
-            "expression": (self.neutralise, ("dnet",)),
-            "lips": (True, (self.lips,)),
+            "coefficients": (self.calms, ("face3d",)),
+            "expression": (self.calms, ("dnet",)),
+            **{f"lips {key}": (True, (key,)) for key in lips()[self.lips]},
             "enhance": (self.enhance, ("enet",)),
-            "reference": (self.restore_reference, ("gpen",)),
+            "reference": (self.restore_reference and self.refers, ("gpen",)),
             "upper face": (self.upper_face != "off", ("ganimation",)),
             "restorer": (self.restore != "off", RESTORERS.get(self.restore, ())),
             "parser": (self.restore != "off", ("parser",)),

@@ -44,33 +44,40 @@ def log_mel(waveform: Tensor) -> Tensor:
     if waveform.ndim != 1 or not len(waveform):
         raise ValueError(f"A waveform is one row of at least one sample, not {tuple(waveform.shape)}.")
     columns = 1 + len(waveform) // _HOP
-    return torch.cat([_part(waveform, first, columns) for first in range(0, columns, _CHUNK)], dim=1)
+    parts = (_part(waveform, i, min(i + _CHUNK, columns)) for i in range(0, columns, _CHUNK))
+    return torch.cat(list(parts), dim=1)
 
 
 class Spectrogram:
     """The log-mel spectrogram of a voice of any length, made where it is looked at.
 
     `columns(first, stop)` is what `log_mel` has there, bit for bit. Looking in rising order costs no more
-    than `log_mel` does.
+    than `log_mel` does. Other spectrograms say how long they are and how a part of them is made.
     """
+
+    silence = _SILENCE  # what a column holds in which nothing is heard
 
     def __init__(self, samples: Samples | Tensor) -> None:
         """samples: at least one, mono at 16 kHz, in [-1, 1]; what is no number counts as silence"""
         if not len(samples):
             raise ValueError("A voice needs at least one sample.")
         self._samples = samples
-        self._parts: OrderedDict[int, Tensor] = OrderedDict()  # (80, _CHUNK) each, by number
+        self._parts: OrderedDict[int, Tensor] = OrderedDict()  # (bands, _CHUNK) each, by number
 
     @property
     def shape(self) -> tuple[int, int]:
         """Bands, and columns of the whole voice."""
         return _BANDS, 1 + len(self._samples) // _HOP
 
+    def make(self, first: int, stop: int) -> Tensor:
+        """Columns (bands, stop - first), computed."""
+        return _part(self._samples, first, stop)
+
     def columns(self, first: int, stop: int) -> Tensor:
-        """Columns (80, n) from `first` to `stop`, or to the end."""
+        """Columns (bands, n) from `first` to `stop`, or to the end."""
         stop = min(stop, self.shape[1])
         if first >= stop:
-            return torch.empty(_BANDS, 0)
+            return torch.empty(self.shape[0], 0)
         numbers = range(first // _CHUNK, (stop - 1) // _CHUNK + 1)
         parts = [
             self._made(number)[:, max(first - number * _CHUNK, 0) : stop - number * _CHUNK]
@@ -80,7 +87,8 @@ class Spectrogram:
 
     def _made(self, number: int) -> Tensor:
         if number not in self._parts:
-            self._parts[number] = _part(self._samples, number * _CHUNK, self.shape[1])
+            first = number * _CHUNK
+            self._parts[number] = self.make(first, min(first + _CHUNK, self.shape[1]))
             if len(self._parts) > _KEPT:
                 self._parts.popitem(last=False)
         return self._parts[number]
@@ -98,31 +106,49 @@ def mel_windows(waveform: Tensor, times: Sequence[Fraction]) -> MelWindows:
     return MelWindows(cut_windows(log_mel(waveform), times), tuple(times))
 
 
-def cut_windows(mel: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
-    """Cut windows (T, 1, 80, 16) out of a log-mel spectrogram (80, columns), one for each of T times.
+def cut_windows(
+    mel: Tensor | Spectrogram, times: Sequence[Fraction], columns: int = WINDOW, *, hold_last: bool = False
+) -> Tensor:
+    """Cut windows (T, 1, 80, columns) out of a log-mel spectrogram (80, n), one for each of T times.
+
+    hold_last: what begins within the speech and would run over its end is the last whole window instead;
+               else it goes on with silence
 
     All windows of a long clip would take many times the spectrogram's memory: cut them when they are needed.
     """
     starts = [math.floor(COLUMNS_PER_SECOND * time) for time in times]  # exact: times are fractions
     if min(starts, default=0) < 0:
         raise ValueError(f"A frame can't come before the sound begins: {min(times)} s.")
-    first = min(starts, default=0)
-    stop = max(starts, default=0) + WINDOW
-    part = mel.columns(first, stop) if isinstance(mel, Spectrogram) else mel[:, first:stop]
-    part = _pad_silence(part, columns=stop - first)
-    windows = part.unfold(1, WINDOW, 1)[:, [start - first for start in starts]]  # (80, T, 16)
+    if hold_last:
+        heard = mel.shape[1]
+        starts = [min(start, max(heard - columns, 0)) if start < heard else start for start in starts]
+    return windows_at(mel, starts, columns, _SILENCE)
+
+
+def windows_at(
+    mel: Tensor | Spectrogram, starts: Sequence[int], columns: int, silence: float
+) -> Tensor:
+    """Windows (T, 1, bands, columns) that begin at T columns of a spectrogram (bands, n).
+
+    silence: what stands before its beginning and behind its end
+    """
+    first, stop = min(starts, default=0), max(starts, default=0) + columns
+    begin = max(first, 0)
+    part = mel.columns(begin, stop) if isinstance(mel, Spectrogram) else mel[:, begin:stop]
+    missing = stop - begin - part.shape[1]
+    part = F.pad(part, (begin - first, missing), value=silence)
+    windows = part.unfold(1, columns, 1)[:, [start - first for start in starts]]  # (bands, T, columns)
     return windows.movedim(1, 0).unsqueeze(1).contiguous()
 
 
-def _part(waveform: Tensor | Samples, first: int, columns: int) -> Tensor:
-    """The part (80, n) of a spectrogram that begins at a column, of `columns` in all."""
-    last = min(first + _CHUNK, columns)
-    samples = _emphasised(waveform, first * _HOP - _FFT // 2, (last - 1) * _HOP + _FFT // 2)
+def _part(waveform: Tensor | Samples, first: int, stop: int) -> Tensor:
+    """The columns (80, stop - first) of a spectrogram."""
+    samples = _emphasised(waveform, first * _HOP - _FFT // 2, (stop - 1) * _HOP + _FFT // 2)
     window = torch.hann_window(_FFT, device=samples.device)
     spectrum = torch.stft(
         samples, _FFT, _HOP, window=window, center=False, return_complex=True
     ).abs()  # (401, n)
-    return _levels(_mel_basis().to(samples.device) @ spectrum)
+    return _levels(mel_basis(_LOWEST, _FFT).to(samples.device) @ spectrum)
 
 
 def _emphasised(waveform: Tensor | Samples, start: int, stop: int) -> Tensor:
@@ -141,18 +167,17 @@ def _levels(mel: Tensor) -> Tensor:
     return (8 * (decibels + 100) / 100 - 4).clamp(-4, 4)
 
 
-def _pad_silence(mel: Tensor, columns: int) -> Tensor:
-    return F.pad(mel, (0, max(columns - mel.shape[1], 0)), value=_SILENCE)
+@lru_cache(maxsize=2)
+def mel_basis(lowest: float, fft: int) -> Tensor:
+    """Slaney's triangular bands (80, fft / 2 + 1), each of unit area: what `librosa.filters.mel` gives.
 
-
-@lru_cache(maxsize=1)
-def _mel_basis() -> Tensor:
-    """Slaney's triangular bands (80, 401), each of unit area: what `librosa.filters.mel` gives.
+    lowest: Hz, at which the first band begins; the last ends at 7600
+    fft:    samples of sound at 16 kHz that are looked at together
 
     Built here because importing librosa's filters takes longer than a minute of speech does.
     """
-    frequencies = torch.linspace(0, SAMPLE_RATE / 2, _FFT // 2 + 1, dtype=torch.float64)
-    mels = torch.linspace(_to_mel(_LOWEST), _to_mel(_HIGHEST), _BANDS + 2, dtype=torch.float64)
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, fft // 2 + 1, dtype=torch.float64)
+    mels = torch.linspace(_to_mel(lowest), _to_mel(_HIGHEST), _BANDS + 2, dtype=torch.float64)
     edges = torch.tensor([_from_mel(float(mel)) for mel in mels], dtype=torch.float64)
     lower, centre, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (frequencies - lower) / (centre - lower)

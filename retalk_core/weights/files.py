@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...models.catalog import NETWORKS, PRESETS, Need, catalog
+from ...models.catalog import NETWORKS, PRESETS, Need, catalog, editions
 from ...models.errors import CheckpointError
 from ...models.network import Entry, File, Network
 from ..errors import InputError, OptionError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model", ".h5")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
-CHECKS = 2  # of what a file is asked; what an earlier edition recorded is looked at again
+CHECKS = 3  # of what a file is asked; what an earlier edition recorded is looked at again
 
 
 def model_folders(
@@ -49,9 +49,20 @@ class Found:
     key: str = ""  # in the catalogue
     network: str = ""
     published: bool = False  # its hash is that of an official file
+    told_by: str = ""  # of a network that was trained in several ways: hash, name or choice; "": nothing told yet
     problem: str = ""  # why it can't be used
     seems: str = ""  # the key of the place that a file with a problem was for
     warning: str = ""  # what to look into although it can
+
+    def chosen_for(self, *keys: str) -> Found:
+        """The same; of a network that was trained in several ways, as the one that was chosen.
+
+        What the hash or the name says is not overruled.
+        """
+        if self.told_by or not self.network or len(editions(self.network)) == 1:
+            return self
+        meant = next((key for key in keys if key in editions(self.network)), None)
+        return self if meant is None else replace(self, key=meant, network=meant, told_by="choice")
 
 
 class ModelFiles:
@@ -68,7 +79,7 @@ class ModelFiles:
     def fitting(self, key: str) -> Iterator[tuple[Path, Found]]:
         """Every file for a place in the catalogue, the best first."""
         for path in self._candidates(key):
-            found = self.look_at(path)
+            found = self.look_at(path).chosen_for(key)
             if found.key == key:
                 yield path, found
 
@@ -192,12 +203,26 @@ def _examine(path: Path, size: int) -> Found:
 
     examined = examine(path)
     sha256 = sha256 or sha256_of(path)
-    published = official_with(sha256) is not None  # under another name, and its size was never published
-    return replace(_found(sha256, NETWORKS[examined.network], published), warning=examined.doubts)
+    published = official_with(sha256)  # under another name, and its size was never published
+    found = replace(
+        _found(sha256, published or NETWORKS[examined.network], published is not None),
+        warning=examined.doubts,
+    )
+    return found if published else _named_edition(path, found)
 
 
 def _found(sha256: str, row: Entry, published: bool) -> Found:
-    return Found(sha256, row.place_key, row.key if isinstance(row, Network) else "", published)
+    network = row.key if isinstance(row, Network) else ""
+    several = bool(network) and len(editions(network)) > 1
+    return Found(sha256, row.place_key, network, published, "hash" if published and several else "")
+
+
+def _named_edition(path: Path, found: Found) -> Found:
+    """Of a network that was trained in several ways, the one whose official file is called like this one."""
+    for key in editions(found.network):
+        if any(path.name in file.names for file in NETWORKS[key].files) and len(editions(key)) > 1:
+            return replace(found, key=NETWORKS[key].place_key, network=key, told_by="name")
+    return found
 
 
 def _unofficial(path: Path, found: Found) -> str:

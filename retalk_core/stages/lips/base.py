@@ -1,10 +1,11 @@
-"""What every network that draws lips offers, and what their stages share."""
+"""What every network that draws lips wants and offers, and what their stages share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -12,40 +13,82 @@ from ...compute.batches import only_numbers
 from ...errors import InputError
 from ...images import bgr, to_images
 from ...types import Progress, Samples
-from ..speech import Spectrogram
+
+
+@dataclass(frozen=True)
+class SpeechWanted:
+    """The part of a voice that goes with a frame."""
+
+    feature: str  # in words
+    bands: int  # numbers in a column
+    columns: int  # of a window
+    rate: int  # columns a second
+    offset: Fraction = Fraction(0)  # seconds from the frame's time to the window's first column
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What a network that draws lips wants, and what its pictures are."""
+
+    networks: tuple[str, ...]  # that it computes with, all at once: keys in the catalogue
+    speech: SpeechWanted
+    side: int  # pixels of the pictures that it draws
+    seen: int  # pixels of the pictures that it looks at
+    framing: str = "face"  # of the crops that it looks at
+    own_framing: str = "face"  # the same as its own program lays it, where figures shall be that program's
+    plain: bool = False  # crops are cut by plain linear resizing, as its program does; else fine detail is averaged
+    pictures: tuple[Literal["hidden", "whole"], ...] = ("hidden", "whole")  # that it looks at, in this order
+    hidden: Literal["lower half", "nothing"] = "lower half"  # of the first of them
+    reference: Literal["calm", "frame"] = "calm"  # may the whole one be neutralised, or is it the frame's own
+    together: int = 1  # output frames that are drawn together
+    noise: bool = False  # whether it takes a seed
+    covers: Literal["face", "head"] = "face"  # what its pictures show
+    # Where its own program pastes: rounds down to whole levels before it resizes, or behind
+    rounds: Literal["before", "behind"] = "before"
+
+
+class Heard(Protocol):
+    """A voice as a network hears it; it is made where it is looked at."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers in a column, and columns of the whole voice."""
+        ...
 
 
 class LipSyncer(Protocol):
     """Draws faces whose lips follow the speech."""
 
-    network: str  # its key in the catalogue
-    framing: str  # of the crops that it wants
-    side: int  # pixels of the faces that it draws
+    wants: Wants
 
-    def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
+    def spectrogram(self, samples: Samples | Tensor) -> Heard:
         """A voice, mono at 16 kHz, as the network hears it; it is made where it is looked at."""
         ...
 
-    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
-        """The speech (T, 1, bands, columns) that goes with frames at T times in seconds."""
+    def windows(self, heard: Heard, times: Sequence[Fraction]) -> Tensor:
+        """The speech (T, 1, bands, columns) that goes with frames at T times in seconds, none before 0."""
         ...
 
     def sync(
         self,
-        network: nn.Module,
+        networks: Mapping[str, nn.Module],
         faces: Tensor,
         references: Tensor,
         windows: Tensor,
         *,
+        seed: int | None = None,
         batch_size: int,
         progress: Progress,
     ) -> Tensor:
         """Draw the faces anew.
 
-        faces:      (T, S, S, 3) RGB in [0, 1], of any size, in the syncer's framing
-        references: (T, S, S, 3) likewise, what the person looks like
+        networks:   all that it wants, by key
+        faces:      (T, S, S, 3) RGB in [0, 1], of any size, in the wanted framing; of frames in their order
+        references: (T, S, S, 3) likewise, what the person looks like; the faces themselves where
+                    `wants.reference` is "frame"
         windows:    (T, 1, bands, columns), from `windows`
-        returns:    (T, side, side, 3) RGB in [0, 1]
+        seed:       of its noise, if it takes one: the same for every frame; None for none
+        returns:    (T, side, side, 3) RGB in [0, 1], in the same framing
         """
         ...
 

@@ -1,8 +1,8 @@
-"""Networks that draw a face from its upper half, a picture of it, and 0.2 s of speech."""
+"""Networks that draw a face from its upper half, a picture of it, and a moment of speech."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import torch
@@ -11,44 +11,48 @@ from torch import Tensor, nn
 from ...compute.batches import device_of, in_batches
 from ...images import bgr, resize, to_network
 from ...types import Progress, Samples
-from ..speech import Spectrogram, cut_windows
-from .base import drawn_pictures, one_each
+from ..speech import COLUMNS_PER_SECOND, WINDOW, Spectrogram, cut_windows
+from .base import Heard, SpeechWanted, Wants, drawn_pictures, one_each
+
+MEL = SpeechWanted("log-mel spectrogram, 55 to 7600 Hz, in [-4, 4]", 80, WINDOW, COLUMNS_PER_SECOND)
 
 
 class HalfFaceSync:
     """One of them as a lip-sync network; see `base.LipSyncer`."""
 
-    framing = "face"
-
-    def __init__(self, network: str, side: int, pair: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(
+        self, wants: Wants, pair: Callable[[Tensor, Tensor], Tensor], *, hold_last: bool = False
+    ) -> None:
         """Say which one it is.
 
-        network: its key in the catalogue
-        side:    pixels of the faces that it draws
-        pair:    makes of faces and references (T, H, W, 3) RGB in [0, 1] what it is shown, (T, 6, side, side)
+        pair:      makes of faces and references (T, H, W, 3) RGB in [0, 1] what it is shown, (T, 6, side, side)
+        hold_last: at the speech's end the last whole window is heard, as `cut_windows` has it
         """
-        self.network, self.side, self._pair = network, side, pair
+        self.wants, self._pair, self._hold_last = wants, pair, hold_last
 
     def spectrogram(self, samples: Samples | Tensor) -> Spectrogram:
         """80 bands in [-4, 4], 80 columns a second."""
         return Spectrogram(samples)
 
-    def windows(self, spectrogram: Tensor | Spectrogram, times: Sequence[Fraction]) -> Tensor:
-        """(T, 1, 80, 16): 0.2 s from each frame's time on."""
-        return cut_windows(spectrogram, times)
+    def windows(self, heard: Heard | Tensor, times: Sequence[Fraction]) -> Tensor:
+        """(T, 1, 80, columns) from each frame's time on."""
+        assert isinstance(heard, Spectrogram | Tensor)
+        return cut_windows(heard, times, self.wants.speech.columns, hold_last=self._hold_last)
 
     def sync(
         self,
-        network: nn.Module,
+        networks: Mapping[str, nn.Module],
         faces: Tensor,
         references: Tensor,
         windows: Tensor,
         *,
+        seed: int | None = None,
         batch_size: int,
         progress: Progress,
     ) -> Tensor:
-        """See `base.LipSyncer.sync`; the upper half is drawn anew too."""
+        """See `base.LipSyncer.sync`; the upper half is drawn anew too, and nothing takes a seed."""
         faces, references = one_each(len(windows), "windows of speech", faces=faces, references=references)
+        (network,) = (networks[key] for key in self.wants.networks)
         device = device_of(network)
 
         def draw(rows: slice) -> Tensor:
@@ -58,14 +62,14 @@ class HalfFaceSync:
         return in_batches(draw, len(windows), batch_size, progress)
 
 
-def pair_halves(faces: Tensor, references: Tensor, side: int) -> Tensor:
-    """Faces without their lower half, and references behind them.
+def pair_halves(faces: Tensor, references: Tensor, side: int, *, whole_first: bool = False) -> Tensor:
+    """Faces without their lower half, and references.
 
     faces, references: (T, H, W, 3) RGB in [0, 1] of any size and proportion
     side:              to which both are resized as OpenCV's plain linear resizing does it, then hidden
-    returns:           (T, 6, side, side) BGR in [0, 1]; the lower half of the first three channels is 0
+    whole_first:       references come first
+    returns:           (T, 6, side, side) BGR in [0, 1]; the lower half of the faces' three channels is 0
     """
     upper, whole = (bgr(to_network(resize(pictures, side))) for pictures in (faces, references))
-    pairs = torch.cat([upper, whole], dim=1)
-    pairs[:, :3, side // 2 :] = 0
-    return pairs
+    upper[:, :, side // 2 :] = 0
+    return torch.cat([whole, upper] if whole_first else [upper, whole], dim=1)

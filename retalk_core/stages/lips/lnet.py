@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from ....models.lips.enet import SIDE, shrink
 from ....models.lips.lnet import SIDE as DRAWN_SIDE
 from ...types import Progress, silent
-from .half_face import HalfFaceSync, pair_halves
+from .base import Wants
+from .half_face import MEL, HalfFaceSync, pair_halves
 
 
 def sync_lips(
@@ -28,7 +29,7 @@ def sync_lips(
     returns:    (T, 96, 96, 3) RGB in [0, 1]; the upper half is drawn anew too
     raises:     InputError where the counts differ
     """
-    return LNET.sync(network, faces, references, mel, batch_size=batch_size, progress=progress)
+    return LNET.sync({"lnet": network}, faces, references, mel, batch_size=batch_size, progress=progress)
 
 
 def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
@@ -46,4 +47,4 @@ def _pair_shrunk(faces: Tensor, references: Tensor) -> Tensor:
     return shrink(pair_faces(faces, references))
 
 
-LNET = HalfFaceSync("lnet", DRAWN_SIDE, _pair_shrunk)
+LNET = HalfFaceSync(Wants(("lnet",), MEL, side=DRAWN_SIDE, seen=SIDE), _pair_shrunk)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ....models.lips.wav2lip import SIDE
-from .half_face import HalfFaceSync, pair_halves
+from .base import Wants
+from .half_face import MEL, HalfFaceSync, pair_halves
 
 
 def pair_small(faces: Tensor, references: Tensor) -> Tensor:
@@ -19,4 +20,10 @@ def pair_small(faces: Tensor, references: Tensor) -> Tensor:
     return pair_halves(faces, references, SIDE)
 
 
-WAV2LIP = HalfFaceSync("wav2lip", SIDE, pair_small)
+def _sync(key: str) -> HalfFaceSync:
+    wants = Wants((key,), MEL, side=SIDE, seen=SIDE, own_framing="wav2lip", plain=True)
+    return HalfFaceSync(wants, pair_small, hold_last=True)
+
+
+# The same network, trained without and with a discriminator.
+WAV2LIP, WAV2LIP_GAN = _sync("wav2lip"), _sync("wav2lip_gan")
