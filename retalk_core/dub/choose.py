@@ -10,6 +10,7 @@ from ...models.catalog import Need, catalog
 from ...models.errors import CheckpointError
 from ..compute.provider import NetworkProvider
 from ..engines.embedded.engine import EmbeddedEngine
+from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Preset, Stages
 from ..weights.files import command
 from .options import DubOptions
@@ -76,15 +77,17 @@ def _stage_words(stages: Stages, chosen: Mapping[str, str]) -> Iterator[str]:
     """What the stages do, in their order."""
     if stages.face_boxes == "s3fd":
         yield "frame by S3FD"
-    if stages.neutralise:
+    if stages.calms:
         yield "neutralise"
-    yield "sync"
+    yield "sync" if stages.lips == "lnet" else f"sync by {SYNCERS[stages.lips].wants.title}"
     if stages.restore_reference:
         yield "restore reference"
     if stages.enhance:
         yield "enhance"
     if stages.upper_face != "off":
         yield f"upper face {stages.upper_face}"
+    if stages.paste == "box":
+        yield "paste whole boxes"
     if "restorer" in chosen:
         yield f"restore mouth ({catalog[chosen['restorer']].title})"
         if stages.mask_smoothing > 0:

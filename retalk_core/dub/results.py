@@ -173,7 +173,7 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
             f"those of a run with room"
         )
     stages = session.choice.stages
-    if stages and stages.neutralise and session.networks.file("expression") is None:
+    if stages and stages.calms and session.networks.file("expression") is None:
         found += session.networks.refused("expression")
     if not analysis.drive.speaking.any():
         found.append("no speech was heard in the voice: the mouth stays shut")

@@ -33,6 +33,7 @@ from ..media.clip import Clip
 from ..media.codecs import Codec
 from ..media.reader import prefetch
 from ..media.sound import read_mono
+from ..stages.lips.syncers import SYNCERS
 from ..stages.speech import SAMPLE_RATE
 from ..types import Frame, Progress, silent
 from .analysis import Analysis
@@ -252,4 +253,5 @@ def _bare_engine(session: Session, analysis: Analysis, progress: Progress) -> En
         frames_at,
         analysis.likeness,
     )
-    return ChunkedEngine(editor, track, plan, store=session.store, progress=progress)
+    together = SYNCERS[choice.stages.lips].wants.together
+    return ChunkedEngine(editor, track, plan, store=session.store, progress=progress, together=together)

@@ -8,10 +8,9 @@ from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
-from torch import Tensor
 
 from ..crops.patch import Patch
-from ..stages.speech import Spectrogram
+from ..stages.lips.base import Heard
 from ..types import Frame
 
 
@@ -54,7 +53,7 @@ class LipsPlan:
     rows: np.ndarray  # (T,) the row of the track that is shown
     show: np.ndarray  # (T,) 0..1; how far the edit shows, 0 leaves the frame alone
     times: Sequence[Fraction]  # T seconds
-    spectrogram: Tensor | Spectrogram  # (bands, columns), as the network that draws the lips hears it
+    spectrogram: Heard  # the voice, as what draws the lips hears it
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,16 +47,19 @@ class ChunkedEngine:
         *,
         store: Store | None = None,
         progress: Progress = silent,
+        together: int = 1,
     ) -> None:
         """Get ready.
 
         store:    keeps finished chunks, and gives back those of an earlier run
         progress: told the frames done, also while networks run; may raise to stop the work
+        together: output frames that must go through the stages together, however large they are
         """
         self._editor, self._store, self._progress = editor, store, progress
         self._rows, self._edited = plan.rows, edited_outputs(track, plan)
         height, width = track.frame_size
-        self._length = int(np.clip(CHUNK_BYTES // (3 * height * width), 2, CHUNK_FRAMES))
+        fits = int(np.clip(CHUNK_BYTES // (3 * height * width), 2, CHUNK_FRAMES))
+        self._length = max(fits // together, 1) * together
         self.resumed = 0  # output frames taken over from an earlier run
 
     def edits(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, Patch | None]]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...models.faces.parsing import FaceParser
+from ...models.lips.enet import MOUTH_SIDE
 from ..covers.hold import hidden_rows
 from ..crops.cut import reframe, reframe_masks
 from ..crops.framing import SIDES
@@ -52,11 +53,15 @@ class RetalkEngine:
         """Get ready.
 
         chosen:   the network's key in the catalogue for each place that the stages need
-        likeness: needed where `stages.neutralise`
+        likeness: needed where `stages.calms`
         """
         self._track, self._plan, self._stages, self._likeness = track, plan, stages, likeness
         self._chosen, self._lender, self._cutter, self._frames_at = chosen, lender, cutter, frames_at
         self._syncer = SYNCERS[stages.lips]
+        wants = self._syncer.wants
+        self._framing = wants.own_framing if stages.paste == "box" else wants.framing
+        # Of the faces that E-Net, the references and the mask go by: their boxes
+        self._close = "face" if wants.covers == "head" else self._framing
         self._bank = ReferenceBank(plan.rows[edited_outputs(track, plan)])
         self._steady: SteadyMasks | None = None
         if stages.mask_smoothing > 0 and stages.restore != "off":
@@ -83,22 +88,36 @@ class RetalkEngine:
 
     def edit(self, part: Part, progress: Progress) -> list[Patch | None]:
         """Give every face in a part its new mouth."""
-        stages, face = self._stages, self._syncer.framing
-        faces = self._cutter.cut(face, part)
-        references = self._references(part, faces, progress)
-        synced = self._sync(part, faces, references, progress)
-        redrawn = self._enhance(synced, references, progress) if stages.enhance else synced
-        regions = self._cutter.open(part, self._framings)
-        if stages.upper_face != "off":
-            upper = self._edit_upper(part, progress)
-            self._paste(part, regions, upper, face, self._masks(part, upper, keep_upper=False))
-        # An edited upper face is not covered by the redrawn one.
-        keep_upper = stages.keep_upper or stages.upper_face != "off"
-        self._paste(part, regions, redrawn, face, self._masks(part, redrawn, keep_upper=keep_upper))
+        stages, wants = self._stages, self._syncer.wants
+        faces = self._cutter.cut(self._close, part)
+        references = self._references(part, faces, progress) if stages.refers else faces
+        drawn, framing = self._sync(part, faces, references, progress), self._framing
+        if stages.enhance:
+            small = self._reframed(drawn, framing, self._close, part, faces, MOUTH_SIDE)
+            drawn, framing = self._enhance(small, references, progress), self._close
+        regions = self._cutter.open(part, self._pasted)
+        if stages.paste == "box":
+            weights = self._plan.show[part.outputs]
+            self._cutter.put(framing, part, regions, drawn, weights=weights, rounds=wants.rounds)
+        else:
+            self._paste_faces(part, regions, drawn, framing, progress)
         if stages.restore != "off":
             restored, mouths = self._restore(part, regions, progress)
             self._paste(part, regions, restored, self._restorer_framing, mouths)
         return self._cutter.close(part, regions)
+
+    def _paste_faces(
+        self, part: Part, regions: Sequence[Region], drawn: Tensor, framing: str, progress: Progress
+    ) -> None:
+        """Blend drawn faces into the regions, behind those whose upper half is edited."""
+        edited = self._stages.upper_face != "off"
+        if edited:
+            upper = self._edit_upper(part, progress)
+            masks = self._masks(part, upper.shape[1], self._close, keep_upper=False)
+            self._paste(part, regions, upper, self._close, masks)
+        # An edited upper face is not covered by the redrawn one.
+        masks = self._masks(part, drawn.shape[1], framing, keep_upper=self._stages.keep_upper or edited)
+        self._paste(part, regions, drawn, framing, masks)
 
     def _references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
         """What the faces look like while they say nothing, (n, 384, 384, 3) in the framing of `faces`."""
@@ -115,7 +134,7 @@ class RetalkEngine:
 
     def _make_references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
         """The frames themselves, neutralised and restored as the stages say."""
-        here = self._cutter.crops(self._syncer.framing, part)
+        here = self._cutter.crops(self._close, part)
         given, framed = faces, here
         if self._stages.neutralise:
             given, framed = self._neutralise(part, progress), self._cutter.crops("portrait", part)
@@ -157,11 +176,37 @@ class RetalkEngine:
         return self._first_faces[shot]
 
     def _sync(self, part: Part, faces: Tensor, references: Tensor, progress: Progress) -> Tensor:
-        """Small faces whose lips follow the voice, (n, S, S, 3) of the syncer's own side."""
-        times = [self._plan.times[output] for output in part.outputs]
-        windows = self._syncer.windows(self._plan.spectrogram, times)
-        with self._lender.using(self._chosen["lips"], "sync") as (network, batch):
-            return self._syncer.sync(network, faces, references, windows, batch_size=batch, progress=progress)
+        """Faces whose lips follow the voice, (n, S, S, 3) of the syncer's own side, in its framing."""
+        wants, stages = self._syncer.wants, self._stages
+        shown = faces
+        if wants.plain:
+            shown = self._cutter.cut_plain(self._framing, part, wants.seen)
+        elif self._framing != self._close:
+            shown = self._cutter.cut(self._framing, part, wants.seen)
+        # The frame itself is shown twice, from one cut.
+        own = wants.reference == "frame" or not (stages.neutralise or stages.restore_reference)
+        windows = self._syncer.windows(
+            self._plan.spectrogram, [self._plan.times[output] for output in part.outputs]
+        )
+        with self._lender.using_all(wants.networks, "sync") as (networks, batch):
+            return self._syncer.sync(
+                networks,
+                shown,
+                shown if own else self._reframed(references, self._close, self._framing, part, shown),
+                windows,
+                seed=stages.noise_seed if wants.noise else None,
+                batch_size=batch,
+                progress=progress,
+            )
+
+    def _reframed(
+        self, pictures: Tensor, source: str, target: str, part: Part, base: Tensor, side: int | None = None
+    ) -> Tensor:
+        """Pictures (n, S, S, 3) in another framing, the base's (n, S', S', 3) where they don't reach."""
+        if source == target:
+            return pictures
+        here, there = self._cutter.crops(source, part), self._cutter.crops(target, part)
+        return reframe(pictures, here, there, side=side or base.shape[1], base=base)[0]
 
     def _enhance(self, synced: Tensor, references: Tensor, progress: Progress) -> Tensor:
         """The same faces redrawn at four times the size, (n, 384, 384, 3)."""
@@ -172,7 +217,7 @@ class RetalkEngine:
     def _edit_upper(self, part: Part, progress: Progress) -> Tensor:
         """The frames' own faces with other brows and eyes, (n, S, S, 3) at about their own size."""
         stages = self._stages
-        faces = self._cutter.cut(self._syncer.framing, part, self._upper_side)
+        faces = self._cutter.cut(self._close, part, self._upper_side)
         wanted = stages.action_units if stages.upper_face == "units" else EMOTIONS[stages.upper_face]
         with self._lender.using("ganimation", "upper face") as (ganimation, batch):
             return edit_upper_face(
@@ -209,20 +254,23 @@ class RetalkEngine:
         weights, match = self._plan.show[part.outputs], self._stages.colour_match
         self._cutter.paste(framing, part, regions, crops, masks, weights=weights, colour_match=match)
 
-    def _masks(self, part: Part, crops: Tensor, *, keep_upper: bool) -> Tensor:
-        """Where redrawn faces (n, S, S, 3) show, (n, S, S)."""
-        framed = self._cutter.crops(self._syncer.framing, part)
-        return face_masks(framed, crops.shape[1], keep_upper=keep_upper)
+    def _masks(self, part: Part, side: int, framing: str, *, keep_upper: bool) -> Tensor:
+        """Where redrawn faces (n, side, side, 3) show, (n, side, side); what is laid is the face's box."""
+        close = self._cutter.crops(self._close, part)
+        masks = face_masks(close, side, keep_upper=keep_upper)
+        if framing == self._close:
+            return masks
+        return reframe_masks(masks, close, self._cutter.crops(framing, part), side=side)
 
     @property
     def _restorer_framing(self) -> str:
         return RESTORER_FRAMING[self._chosen["restorer"]]
 
     @property
-    def _framings(self) -> list[str]:
-        """Those that something is pasted in."""
+    def _pasted(self) -> list[str]:
+        """The framings that something is pasted in."""
         restored = [] if self._stages.restore == "off" else [self._restorer_framing]
-        return [self._syncer.framing, *restored]
+        return list(dict.fromkeys((self._framing, self._close, *restored)))
 
     @property
     def _upper_side(self) -> int:

@@ -175,9 +175,8 @@ class Stages:
     lips: str = option(
         "lnet",
         choices=tuple(lips()),
-        tip="What draws the lips. lnet: the paper's L-Net · wav2lip, wav2lip_gan: Wav2Lip without and with GAN · "
-        "lipgan: LipGAN · pcavs: PC-AVS, whole heads. All but the first from files that you have, for "
-        "personal use and research only.",
+        tip="What draws the lips. lnet: the paper's L-Net. All others draw from files that you have, most of them "
+        "for personal use and research only; wav2lip is without GAN, wav2lip_gan with it.",
         place=28,
         advanced=True,
         came_later=True,

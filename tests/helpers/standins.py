@@ -10,6 +10,8 @@ from retalk_nodes.models.expression.dnet import Portrait
 from retalk_nodes.models.expression.ganimation import Animated
 from retalk_nodes.models.faces.parsing import FaceParser
 from retalk_nodes.models.faces.s3fd import Level
+from retalk_nodes.models.lips.pcavs_faces import IDENTITY, Identity
+from retalk_nodes.models.lips.pcavs_speech import HEARD
 from retalk_nodes.retalk_core.faces.s3fd import STRIDES
 from torch import Tensor, nn
 
@@ -70,6 +72,60 @@ class LNetStandIn(StandIn):
         made = face[:, 3:].clone()
         made[:, :, 48:] += self.reach * mel.mean(dim=(1, 2, 3), keepdim=False)[:, None, None, None]
         return self.note(made.clamp(0, 1), mel, face)
+
+
+class LipGANStandIn(StandIn):
+    """The same for pictures in the other order."""
+
+    def __init__(self, reach: float = 0.0) -> None:
+        super().__init__()
+        self.reach = reach
+
+    def forward(self, mel: Tensor, face: Tensor) -> Tensor:
+        made = face[:, :3].clone()
+        made[:, :, 48:] += self.reach * mel.mean(dim=(1, 2, 3))[:, None, None, None]
+        return self.note(made.clamp(0, 1), mel, face)
+
+
+class IdentityStandIn(StandIn):
+    """Sees a picture of 28 pixels, which the map carries to the generator."""
+
+    def forward(self, picture: Tensor) -> Identity:
+        small = nn.functional.interpolate(picture, size=(28, 28), mode="area")
+        carried = torch.zeros(len(picture), 512, 7, 7)
+        carried[:, :48] = nn.functional.pixel_unshuffle(small, 4)
+        self.note(carried, picture)
+        return Identity(torch.zeros(len(picture), IDENTITY), carried)
+
+
+class PoseStandIn(StandIn):
+    """Codes that hold what was heard."""
+
+    def forward(self, picture: Tensor, heard: Tensor) -> Tensor:
+        return self.note(heard.clone(), picture, heard)
+
+
+class ListeningStandIn(StandIn):
+    """How loud it is, again and again."""
+
+    def forward(self, mel: Tensor) -> Tensor:
+        return self.note(mel.mean(dim=(1, 2, 3))[:, None].expand(-1, HEARD).clone(), mel)
+
+
+class HeadStandIn(StandIn):
+    """The picture in the map, shifted in brightness by the speech."""
+
+    def __init__(self, reach: float = 0.0) -> None:
+        super().__init__()
+        self.reach = reach
+
+    def forward(self, style: Tensor, begin: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+        small = nn.functional.pixel_shuffle(begin[:, :48], 4)
+        made = nn.functional.interpolate(small, size=(224, 224), mode="bilinear")
+        made = made + self.reach * style[:, IDENTITY, None, None, None]
+        if noise is not None:
+            made = made + 0.1 * noise[-1]
+        return self.note(made.clamp(-1, 1), style, begin)
 
 
 class ENetStandIn(StandIn):
@@ -178,6 +234,12 @@ def stand_ins(**others: nn.Module) -> dict[str, nn.Module]:
         "dnet": DNetStandIn(),
         "lnet": LNetStandIn(),
         "wav2lip": LNetStandIn(),
+        "wav2lip_gan": LNetStandIn(),
+        "lipgan": LipGANStandIn(),
+        "pcavs_v": IdentityStandIn(),
+        "pcavs_e": PoseStandIn(),
+        "pcavs_a_sync": ListeningStandIn(),
+        "pcavs_g": HeadStandIn(),
         "enet": ENetStandIn(),
         "ganimation": GanimationStandIn(),
         "parser": ParserStandIn(),

@@ -30,6 +30,7 @@ class SpeechWanted:
 class Wants:
     """What a network that draws lips wants, and what its pictures are."""
 
+    title: str  # what it is called in a sentence
     networks: tuple[str, ...]  # that it computes with, all at once: keys in the catalogue
     speech: SpeechWanted
     side: int  # pixels of the pictures that it draws

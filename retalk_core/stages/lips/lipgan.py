@@ -24,6 +24,7 @@ def pair_whole_first(faces: Tensor, references: Tensor) -> Tensor:
 
 LIPGAN = HalfFaceSync(
     Wants(
+        "LipGAN",
         ("lipgan",),
         # A window begins with its frame, as its program has it; in training windows began earlier, and which
         # shift the published weights want is not documented.

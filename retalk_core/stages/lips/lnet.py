@@ -47,4 +47,4 @@ def _pair_shrunk(faces: Tensor, references: Tensor) -> Tensor:
     return shrink(pair_faces(faces, references))
 
 
-LNET = HalfFaceSync(Wants(("lnet",), MEL, side=DRAWN_SIDE, seen=SIDE), _pair_shrunk)
+LNET = HalfFaceSync(Wants("L-Net", ("lnet",), MEL, side=DRAWN_SIDE, seen=SIDE), _pair_shrunk)

@@ -30,6 +30,7 @@ class HeadSync:
     """
 
     wants = Wants(
+        "PC-AVS",
         NETWORKS,
         SpeechWanted(
             "log-mel spectrogram of the voice at one loudness, 125 to 7600 Hz, in [0, 1]",

@@ -20,10 +20,11 @@ def pair_small(faces: Tensor, references: Tensor) -> Tensor:
     return pair_halves(faces, references, SIDE)
 
 
-def _sync(key: str) -> HalfFaceSync:
-    wants = Wants((key,), MEL, side=SIDE, seen=SIDE, own_framing="wav2lip", plain=True)
+def _sync(key: str, title: str) -> HalfFaceSync:
+    wants = Wants(title, (key,), MEL, side=SIDE, seen=SIDE, own_framing="wav2lip", plain=True)
     return HalfFaceSync(wants, pair_small, hold_last=True)
 
 
 # The same network, trained without and with a discriminator.
-WAV2LIP, WAV2LIP_GAN = _sync("wav2lip"), _sync("wav2lip_gan")
+WAV2LIP = _sync("wav2lip", "Wav2Lip without GAN")
+WAV2LIP_GAN = _sync("wav2lip_gan", "Wav2Lip with GAN")
