@@ -44,6 +44,8 @@ def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
         if kind == "keras":
             return _keras(path)
         found = _unpickle(path, names_only and kind == "zip")
+    except CheckpointError:
+        raise
     except ProgramError as error:
         raise CheckpointError(
             f"{path} is a TorchScript program whose tensors can't be taken out: {error}. "

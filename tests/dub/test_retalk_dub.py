@@ -42,7 +42,16 @@ from scenes import (
     talking,
     write_clip,
 )
-from standins import DarkeningRestorer, LNetStandIn, PulsingParser, S3FDStandIn, StandIn, stand_ins
+from standins import (
+    DarkeningRestorer,
+    HeadStandIn,
+    LipGANStandIn,
+    LNetStandIn,
+    PulsingParser,
+    S3FDStandIn,
+    StandIn,
+    stand_ins,
+)
 from torch import Tensor, nn
 
 LOSSLESS = DubOptions(engine="retalk", codec="ffv1", check=False)
@@ -89,15 +98,30 @@ def test_frames_and_times_stay_and_so_does_all_outside_the_face(
         assert rows.min() > 70 and columns.min() > 25 and columns.max() < 135  # eyes at 66, face 50 to 112
 
 
-@pytest.mark.parametrize("enhance", [True, False])
+@pytest.mark.parametrize(
+    ("word", "title", "enhance"),
+    [
+        ("wav2lip", "Wav2Lip without GAN", True),
+        ("wav2lip_gan", "Wav2Lip with GAN", False),
+        ("lipgan", "LipGAN", False),
+        ("pcavs", "PC-AVS", True),
+        ("pcavs", "PC-AVS", False),
+    ],
+)
 def test_other_lips_are_drawn_behind_the_same_track_and_blend(
-    talking_clip: Path, tmp_path: Path, enhance: bool
+    talking_clip: Path, tmp_path: Path, word: str, title: str, enhance: bool
 ) -> None:
-    networks = stand_ins(wav2lip=LNetStandIn(0.05))
+    networks = stand_ins(
+        wav2lip=LNetStandIn(0.05),
+        wav2lip_gan=LNetStandIn(0.05),
+        lipgan=LipGANStandIn(0.05),
+        pcavs_g=HeadStandIn(0.3),
+    )
     del networks["lnet"]
-    stages = Stages.of("paper", lips="wav2lip", enhance=enhance)
+    stages = Stages.of("paper", lips=word, enhance=enhance)
     dubbed = made(talking_clip, tmp_path / "out.mkv", replace(LOSSLESS, stages=stages), networks)
     assert dubbed.report.frames_out == dubbed.report.frames_edited == 18
+    assert f"sync by {title}" in dubbed.report.engine_note
     for before, after in zip(pixels_of(talking_clip), pixels_of(tmp_path / "out.mkv"), strict=True):
         rows, columns = np.nonzero((before != after).any(axis=2))
         assert len(rows) > 300

@@ -88,12 +88,12 @@ class LipGANStandIn(StandIn):
 
 
 class IdentityStandIn(StandIn):
-    """Sees a picture of 28 pixels, which the map carries to the generator."""
+    """Sees a picture of 84 pixels, which the map carries to the generator."""
 
     def forward(self, picture: Tensor) -> Identity:
-        small = nn.functional.interpolate(picture, size=(28, 28), mode="area")
+        small = nn.functional.interpolate(picture, size=(84, 84), mode="area")
         carried = torch.zeros(len(picture), 512, 7, 7)
-        carried[:, :48] = nn.functional.pixel_unshuffle(small, 4)
+        carried[:, :432] = nn.functional.pixel_unshuffle(small, 12)
         self.note(carried, picture)
         return Identity(torch.zeros(len(picture), IDENTITY), carried)
 
@@ -120,7 +120,7 @@ class HeadStandIn(StandIn):
         self.reach = reach
 
     def forward(self, style: Tensor, begin: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        small = nn.functional.pixel_shuffle(begin[:, :48], 4)
+        small = nn.functional.pixel_shuffle(begin[:, :432], 12)
         made = nn.functional.interpolate(small, size=(224, 224), mode="bilinear")
         made = made + self.reach * style[:, IDENTITY, None, None, None]
         if noise is not None:
