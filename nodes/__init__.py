@@ -17,7 +17,7 @@ from .expression import EditUpperFace, Expression, NeutraliseExpression
 from .faces import DetectFaces, EditTrack, FaceTrackFromLandmarks, PreviewTrack
 from .judge import JudgeFrames, JudgeVideo, KeepBetter
 from .lips import EnhanceIdentity, LipSync, LipSyncPreview
-from .loaders import CheckModels, LoadModels, network_loaders
+from .loaders import CheckModels, LoadLips, LoadModels, network_loaders
 from .origin import DetectOrigin
 from .restore import ParseFace, RestoreFace
 from .save import SaveDub
@@ -30,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     CompareVideos,
     LoadModels,
     *network_loaders(),
+    LoadLips,
     CheckModels,
     FitLength,
     DetectFaces,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..retalk_core.types import FaceCrops, FaceTrack
 
 
-FRAMINGS = ("face", "portrait", "ffhq", "gpen", "mouth")
+FRAMINGS = ("face", "portrait", "ffhq", "gpen", "mouth", "pcavs")
 
 
 class CropFaces(io.ComfyNode):
@@ -41,7 +41,7 @@ class CropFaces(io.ComfyNode):
                     default="face",
                     tooltip="face: for L-Net, E-Net and GANimation · portrait: one fixed box for each shot, "
                     "for Fit 3DMM and D-Net · ffhq: for GFPGAN · gpen: for GPEN · mouth: a square around "
-                    "the lips.",
+                    "the lips · pcavs: for PC-AVS.",
                 ),
                 io.Int.Input(
                     "size",
@@ -50,7 +50,7 @@ class CropFaces(io.ComfyNode):
                     max=4096,
                     step=16,
                     tooltip="Side of the crops in pixels. 0: what the framing's network was trained with, "
-                    "256 to 512.",
+                    "224 to 512.",
                 ),
             ],
             outputs=[

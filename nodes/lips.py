@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
@@ -13,36 +14,69 @@ from . import host, media, networks, pace, sockets, widgets
 from .schema import ADVANCED, BATCH_TIP, node_schema
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from ..retalk_core.stages.lips.base import LipSyncer
     from ..retalk_core.types import FaceTrack, MelWindows
 
 
 class LipSync(io.ComfyNode):
-    """Draw lips that fit the speech with L-Net."""
+    """Draw lips that fit the speech."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return node_schema(
             "ReTalkLipSync",
-            "Draw Lips (L-Net)",
+            "Draw Lips",
             "lips",
-            "Draws small faces, 96 pixels wide, whose lips fit the speech. The upper half of the faces says "
-            "how the head is held; the reference says what the person looks like.",
-            aliases=["lnet", "talking head", "mouth", "video retalking", "speech to lips"],
+            "Draws small faces whose lips fit the speech, with L-Net or what else was loaded. The upper half of "
+            "the faces says how the head is held; the reference says what the person looks like.",
+            aliases=["lnet", "wav2lip", "talking head", "mouth", "video retalking", "speech to lips"],
             inputs=[
-                io.Image.Input("faces", tooltip="Crops of the frames in the face framing, from Crop Faces."),
+                io.Image.Input(
+                    "faces",
+                    tooltip="Crops of the frames from Crop Faces: in the face framing, for PC-AVS in the framing "
+                    "pcavs.",
+                ),
                 io.Image.Input(
                     "reference",
                     tooltip="The same crops with a calm expression, reframed from Neutralise Expression; or "
-                    "the crops themselves. One serves for all.",
+                    "the crops themselves, for PC-AVS always. One serves for all.",
                 ),
-                sockets.MelWindows.Input(
-                    "mel_windows", tooltip="What is said in each frame, from Audio to Mel."
-                ),
-                sockets.LNet.Input("lnet", tooltip="From Load L-Net."),
+                sockets.lips_input("lnet", "From Load Lip Sync Network, or Load L-Net."),
                 io.Int.Input("batch_size", default=0, min=0, max=256, tooltip=BATCH_TIP, **ADVANCED),
+                sockets.MelWindows.Input(
+                    "mel_windows",
+                    optional=True,
+                    tooltip="What is said in each frame, from Audio to Mel, as L-Net and Wav2Lip hear it. Without "
+                    "it, connect the voice.",
+                ),
+                io.Audio.Input(
+                    "voice",
+                    optional=True,
+                    tooltip="What shall be said, from Fit Length: the network hears it in its own way. It counts "
+                    "where no mel windows are connected.",
+                ),
+                sockets.FaceTrack.Input(
+                    "face_track",
+                    optional=True,
+                    tooltip="Its frames' exact times are used in place of 'fps'.",
+                ),
+                io.Float.Input(
+                    "fps",
+                    optional=True,
+                    default=25.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.001,
+                    tooltip="Frames per second of the faces, where the voice is connected and no face track.",
+                ),
             ],
             outputs=[
-                io.Image.Output(display_name="synced", tooltip="Faces of 96 pixels, for Enhance Identity.")
+                io.Image.Output(
+                    display_name="synced",
+                    tooltip="Faces of 96 pixels, for Enhance Identity or Paste Back; PC-AVS' heads have 224.",
+                )
             ],
         )
 
@@ -52,23 +86,63 @@ class LipSync(io.ComfyNode):
         cls,
         faces: Tensor,
         reference: Tensor,
-        mel_windows: MelWindows,
-        lnet: networks.HostedNetwork,
+        lnet: networks.HostedLips | networks.HostedNetwork,
         batch_size: int,
+        mel_windows: MelWindows | None = None,
+        voice: media.Audio | None = None,
+        face_track: FaceTrack | None = None,
+        fps: float = 25.0,
     ) -> io.NodeOutput:
-        from ..retalk_core.stages.lips.lnet import sync_lips
+        from ..retalk_core.stages.lips.syncers import SYNCERS
 
-        media.same_count(mel_windows=mel_windows.windows, faces=faces, reference=reference)
-        with networks.running(lnet) as (network, progress):
-            synced = sync_lips(
-                network,
+        lips = networks.as_lips(lnet)
+        syncer = SYNCERS[lips.word]
+        if mel_windows is not None:
+            windows = _given_windows(syncer, mel_windows)
+        else:
+            count = max(len(faces), len(reference))
+            times = face_track.times if face_track is not None else _times(count, media.exact_rate(fps))
+            windows = _cut_windows(syncer, voice, times)
+        media.same_count(windows=windows, faces=faces, reference=reference)
+        with networks.running(*lips.networks) as (*running, progress):
+            synced = syncer.sync(
+                dict(zip((each.key for each in lips.networks), running, strict=True)),
                 media.pictures(faces, "faces"),
                 media.pictures(reference, "reference"),
-                mel_windows.windows,
-                batch_size=networks.batch_size(lnet, batch_size),
+                windows,
+                batch_size=min(networks.batch_size(each, batch_size) for each in lips.networks),
                 progress=progress,
             )
         return io.NodeOutput(media.image(synced))
+
+
+def _times(count: int, rate: Fraction) -> tuple[Fraction, ...]:
+    return tuple(i / rate for i in range(count))
+
+
+def _given_windows(syncer: LipSyncer, given: MelWindows) -> Tensor:
+    """Windows of speech that were cut elsewhere. Raises InputError where the network hears otherwise."""
+    from ..retalk_core.errors import InputError
+    from ..retalk_core.stages.lips.half_face import MEL
+
+    if syncer.wants.speech != MEL:
+        raise InputError(
+            f"mel_windows holds what L-Net and Wav2Lip hear, and {syncer.wants.title} hears speech in its own "
+            "way: take that wire away and connect the voice."
+        )
+    return given.windows
+
+
+def _cut_windows(syncer: LipSyncer, voice: media.Audio | None, times: Sequence[Fraction]) -> Tensor:
+    """The speech that goes with frames at T times. Raises InputError without a voice."""
+    from ..retalk_core.errors import InputError
+    from ..retalk_core.media.sound import read_mono
+    from ..retalk_core.stages.speech import SAMPLE_RATE
+
+    if voice is None:
+        raise InputError("Nothing says what is spoken: connect mel_windows, or the voice.")
+    samples = read_mono(media.sound(voice), SAMPLE_RATE)
+    return syncer.windows(syncer.spectrogram(samples), times)
 
 
 class EnhanceIdentity(io.ComfyNode):
@@ -84,7 +158,7 @@ class EnhanceIdentity(io.ComfyNode):
             "the place and framing of the face crops: paste it back with those.",
             aliases=["upscale face", "enhance", "super resolution", "identity"],
             inputs=[
-                io.Image.Input("synced", tooltip="Faces from Draw Lips (L-Net)."),
+                io.Image.Input("synced", tooltip="Faces from Draw Lips."),
                 io.Image.Input(
                     "reference", tooltip="The same reference as for Draw Lips. One serves for all."
                 ),

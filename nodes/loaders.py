@@ -9,7 +9,10 @@ from typing import ClassVar
 from comfy_api.latest import io
 
 from ..models.catalog import catalog, loaders
+from ..models.catalog import lips as lips_words
 from ..models.network import Loader
+from ..retalk_core.fields import option_named
+from ..retalk_core.stages.options import Stages
 from . import host, networks, panel, sockets, weights
 from .schema import node_schema
 from .vocabulary import on_canvas
@@ -119,6 +122,63 @@ def network_loaders() -> tuple[type[_LoadNetwork], ...]:
     """A node for each of the catalogue's loaders."""
     made = {loader.kind: _loading_node(loader, keys) for loader, keys in loaders().items()}
     return tuple({kind: made[kind] for kind in (*FIRST_NODES, *made)}.values())
+
+
+class LoadLips(io.ComfyNode):
+    """Choose what draws the lips, and load its networks."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        places = [key for keys in lips_words().values() for key in keys]
+        return node_schema(
+            "ReTalkLoadLips",
+            "Load Lip Sync Network",
+            "loaders",
+            "Loads what draws the lips: the paper's L-Net, or one of those that the paper compares itself with. "
+            "The files are checked before they are used, and nothing in them is executed.",
+            aliases=["checkpoint", "model loader", "weights", "wav2lip", "lipgan", "pc-avs", "lnet", "lips"],
+            inputs=[
+                io.Combo.Input(
+                    "lips",
+                    options=list(lips_words()),
+                    default="lnet",
+                    tooltip=option_named(Stages, "lips").tip,
+                ),
+                file_input(
+                    "file",
+                    places,
+                    "From models/retalk: of the network that is chosen, or one of its several. The others are "
+                    "found by themselves.",
+                ),
+            ],
+            outputs=[sockets.Lips.Output(display_name="lips", tooltip="For Draw Lips.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, lips: str | None, file: str | None) -> bool | str:
+        if file is not None and file != AUTO:
+            return file_problem(file, *_places_of(lips))
+        lacking = [key for key in _places_of(lips) if lips is not None and _best(key) is None]
+        return file_problem(NONE, lacking[0]) if lacking else True
+
+    @classmethod
+    def fingerprint_inputs(cls, lips: str | None, file: str | None) -> object:
+        return weights.state_of_files()
+
+    @classmethod
+    @host.in_words
+    def execute(cls, lips: str, file: str) -> io.NodeOutput:
+        keys = _places_of(lips)
+        given = None if file == AUTO else _existing(file, *keys)
+        fits = "" if given is None else networks.look_at_file(given, *keys).key
+        paths = {key: given if key == fits else _best(key) for key in keys}
+        hosted = [networks.host_network(path or _existing(NONE, key), key) for key, path in paths.items()]
+        return io.NodeOutput(networks.HostedLips(lips, tuple(hosted)))
+
+
+def _places_of(word: str | None) -> tuple[str, ...]:
+    """The places in the catalogue of what draws the lips; of a word that isn't known yet, L-Net's."""
+    return lips_words().get(word or "lnet", lips_words()["lnet"])
 
 
 class LoadModels(io.ComfyNode):

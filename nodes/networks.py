@@ -39,6 +39,19 @@ class HostedNetwork:
     found: Found
 
 
+@dataclass(frozen=True, eq=False)
+class HostedLips:
+    """What draws the lips, as it travels on a socket."""
+
+    word: str  # as the option `lips` calls it
+    networks: tuple[HostedNetwork, ...]  # all that it computes with
+
+
+def as_lips(given: HostedLips | HostedNetwork) -> HostedLips:
+    """What draws the lips; workflows from before there were several hand on L-Net by itself."""
+    return given if isinstance(given, HostedLips) else HostedLips(given.key, (given,))
+
+
 Stamp = tuple[str, Path, str, int]  # key, file, hash and time: other content is another network
 # Networks outlive a run: reading them takes seconds, and nodes that lend them end with each run.
 _KEPT: dict[Stamp, HostedNetwork] = {}

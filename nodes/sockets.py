@@ -23,11 +23,17 @@ Ganimation = NETWORKS["Ganimation"]
 Parser = NETWORKS["Parser"]
 Restorer = NETWORKS["Restorer"]
 
+Lips = io.Custom("RETALK_LIPS")  # networks.HostedLips: what draws the lips, with its networks
 Models = io.Custom("RETALK_MODELS")  # HostNetworks: all of them
 
 # Of other makers
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # ComfyUI's own, from MediaPipe Face Landmarker
 VideoInfo = io.Custom("VHS_VIDEOINFO")  # VideoHelperSuite's
+
+
+def lips_input(name: str, tooltip: str) -> io.MultiType.Input:
+    """An input for what draws the lips; L-Net alone, from its own loader, is taken as that."""
+    return io.MultiType.Input(name, types=[Lips, LNet], tooltip=tooltip)
 
 
 def clip_input(name: str, tooltip: str, **more: bool) -> io.MultiType.Input:

@@ -346,6 +346,77 @@ def other_lips_our_finish(graph: Graph) -> None:
         save_video(graph, pasted["frames"], after["audio"], before["fps"], "video/retalk_finish")
 
 
+def four_pairs_of_lips(graph: Graph) -> None:
+    with graph.group("1 · Clip and voice", "input"):
+        graph.note(
+            "Who draws the lips",
+            """
+            The same frames, track, voice and blend, with lips by L-Net, Wav2Lip, LipGAN and
+            PC-AVS, without D-Net and E-Net: each sees the frame itself as its reference.
+
+            The files of the last three are fetched by hand, and are for personal use and
+            research only: *Check Models* says what they are called.
+            """,
+        )
+        fitted = open_clip(graph)
+    images = fitted["images"]
+    with graph.group("2 · One track for all", "face"):
+        track = graph.add("ReTalkDetectFaces", clip=images, fps=fitted["fps"])
+        graph.column()
+        close = graph.add("ReTalkCropFaces", "Crop Faces", images=images, face_track=track, framing="face")
+        heads = graph.add(
+            "ReTalkCropFaces", "Crop Heads for PC-AVS", images=images, face_track=track, framing="pcavs"
+        )
+    graph.line()
+    with graph.group("3 · Four pairs of lips", "lips"):
+        who = (
+            ("lnet", "L-Net", close),
+            ("wav2lip_gan", "Wav2Lip", close),
+            ("lipgan", "LipGAN", close),
+            ("pcavs", "PC-AVS", heads),
+        )
+        loaded = [graph.add("ReTalkLoadLips", f"Load {title}", lips=word) for word, title, _ in who]
+        graph.column()
+        drawn = [
+            graph.add(
+                "ReTalkLipSync",
+                f"{title} Draws",
+                faces=crops["faces"],
+                reference=crops["faces"],
+                lnet=lips["lips"],
+                voice=fitted["voice"],
+                face_track=track,
+            )
+            for lips, (_, title, crops) in zip(loaded, who, strict=True)
+        ]
+        graph.column()
+        pasted = [
+            graph.add(
+                "ReTalkPasteBack",
+                f"Paste Back {title}",
+                frames=images,
+                faces=lips["synced"],
+                face_crops=crops["face_crops"],
+                region="lower face",
+            )
+            for lips, (_, title, crops) in zip(drawn, who, strict=True)
+        ]
+    with graph.group("4 · Side by side", "blend"):
+        rows = [
+            graph.add(
+                "ImageStitch",
+                f"{who[i][1]} | {who[i + 1][1]}",
+                image1=pasted[i]["frames"],
+                image2=pasted[i + 1]["frames"],
+            )
+            for i in (0, 2)
+        ]
+        graph.column()
+        both = graph.add("ImageStitch", "One Below the Other", image1=rows[0], image2=rows[1], direction="down")
+    with graph.group("5 · Video", "output"):
+        save_video(graph, both["IMAGE"], fitted["voice"], fitted["fps"], "video/retalk_four_lips")
+
+
 def repair_by_hand(graph: Graph) -> None:
     with graph.group("1 · Clip, voice and a mask", "input"):
         graph.note(
@@ -660,6 +731,7 @@ WORKFLOWS: dict[str, tuple[Callable[[Graph], None], str]] = {  # and the engine 
     "dub_frames_vhs": (dub_frames_vhs, "embedded preview"),
     "two_speakers": (two_speakers, "retalk"),
     "other_lips_our_finish": (other_lips_our_finish, "retalk"),
+    "four_pairs_of_lips": (four_pairs_of_lips, "retalk"),
     "repair_by_hand": (repair_by_hand, "retalk"),
     "emotion": (emotion, "retalk"),
     "upscaler_between": (upscaler_between, "retalk"),
