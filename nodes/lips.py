@@ -103,7 +103,7 @@ class LipSync(io.ComfyNode):
             count = max(len(faces), len(reference))
             times = face_track.times if face_track is not None else _times(count, media.exact_rate(fps))
             windows = _cut_windows(syncer, voice, times)
-        media.same_count(windows=windows, faces=faces, reference=reference)
+        media.same_count(mel_windows=windows, faces=faces, reference=reference)
         with networks.running(*lips.networks) as (*running, progress):
             synced = syncer.sync(
                 dict(zip((each.key for each in lips.networks), running, strict=True)),

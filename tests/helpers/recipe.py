@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from keras_files import write_keras
+from safetensors.torch import save_file
 from torch import Tensor
 
 MANIFESTS = Path(__file__).resolve().parents[1] / "golden" / "manifests"
@@ -32,6 +33,7 @@ RECORDED = {
     "retinaface": "retinaface_r50",
     "syncnet": "syncnet_v2",
     "inception": "inception_fid",
+    "wav2lip_gan": "wav2lip",
 }
 # The official file's name and how its tensors are wrapped and prefixed.
 OFFICIAL = {
@@ -56,6 +58,8 @@ OFFICIAL = {
 }
 # The networks that a dub borrows.
 PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen", "s3fd")
+# The networks that draw lips in the place of L-Net.
+OTHER_LIPS = ("wav2lip", "lipgan", "pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
 # A regex searched in the tensor's name, what to do, and a number; the first match wins, before the rules
 # of `_value`. gain: spread over sqrt(inputs); raw: spread; near: mean; fir: blur kernel.
 OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
@@ -163,6 +167,22 @@ def recipe_folder(folder: Path, names: Iterable[str] = PIPELINE, seed: int = 0) 
         path = recipe_weights(name, seed, folder / "made")
         (folder / path.name).hardlink_to(path)
     return folder
+
+
+def add_other_lips(folder: Path) -> None:
+    """Put the files of all that draws lips in the place of L-Net beside those that are there.
+
+    LipGAN's are converted: not every place has the package that reads Keras' files.
+    """
+    for name in OTHER_LIPS:
+        path = folder / OFFICIAL[name][0]
+        path = path.with_suffix(".safetensors") if path.suffix == ".h5" else path
+        if path.exists():
+            continue
+        if path.suffix == ".safetensors":
+            save_file(recipe_tensors(name, 0), path)
+        else:
+            path.symlink_to(recipe_weights(name, 0, folder.parent / "made"))
 
 
 def recipe_tensors(name: str, seed: int, only: str = "") -> dict[str, Tensor]:

@@ -370,3 +370,55 @@ def test_a_damaged_entry_of_the_record_is_forgotten(folder: Path, entry: str) ->
     stamp = f"[{path.stat().st_size}, {path.stat().st_mtime_ns}, {CHECKS}]"
     (folder / RECORD).write_text(f'{{"{path.as_posix()}": {entry.replace("STAMP", stamp)}}}')
     assert ModelFiles([folder]).find("ganimation") is not None
+
+
+# Two trainings of one network
+
+
+@pytest.fixture(scope="module")
+def wav2lip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of Wav2Lip's tensors, which don't say how it was trained."""
+    return recipe.recipe_weights("wav2lip", 0, tmp_path_factory.mktemp("weights"))
+
+
+def found_as(folder: Path) -> dict[str, str]:
+    """By what was asked for: by what the file was told."""
+    files = ModelFiles([folder])
+    pairs = ((key, files.find(key)) for key in ("wav2lip", "wav2lip_gan"))
+    return {key: found[1].told_by for key, found in pairs if found is not None and found[1].network == key}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("wav2lip.pth", {"wav2lip": "name"}),
+        ("wav2lip_gan.pth", {"wav2lip_gan": "name"}),
+        ("Wav2Lip-SD-GAN.pt", {"wav2lip_gan": "name"}),
+        ("lips of mine.pth", {"wav2lip": "choice", "wav2lip_gan": "choice"}),
+    ],
+)
+def test_a_name_says_which_training_it_was_or_else_the_choice(
+    name: str, expected: dict[str, str], wav2lip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).symlink_to(wav2lip)
+    assert found_as(tmp_path) == expected
+    assert all(ModelFiles([tmp_path]).load(key) for key in expected)
+
+
+def test_a_hash_says_more_than_a_name(
+    wav2lip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "wav2lip.pth").symlink_to(wav2lip)
+    official = File("wav2lip_gan.pth", sha256=sha256_of(wav2lip), size=wav2lip.stat().st_size)
+    place = Place("wav2lip_gan", (replace(NETWORKS["wav2lip_gan"], files=(official,)),))
+    monkeypatch.setattr(model_files, "catalog", {**catalog, "wav2lip_gan": place})
+    assert found_as(tmp_path) == {"wav2lip_gan": "hash"}
+    (words,) = ModelFiles([tmp_path]).refused("wav2lip")
+    assert words.endswith("is Wav2Lip with GAN, not Wav2Lip without GAN.")
+
+
+def test_a_small_file_under_a_great_name_is_told_with_what_the_official_one_is(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"module.face.weight": torch.zeros(200, 200)}}, tmp_path / "wav2lip_gan.pth")
+    (words,) = ModelFiles([tmp_path]).refused("wav2lip_gan")
+    assert "is none of the networks known here" in words
+    assert "The official file has 435801865 bytes" in words and "this one has 16" in words

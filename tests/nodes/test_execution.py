@@ -14,6 +14,7 @@ import pytest
 import torch
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.nodes import networks as host_networks
+from retalk_nodes.nodes.networks import HostedLips
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.types import FaceTrack
@@ -317,6 +318,26 @@ def test_lips_are_synced_and_enhanced(nodes: Nodes, faces: tuple[Tensor, Any], t
     torch.testing.assert_close(sharp, faces[0], atol=1e-5, rtol=0)
     with pytest.raises(InputError, match="faces holds 5 frames, but mel windows holds 12"):
         run(nodes, "ReTalkLipSync", faces=faces[0][:5], reference=faces[0], mel_windows=windows, lnet=lnet)
+
+
+def test_lips_are_synced_to_a_voice_as_each_network_hears_it(
+    nodes: Nodes, faces: tuple[Tensor, Any], track: FaceTrack
+) -> None:
+    windows, _ = run(nodes, "ReTalkAudioToMel", voice=voice(0.5), face_track=track)
+    lnet = hosted("lnet", Answer(lambda mel, pair: pair[:, 3:] * mel.mean(dim=(1, 2, 3), keepdim=True) / -8))
+    given = {"faces": faces[0], "reference": faces[0], "face_track": track}
+    (cut_before,) = run(nodes, "ReTalkLipSync", lnet=lnet, mel_windows=windows, **given)
+    for loaded in (lnet, HostedLips("lnet", (lnet,))):  # by itself, and from Load Lip Sync Network
+        (cut_here,) = run(nodes, "ReTalkLipSync", lnet=loaded, voice=voice(0.5), **given)
+        assert torch.equal(cut_here, cut_before)
+    heard: list[Tensor] = []
+    lipgan = hosted("lipgan", Answer(lambda mel, pair: heard.append(mel) or pair[:, :3]))
+    (drawn,) = run(nodes, "ReTalkLipSync", lnet=HostedLips("lipgan", (lipgan,)), voice=voice(0.5), **given)
+    assert drawn.shape == (12, 96, 96, 3) and torch.cat(heard).shape == (12, 1, 80, 27)
+    with pytest.raises(InputError, match="LipGAN hears speech in its own way: take that wire away"):
+        run(nodes, "ReTalkLipSync", lnet=HostedLips("lipgan", (lipgan,)), mel_windows=windows, **given)
+    with pytest.raises(InputError, match="Nothing says what is spoken: connect mel_windows, or the voice"):
+        run(nodes, "ReTalkLipSync", lnet=lnet, **given)
 
 
 def test_the_upper_face_is_edited_and_nothing_else(nodes: Nodes, faces: tuple[Tensor, Any]) -> None:

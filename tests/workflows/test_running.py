@@ -22,7 +22,7 @@ KNOWN = interfaces()
 NAMES = sorted(path.stem for path in (Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))
 PRESETS = ("fast", "paper", "original")
 # Of these every picture passes the paper's networks, which take a while on a CPU: three frames must do.
-SLOW = {"paper_stage_by_stage", "emotion", "upscaler_between", "ablation_side_by_side"}
+SLOW = {"paper_stage_by_stage", "emotion", "upscaler_between", "ablation_side_by_side", "four_pairs_of_lips"}
 
 
 @pytest.fixture(scope="module", params=FOUND, ids=lambda found: found[0].name if found else "none")

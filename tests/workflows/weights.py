@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from recipe import recipe_folder
+from recipe import add_other_lips, recipe_folder
 
 
 def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
@@ -22,6 +22,7 @@ def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
     for path in source.iterdir():
         if path.suffix in (".pth", ".pt", ".safetensors", ".mat"):
             (folder / path.name).symlink_to(path.resolve())
+    add_other_lips(folder)
     if not (folder / "expression.mat").exists():
         write_templates(folder / "expression.mat")
 
