@@ -30,7 +30,7 @@ SMALL = 1 << 20  # bytes that may be unpacked from any file
 
 
 def read_tensors(path: Path, names_only: bool = False) -> dict[str, Any]:
-    """Read a safetensors file, a program's or Keras' tensors, or a pickle of tensors and harmless values alone.
+    """Read a safetensors file, a program's or Keras' tensors, or a pickle of tensors and plain values.
 
     Nothing in the file is executed. Whatever else it is raises a CheckpointError that says so.
     names_only: leave the numbers on the disk until they are used, which is slower if all are

@@ -29,14 +29,14 @@ class LipSync(io.ComfyNode):
             "ReTalkLipSync",
             "Draw Lips",
             "lips",
-            "Draws small faces whose lips fit the speech, with L-Net or what else was loaded. The upper half of "
-            "the faces says how the head is held; the reference says what the person looks like.",
+            "Draws small faces whose lips fit the speech, with L-Net or what else was loaded. The upper half "
+            "of the faces says how the head is held; the reference says what the person looks like.",
             aliases=["lnet", "wav2lip", "talking head", "mouth", "video retalking", "speech to lips"],
             inputs=[
                 io.Image.Input(
                     "faces",
-                    tooltip="Crops of the frames from Crop Faces: in the face framing, for PC-AVS in the framing "
-                    "pcavs.",
+                    tooltip="Crops of the frames from Crop Faces: in the face framing, for PC-AVS in the "
+                    "framing pcavs.",
                 ),
                 io.Image.Input(
                     "reference",
@@ -48,14 +48,14 @@ class LipSync(io.ComfyNode):
                 sockets.MelWindows.Input(
                     "mel_windows",
                     optional=True,
-                    tooltip="What is said in each frame, from Audio to Mel, as L-Net and Wav2Lip hear it. Without "
-                    "it, connect the voice.",
+                    tooltip="What is said in each frame, from Audio to Mel, as L-Net and Wav2Lip hear it. "
+                    "Without it, connect the voice.",
                 ),
                 io.Audio.Input(
                     "voice",
                     optional=True,
-                    tooltip="What shall be said, from Fit Length: the network hears it in its own way. It counts "
-                    "where no mel windows are connected.",
+                    tooltip="What shall be said, from Fit Length: the network hears it in its own way. It "
+                    "counts where no mel windows are connected.",
                 ),
                 sockets.FaceTrack.Input(
                     "face_track",
@@ -127,8 +127,8 @@ def _given_windows(syncer: LipSyncer, given: MelWindows) -> Tensor:
 
     if syncer.wants.speech != MEL:
         raise InputError(
-            f"mel_windows holds what L-Net and Wav2Lip hear, and {syncer.wants.title} hears speech in its own "
-            "way: take that wire away and connect the voice."
+            f"mel_windows holds what L-Net and Wav2Lip hear, and {syncer.wants.title} hears speech in its "
+            "own way: take that wire away and connect the voice."
         )
     return given.windows
 

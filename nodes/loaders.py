@@ -134,8 +134,8 @@ class LoadLips(io.ComfyNode):
             "ReTalkLoadLips",
             "Load Lip Sync Network",
             "loaders",
-            "Loads what draws the lips: the paper's L-Net, or one of those that the paper compares itself with. "
-            "The files are checked before they are used, and nothing in them is executed.",
+            "Loads what draws the lips: the paper's L-Net, or one of those that the paper compares itself "
+            "with. The files are checked before they are used, and nothing in them is executed.",
             aliases=["checkpoint", "model loader", "weights", "wav2lip", "lipgan", "pc-avs", "lnet", "lips"],
             inputs=[
                 io.Combo.Input(
@@ -147,8 +147,8 @@ class LoadLips(io.ComfyNode):
                 file_input(
                     "file",
                     places,
-                    "From models/retalk: of the network that is chosen, or one of its several. The others are "
-                    "found by themselves.",
+                    "From models/retalk: of the network that is chosen, or one of its several. The others "
+                    "are found by themselves.",
                 ),
             ],
             outputs=[sockets.Lips.Output(display_name="lips", tooltip="For Draw Lips.")],

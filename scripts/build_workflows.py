@@ -412,7 +412,9 @@ def four_pairs_of_lips(graph: Graph) -> None:
             for i in (0, 2)
         ]
         graph.column()
-        both = graph.add("ImageStitch", "One Below the Other", image1=rows[0], image2=rows[1], direction="down")
+        both = graph.add(
+            "ImageStitch", "One Below the Other", image1=rows[0], image2=rows[1], direction="down"
+        )
     with graph.group("5 · Video", "output"):
         save_video(graph, both["IMAGE"], fitted["voice"], fitted["fps"], "video/retalk_four_lips")
 

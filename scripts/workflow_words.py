@@ -186,8 +186,8 @@ NOTES = {  # by their titles
             "预览引擎没有这些阶段：这里需要权重文件。",
         ),
         "Who draws the lips": (
-            "同样的帧、轨迹、语音与融合，嘴唇分别由 L-Net、Wav2Lip、LipGAN 与 PC-AVS 画出，不用 D-Net 与 E-Net："
-            "各自以帧本身为参考脸。",
+            "同样的帧、轨迹、语音与融合，嘴唇分别由 L-Net、Wav2Lip、LipGAN 与 PC-AVS 画出，"
+            "不用 D-Net 与 E-Net：各自以帧本身为参考脸。",
             "后三者的文件需手动获取，仅限个人与研究用途：“检查模型文件”会写明文件名。",
         ),
         "Hours of video": (

@@ -121,7 +121,9 @@ class ToColours(nn.Module):
             drawn = torch.einsum("boc,bchw->bohw", weight, x.float()) + self.bias
             if below is None:
                 return drawn
-            enlarged = F.conv_transpose2d(below, self.kernel.expand(3, 1, 4, 4), stride=2, padding=1, groups=3)
+            enlarged = F.conv_transpose2d(
+                below, self.kernel.expand(3, 1, 4, 4), stride=2, padding=1, groups=3
+            )
             return drawn + enlarged
 
 
@@ -133,6 +135,13 @@ class DrawingLevel(nn.Module):
         self.enlarge = NoisyConvolution(channels, out_channels, up=True)
         self.refine = NoisyConvolution(out_channels, out_channels)
         self.picture = ToColours(out_channels, up=True)
+
+    def forward(
+        self, x: Tensor, picture: Tensor, style: Tensor, noise: Sequence[Tensor | None]
+    ) -> tuple[Tensor, Tensor]:
+        """Features (B, C, H, W), pictures (B, 3, H, W), styles (B, 2560) to both at twice the size."""
+        x = self.refine(self.enlarge(x, style, noise[0]), style, noise[1])
+        return x, self.picture(x, style, picture)
 
 
 class PCAVSGenerator(nn.Module):
@@ -149,7 +158,7 @@ class PCAVSGenerator(nn.Module):
 
         style:   (B, 2560): a person's vector, then the codes of mouth and head
         begin:   (B, 512, 7, 7), the person's map
-        noise:   maps (B or 1, 1, n, n), n = 7, 14, 14, … 224, 224, as `draw_head_noise` makes them; None: none
+        noise:   maps (B or 1, 1, n, n), n = 7, 14, 14, … 224, 224, from `draw_head_noise`; None: none
         returns: (B, 3, 224, 224) RGB in (-1, 1)
         """
         maps: Sequence[Tensor | None] = noise or (None,) * len(NOISE_SIDES)
@@ -157,9 +166,7 @@ class PCAVSGenerator(nn.Module):
         x = self.first(begin.contiguous(memory_format=torch.channels_last), style, maps[0])
         picture = self.first_picture(x, style)
         for i, level in enumerate(self.levels):
-            x = level.enlarge(x, style, maps[2 * i + 1])
-            x = level.refine(x, style, maps[2 * i + 2])
-            picture = level.picture(x, style, picture)
+            x, picture = level(x, picture, style, maps[2 * i + 1 : 2 * i + 3])
         return torch.tanh(picture)
 
 

@@ -6,6 +6,7 @@ representation" (2021).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -124,6 +125,13 @@ class HourglassLevel(nn.Module):
         self.beside, self.down, self.up = (Branches(width, width) for _ in range(3))
         self.bottom = Branches(width, width) if bottom else None
 
+    def forward(self, x: Tensor, lower: Callable[[Tensor], Tensor]) -> Tensor:
+        """Map (B, C, H, W) to the same shape; `lower` is the level below."""
+        low = self.down(F.max_pool2d(x, 2))
+        low = lower(low) if self.bottom is None else self.bottom(low)
+        low = F.interpolate(self.up(low), size=x.shape[2:], mode="bilinear", align_corners=False)
+        return self.beside(x) + low
+
 
 class PCAVSPose(nn.Module):
     """Says how the head is held, and brings what was heard to the generator's numbers: PC-AVS' E."""
@@ -168,11 +176,7 @@ class PCAVSPose(nn.Module):
         return self.head(F.relu(self.gather(x).flatten(1)))
 
     def _hourglass(self, x: Tensor, n: int) -> Tensor:
-        level = self.hourglass[str(n)]
-        low = level.down(F.max_pool2d(x, 2))
-        low = level.bottom(low) if n == 1 else self._hourglass(low, n - 1)
-        low = F.interpolate(level.up(low), size=x.shape[2:], mode="bilinear", align_corners=False)
-        return level.beside(x) + low
+        return self.hourglass[str(n)](x, lambda low: self._hourglass(low, n - 1))
 
 
 def identity_sample() -> tuple[Tensor, ...]:

@@ -66,8 +66,8 @@ def frame_faces(
     track:   of T frames
     framing: "portrait": one box for each shot, so that the head moves inside it; "face": the face's box,
              stretched to a square; "ffhq" and "gpen": five points on the template of GFPGAN or GPEN, upright;
-             "mouth": a square around the lips; "wav2lip" and "lipgan": the face's box in whole pixels, as those
-             programs lay it; "pcavs": a head, as PC-AVS is shown it
+             "mouth": a square around the lips; "wav2lip" and "lipgan": the face's box in whole pixels, as
+             those programs lay it; "pcavs": a head, as PC-AVS is shown it
     boxes:   (T, 4) a detector's own for the framings with the face's box, in frame pixels; None: those of the
              mesh's oval
     smooth:  "face" and "mouth" over time, within each shot

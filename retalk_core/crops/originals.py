@@ -19,7 +19,7 @@ AHEAD = 5  # boxes that one of Wav2Lip's is the mean of
 HEAD_POINTS = np.array([(87.0, 59.0), (137.0, 59.0), (112.0, 120.0)])
 HEAD_SIDE = 224
 HEAD_CUT = (16, 0, 192)  # left, top and side of what is cut once more out of those
-CALM = 0.8  # how much of a frame's own shift counts beside that of the one before
+OWN_SHIFT = 0.8  # how much of a frame's own shift counts beside that of the one before
 
 WHOLE = 1e-2  # pixels; what is no farther from a whole number is one
 
@@ -60,7 +60,7 @@ def head_affines(fitted: np.ndarray, mouths: np.ndarray, *, smooth: bool = True)
     shifts = HEAD_POINTS[2] - apply_affine(fitted, mouths)
     if smooth:
         for i in range(1, len(shifts)):
-            shifts[i] = (1 - CALM) * shifts[i - 1] + CALM * shifts[i]
+            shifts[i] = (1 - OWN_SHIFT) * shifts[i - 1] + OWN_SHIFT * shifts[i]
     affines = np.repeat(fitted[None], len(mouths), axis=0)
     affines[:, :, 2] += shifts
     return affines
@@ -162,7 +162,9 @@ def paste_box(
         to_pixels = affine * np.array(crop.shape[1::-1], float)[:, None]
         put = warp(picture, to_pixels, (height, width), cv2.INTER_LINEAR)
         place = slice(0, height), slice(0, width)
-    inside = depth_inside(affine, np.arange(pixels.shape[1]) + 0.5, np.arange(pixels.shape[0]) + 0.5)[place] > 0
+    inside = (
+        depth_inside(affine, np.arange(pixels.shape[1]) + 0.5, np.arange(pixels.shape[0]) + 0.5)[place] > 0
+    )
     new = np.trunc(put.astype(np.float32)) / np.float32(white)
     own = pixels[place]
     own[inside] += np.float32(weight) * (new[inside] - own[inside])

@@ -20,7 +20,7 @@ from ..faces.track import SMALLEST_FACE, TrackedFace
 from ..media.clip import Clip
 from ..media.reader import prefetch
 from ..media.voice import Voice
-from ..stages.lips.base import Heard
+from ..stages.lips.base import HeardVoice
 from ..stages.lips.syncers import SYNCERS
 from ..stages.speech import SAMPLE_RATE
 from ..types import FaceTrack, Frame
@@ -45,7 +45,7 @@ class Analysis:
     loudness: np.ndarray  # (T,) 0..1 in each output frame
     reasons: tuple[str, ...]  # T; why an output frame is left alone, or ""
     notes: tuple[str, ...]  # what a person should know of the voice
-    spectrogram: Heard | None  # of what is said, where a network that draws the lips hears it
+    spectrogram: HeardVoice | None  # of what is said, where a network that draws the lips hears it
     boxes: FaceBoxes | None  # where the engine frames faces by a detector
     likeness: Likeness | None  # where the engine neutralises expressions
 
@@ -112,7 +112,7 @@ def _plan(clip: Clip, voice_seconds: Fraction, options: DubOptions) -> Timeline:
     )
 
 
-def _listen(session: Session, voice: Voice, timeline: Timeline) -> tuple[MouthDrive, Heard | None]:
+def _listen(session: Session, voice: Voice, timeline: Timeline) -> tuple[MouthDrive, HeardVoice | None]:
     """What the voice does over the timeline, and its spectrogram for the engine that hears it."""
     begin = round(session.options.start * SAMPLE_RATE)
     spoken = voice.part(begin, max(round(timeline.voice_end * SAMPLE_RATE), 1))

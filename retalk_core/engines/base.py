@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from ..crops.patch import Patch
-from ..stages.lips.base import Heard
+from ..stages.lips.base import HeardVoice
 from ..types import Frame
 
 
@@ -53,7 +53,7 @@ class LipsPlan:
     rows: np.ndarray  # (T,) the row of the track that is shown
     show: np.ndarray  # (T,) 0..1; how far the edit shows, 0 leaves the frame alone
     times: Sequence[Fraction]  # T seconds
-    spectrogram: Heard  # the voice, as what draws the lips hears it
+    spectrogram: HeardVoice  # the voice, as what draws the lips hears it
 
 
 @dataclass(frozen=True, eq=False)

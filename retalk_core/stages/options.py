@@ -175,8 +175,8 @@ class Stages:
     lips: str = option(
         "lnet",
         choices=tuple(lips()),
-        tip="What draws the lips. lnet: the paper's L-Net. All others draw from files that you have, most of them "
-        "for personal use and research only; wav2lip is without GAN, wav2lip_gan with it.",
+        tip="What draws the lips. lnet: the paper's L-Net. All others draw from files that you have, most of "
+        "them for personal use and research only; wav2lip is without GAN, wav2lip_gan with it.",
         place=28,
         advanced=True,
         came_later=True,
@@ -184,8 +184,8 @@ class Stages:
     paste: Paste = option(
         "face",
         choices=get_args(Paste),
-        tip="Where the drawn picture shows. face: inside the face's outline, blended · box: all of it with a hard "
-        "edge, its crop laid as its own program does it; for comparisons.",
+        tip="Where the drawn picture shows. face: inside the face's outline, blended · box: all of it with a "
+        "hard edge, its crop laid as its own program does it; for comparisons.",
         place=29,
         advanced=True,
         came_later=True,
@@ -199,8 +199,8 @@ class Stages:
             )
         if self.paste == "box" and self.upper_face != "off":
             raise OptionError(
-                f"paste is 'box', which covers the upper face, and upper_face is {self.upper_face!r}: choose paste "
-                "face, or upper_face off."
+                f"paste is 'box', which covers the upper face, and upper_face is {self.upper_face!r}: choose "
+                "paste face, or upper_face off."
             )
 
     @classmethod

@@ -125,9 +125,7 @@ def cut_windows(
     return windows_at(mel, starts, columns, _SILENCE)
 
 
-def windows_at(
-    mel: Tensor | Spectrogram, starts: Sequence[int], columns: int, silence: float
-) -> Tensor:
+def windows_at(mel: Tensor | Spectrogram, starts: Sequence[int], columns: int, silence: float) -> Tensor:
     """Windows (T, 1, bands, columns) that begin at T columns of a spectrogram (bands, n).
 
     silence: what stands before its beginning and behind its end

@@ -49,7 +49,9 @@ class Found:
     key: str = ""  # in the catalogue
     network: str = ""
     published: bool = False  # its hash is that of an official file
-    told_by: str = ""  # of a network that was trained in several ways: hash, name or choice; "": nothing told yet
+    told_by: str = (
+        ""  # of a network that was trained in several ways: hash, name or choice; "": nothing told yet
+    )
     problem: str = ""  # why it can't be used
     seems: str = ""  # the key of the place that a file with a problem was for
     warning: str = ""  # what to look into although it can

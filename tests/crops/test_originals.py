@@ -75,7 +75,9 @@ def test_wav2lips_boxes_are_the_recorded_ones(recording: Recording, count: int) 
     np.testing.assert_array_equal(mean_ahead(plain)[:, order], recorded[f"boxes_y1y2x1x2_{count}_smooth"])
 
 
-@pytest.mark.parametrize(("name", "rate", "count"), [("25", Fraction(25), 27), ("29_97", Fraction(30000, 1001), 32)])
+@pytest.mark.parametrize(
+    ("name", "rate", "count"), [("25", Fraction(25), 27), ("29_97", Fraction(30000, 1001), 32)]
+)
 def test_wav2lip_hears_what_was_recorded_to_the_last_window(
     recording: Recording, name: str, rate: Fraction, count: int
 ) -> None:
@@ -88,7 +90,9 @@ def test_wav2lip_hears_what_was_recorded_to_the_last_window(
 def test_frames_are_written_as_wav2lip_wrote_them(recording: Recording) -> None:
     recorded = recording("wav2lip_run")
     frames = recorded["frames_bgr"][..., ::-1].copy()
-    boxes = padded_boxes(recorded["rects_x1y1x2y2"].astype(float), frames.shape[1:3])  # unsmoothed in that run
+    boxes = padded_boxes(
+        recorded["rects_x1y1x2y2"].astype(float), frames.shape[1:3]
+    )  # unsmoothed in that run
     cut = [cut_plain(frame, affine_of(box), "wav2lip", 96) for frame, box in zip(frames, boxes, strict=True)]
     faces = torch.from_numpy(np.stack(cut))
     pairs = pair_small(faces, faces)
@@ -146,7 +150,9 @@ def test_heads_are_aligned_as_recorded(recording: Recording) -> None:
     for frame, affine, expected in zip(
         recorded["frames_bgr"], affines, recorded["aligned_bgr_224"], strict=True
     ):
-        assert np.abs(align_head(frame, affine).astype(int) - expected).max() <= 3  # OpenCV's warp has changed
+        assert (
+            np.abs(align_head(frame, affine).astype(int) - expected).max() <= 3
+        )  # OpenCV's warp has changed
 
 
 def test_heads_are_cut_once_more_as_recorded(recording: Recording) -> None:
@@ -180,7 +186,9 @@ def test_a_mouth_that_moves_shifts_the_head_slowly() -> None:
     still = np.eye(2, 3)
     shifts = head_affines(still, mouths)[:, 0, 2]
     np.testing.assert_allclose(shifts[:4], [0, 0, -8, -9.6])
-    np.testing.assert_array_equal(head_affines(still, mouths, smooth=False)[:, 0, 2], [0, 0, -10, -10, -10, -10])
+    np.testing.assert_array_equal(
+        head_affines(still, mouths, smooth=False)[:, 0, 2], [0, 0, -10, -10, -10, -10]
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

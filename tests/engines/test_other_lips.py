@@ -144,9 +144,7 @@ def test_every_choice_around_every_network_edits_and_keeps_what_lies_outside(
 
 
 @pytest.mark.parametrize("word", SYNCERS)
-def test_faces_come_back_to_where_they_were_cut(
-    word: str, frames: list[Frame], tracked: TrackedFace
-) -> None:
+def test_faces_come_back_to_where_they_were_cut(word: str, frames: list[Frame], tracked: TrackedFace) -> None:
     """Networks that give back what they see leave the frame as it was, but for their own pixels."""
     stages = Stages(lips=word, neutralise=False, enhance=False, restore="off")
     for frame, patch in run(frames, tracked, stages, stand_ins()):
@@ -208,7 +206,7 @@ class Embedded:
 
 
 class Windowed(nn.Module):
-    """Notes how many frames it sees at a time, and draws each as it is, all as bright as the first's speech."""
+    """Notes how many frames it sees at a time, and draws them all as bright as the first's speech."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,5 +286,3 @@ def test_networks_that_draw_sixteen_frames_together_and_hear_something_else_fit_
     edits = run(shown, track, stages, {"lnet": network})
     assert network.together == [16, 16] and toy.seeds == [7, 7]
     assert len(edits) == 20 and all(patch is not None for _, patch in edits)
-
-

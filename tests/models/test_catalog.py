@@ -168,7 +168,11 @@ def test_telltales_are_tensors_of_this_network_and_of_no_other(row: Network) -> 
         return
     assert row.telltales
     assert share_of(row, row.telltales) == 1
-    others = [other.key for other in NETWORKS.values() if row.key not in editions(other.key) and share_of(other, row.telltales)]
+    others = [
+        other.key
+        for other in NETWORKS.values()
+        if row.key not in editions(other.key) and share_of(other, row.telltales)
+    ]
     assert others == []
 
 
@@ -405,9 +409,7 @@ def test_a_name_says_which_training_it_was_or_else_the_choice(
     assert all(ModelFiles([tmp_path]).load(key) for key in expected)
 
 
-def test_a_hash_says_more_than_a_name(
-    wav2lip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hash_says_more_than_a_name(wav2lip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wav2lip.pth").symlink_to(wav2lip)
     official = File("wav2lip_gan.pth", sha256=sha256_of(wav2lip), size=wav2lip.stat().st_size)
     place = Place("wav2lip_gan", (replace(NETWORKS["wav2lip_gan"], files=(official,)),))

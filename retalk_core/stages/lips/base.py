@@ -37,7 +37,9 @@ class Wants:
     seen: int  # pixels of the pictures that it looks at
     framing: str = "face"  # of the crops that it looks at
     own_framing: str = "face"  # the same as its own program lays it, where figures shall be that program's
-    plain: bool = False  # crops are cut by plain linear resizing, as its program does; else fine detail is averaged
+    plain: bool = (
+        False  # crops are cut by plain linear resizing, as its program does; else fine detail is averaged
+    )
     pictures: tuple[Literal["hidden", "whole"], ...] = ("hidden", "whole")  # that it looks at, in this order
     hidden: Literal["lower half", "nothing"] = "lower half"  # of the first of them
     reference: Literal["calm", "frame"] = "calm"  # may the whole one be neutralised, or is it the frame's own
@@ -48,7 +50,7 @@ class Wants:
     rounds: Literal["before", "behind"] = "before"
 
 
-class Heard(Protocol):
+class HeardVoice(Protocol):
     """A voice as a network hears it; it is made where it is looked at."""
 
     @property
@@ -62,11 +64,11 @@ class LipSyncer(Protocol):
 
     wants: Wants
 
-    def spectrogram(self, samples: Samples | Tensor) -> Heard:
+    def spectrogram(self, samples: Samples | Tensor) -> HeardVoice:
         """A voice, mono at 16 kHz, as the network hears it; it is made where it is looked at."""
         ...
 
-    def windows(self, heard: Heard, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, heard: HeardVoice, times: Sequence[Fraction]) -> Tensor:
         """The speech (T, 1, bands, columns) that goes with frames at T times in seconds, none before 0."""
         ...
 

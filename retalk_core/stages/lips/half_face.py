@@ -12,7 +12,7 @@ from ...compute.batches import device_of, in_batches
 from ...images import bgr, resize, to_network
 from ...types import Progress, Samples
 from ..speech import COLUMNS_PER_SECOND, WINDOW, Spectrogram, cut_windows
-from .base import Heard, SpeechWanted, Wants, drawn_pictures, one_each
+from .base import HeardVoice, SpeechWanted, Wants, drawn_pictures, one_each
 
 MEL = SpeechWanted("log-mel spectrogram, 55 to 7600 Hz, in [-4, 4]", 80, WINDOW, COLUMNS_PER_SECOND)
 
@@ -25,7 +25,7 @@ class HalfFaceSync:
     ) -> None:
         """Say which one it is.
 
-        pair:      makes of faces and references (T, H, W, 3) RGB in [0, 1] what it is shown, (T, 6, side, side)
+        pair:      makes of faces and references (T, H, W, 3) RGB in [0, 1] what it is shown, (T, 6, S, S)
         hold_last: at the speech's end the last whole window is heard, as `cut_windows` has it
         """
         self.wants, self._pair, self._hold_last = wants, pair, hold_last
@@ -34,7 +34,7 @@ class HalfFaceSync:
         """80 bands in [-4, 4], 80 columns a second."""
         return Spectrogram(samples)
 
-    def windows(self, heard: Heard | Tensor, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, heard: HeardVoice | Tensor, times: Sequence[Fraction]) -> Tensor:
         """(T, 1, 80, columns) from each frame's time on."""
         assert isinstance(heard, Spectrogram | Tensor)
         return cut_windows(heard, times, self.wants.speech.columns, hold_last=self._hold_last)

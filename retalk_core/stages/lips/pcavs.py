@@ -16,7 +16,7 @@ from ...compute.batches import device_of, in_batches, only_numbers
 from ...images import resize, to_images, to_network
 from ...types import Progress, Samples
 from ..speech import windows_at
-from .base import Heard, SpeechWanted, Wants, one_each
+from .base import HeardVoice, SpeechWanted, Wants, one_each
 from .pcavs_speech import ROWS_PER_SECOND, LoudSpectrogram
 
 NETWORKS = ("pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
@@ -55,7 +55,7 @@ class HeadSync:
         """80 bands in [0, 1], 100 rows a second. The voice is read once, to learn how loud it is."""
         return LoudSpectrogram(samples)
 
-    def windows(self, heard: Heard, times: Sequence[Fraction]) -> Tensor:
+    def windows(self, heard: HeardVoice, times: Sequence[Fraction]) -> Tensor:
         """(T, 1, 80, 20): from 0.115 s before each frame to 0.085 s behind it."""
         assert isinstance(heard, LoudSpectrogram)
         starts = [math.floor(ROWS_PER_SECOND * time) + OFFSET for time in times]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import recipe
 import torch
 from parity import filled, watched
-from recordings import TOLERANCE, Recording, load_recording
+from recordings import load_recording
 from retalk_nodes.models.lips.pcavs_draw import NOISE_SIDES, draw_head_noise
-from torch import Tensor, nn
+from torch import Tensor
 
 NAMES = ("pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
 
@@ -59,7 +58,9 @@ def test_heads_in_a_batch_do_not_depend_on_each_other(
     torch.testing.assert_close(given["image_rgb_zero_noise"], torch.cat(apart), rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("part", [slice(0, 2048), slice(2048, 2548), slice(2548, 2560)], ids=["who", "mouth", "head"])
+@pytest.mark.parametrize(
+    "part", [slice(0, 2048), slice(2048, 2548), slice(2548, 2560)], ids=["who", "mouth", "head"]
+)
 def test_the_picture_depends_on_every_part_of_the_style(
     part: slice, networks: dict[str, Any], given: dict[str, Tensor]
 ) -> None:
