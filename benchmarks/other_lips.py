@@ -118,7 +118,9 @@ def measure_matrix(clip: Path, voice: Path, seconds: Fraction, folder: Path) -> 
         words = f"calm {calm!s:5} enhance {sharp!s:5} restore {restore:6} paste {paste:4}"
         took = time.process_time() - begun
         print(
-            f"{word:12} {words} {shown} of {wanted} frames, {edited} edited, {outside} pixels outside, {took:.0f} s"
+            f"{word:12} {words} {shown} of {wanted} frames, {edited} edited, "
+            f"{outside} pixels outside, {took:.0f} s",
+            flush=True,
         )
 
 
