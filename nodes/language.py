@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,10 +27,18 @@ ENGLISH = "en"
 MOST_EDITORS = 1000  # that are remembered
 PLAIN = {"figure": r"((?:[+-]?\d[\d.:x/%]*)?)", "gap": "()"}  # of what is filled in
 FILLING = re.compile(r"\{(\d+)(?::(\w+))?[^{}]*\}")
-JOINTS = {"; ": "；", ", ": "，", " · ": " · ", " or ": "或", " and ": "和", ". ": "。"}  # of phrases in a row
-BETWEEN = re.compile("|".join(map(re.escape, JOINTS)))
+JOINTS = {
+    "; ": "；",
+    ", ": "，",
+    " · ": " · ",
+    " or ": " 或 ",
+    ", and ": "，以及",
+    " and ": "和",
+    ". ": "。",
+}  # of phrases in a row
 SENTENCE = re.compile(r"(?<=[.!?]) +(?=\S)")
-SPACE = re.compile(r" +|(?=[,;(])")
+UNJOINED = re.compile(r"(?=[,;(])| (?=of )")  # where one phrase may go on with another
+MOST_JOINTS = 8  # within one phrase
 LONG = 1000  # letters: no phrase is as long
 MOST_KNOWN = 4096  # phrases that are remembered
 LISTED = {", ": "、", "; ": "；", " or ": " 或 ", " and ": " 和 "}
@@ -107,7 +115,8 @@ def _words(language: str) -> Words | None:
     if not (folder / "sentences.json").is_file():
         return None
     sentences, choices, options = (
-        json.loads((folder / f"{name}.json").read_text("utf-8")) for name in ("sentences", "choices", "options")
+        json.loads((folder / f"{name}.json").read_text("utf-8"))
+        for name in ("sentences", "choices", "options")
     )
     known = {name.replace("_", " "): each["name"] for name, each in options.items()} | choices
     for room in sentences.values():
@@ -146,15 +155,20 @@ class Template:
                 if found and all(map(_is_whole, self.kinds, found.groups())):
                     yield [each.strip() for each in found.groups()]
 
+    def hoped(self, fillings: Sequence[str]) -> int:
+        """How many letters of what is filled in there may be words for."""
+        pairs = zip(self.kinds, fillings, strict=True)
+        return sum(letters(text) for kind, text in pairs if kind in ("say", "list"))
+
     def filled(self, fillings: Iterable[str]) -> str:
         """The sentence in the other language."""
         return self._words.format(*fillings)
 
 
 def _is_whole(kind: str, text: str) -> bool:
-    """Whether words end what they begin in brackets, and begin what they end; a name need not."""
-    depths = [*accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in text), 0]
-    return kind in ("", *PLAIN) or (min(depths) == 0 and depths[-2:-1] in ([], [0]))
+    """Whether words end what they begin in brackets, and are in one column; a name need not."""
+    depths = [*accumulate(({"(": 1, ")": -1}.get(letter, 0) for letter in text), initial=0)]
+    return kind in ("", *PLAIN) or (min(depths) == depths[-1] == 0 and "  " not in text.strip())
 
 
 class Said(NamedTuple):
@@ -188,6 +202,8 @@ class Words:
         found = Said(0, text)
         for each in self._templates:
             for fillings in each.fillings(text):
+                if each.letters + each.hoped(fillings) <= found.known:
+                    continue
                 parts = [self._filling(*pair) for pair in zip(each.kinds, fillings, strict=True)]
                 known = each.letters + sum(part.known for part in parts)
                 if known > found.known:
@@ -214,20 +230,29 @@ class Words:
         found = max(self._sentence(text), self._sentences(text), key=known_letters)
         if found.known == letters(text) or len(text) > LONG:
             return found
-        for gap in BETWEEN.finditer(text):
-            first, rest = self._phrase(text[: gap.start()]), self._phrase(text[gap.end() :])
-            found = max(found, _both(first, JOINTS[gap[0]], rest, letters(gap[0])), key=known_letters)
-        for gap in SPACE.finditer(text):  # nothing between them, in another language
-            first, rest = self._phrase(text[: gap.start()]), self._sentence(text[gap.start() :].strip())
-            if first.known and rest.known:
+        for start, joint in islice(_joints(text), MOST_JOINTS):
+            first, rest = self._sentence(text[:start]), self._phrase(text[start + len(joint) :])
+            found = max(found, _both(first, JOINTS[joint], rest, letters(joint)), key=known_letters)
+        for gap in islice(UNJOINED.finditer(text), MOST_JOINTS):
+            rest = self._sentence(text[gap.start() :].strip())
+            if rest.known and (first := self._phrase(text[: gap.start()])).known:
                 found = max(found, _both(first, "", rest), key=known_letters)
         return found
 
     def _list(self, text: str) -> Said:
         """Names or phrases, each of which may be known."""
         parts = re.split(f"({'|'.join(LISTED)})", text)
-        said = [Said(len(part.strip(" ,;")), LISTED[part]) if part in LISTED else self._sentence(part) for part in parts]
+        said = [
+            Said(len(part.strip(" ,;")), LISTED[part]) if part in LISTED else self._sentence(part)
+            for part in parts
+        ]
         return Said(sum(each.known for each in said), "".join(each.words for each in said))
+
+
+def _joints(text: str) -> Iterator[tuple[int, str]]:
+    """Where phrases may be joined, and by what, in order."""
+    found = ((each.start(), joint) for joint in JOINTS for each in re.finditer(re.escape(joint), text))
+    return iter(sorted(found))
 
 
 def letters(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 # Rooms whose words are for other readers: a terminal, who trains, who judges folders.
@@ -52,17 +53,26 @@ NO_WORDS = {
     "but is neither signed nor remembered",
     "only the look at it was stopped",
 }
-MISTAKES = ("ValueError", "KeyError", "TypeError", "AttributeError", "NotImplementedError", "KeyboardInterrupt")
+MISTAKES = (
+    "ValueError",
+    "KeyError",
+    "TypeError",
+    "AttributeError",
+    "NotImplementedError",
+    "KeyboardInterrupt",
+)
 # Calls that take options' and schemas' words, which nodeDefs.json has, or patterns, names and commands.
 NO_WORDS_IN = ("option", "Option", "Loader", "node_schema", "ContextVar", "getattr", "warning", "system")
 PATTERNS = ("compile", "search", "fullmatch", "execute", "executescript")
 NO_WORDS_AS = ("source", "tip")  # arguments: a paper, and what a schema says
 TOLD_BY_SCHEMAS = re.compile(r".*_TIP|SHOWN")
 NOT_ENGLISH = re.compile(r"(?:CREATE|INSERT|SELECT|DELETE) |\^")
+TEXT = (ast.Constant, ast.JoinedStr)
 WORD = r"[A-Za-z][a-z']+"
 PHRASE = re.compile(rf"{WORD}[,;:]? .*?{WORD}|{WORD}[:,;]? ?\{{\}}|\{{\}} {WORD}")
 
 
+@cache
 def sentences(root: Path) -> dict[str, str]:
     """Where each is said, by the sentence with {} for what is filled in."""
     found: dict[str, str] = {}
@@ -76,10 +86,21 @@ def sentences(root: Path) -> dict[str, str]:
     return found
 
 
+def all_texts(root: Path) -> set[str]:
+    """Every text of the sources, as `sentences` has them, single words and names too."""
+    trees = (
+        ast.parse(path.read_text("utf-8"))
+        for floor in ("nodes", "retalk_core", "models")
+        for path in (root / floor).rglob("*.py")
+    )
+    texts = (_template(each) for tree in trees for each in ast.walk(tree) if isinstance(each, TEXT))
+    return {line.strip() for text in texts for line in text.split("\n")}
+
+
 def _said(tree: ast.AST, left_out: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     silent = set(_silent(tree, left_out))
     for node in ast.walk(tree):
-        if node not in silent and isinstance(node, ast.Constant | ast.JoinedStr):
+        if node not in silent and isinstance(node, TEXT):
             text = _template(node)
             if PHRASE.search(text) and not NOT_ENGLISH.match(text):
                 yield node.lineno, text
@@ -95,7 +116,9 @@ def _silent(tree: ast.AST, left_out: tuple[str, ...]) -> Iterator[ast.AST]:
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             if getattr(node.exc.func, "id", "") in MISTAKES:
                 yield from ast.walk(node)
-        elif isinstance(node, ast.Call) and _called(node).endswith((*NO_WORDS_IN, *PATTERNS, "Input", "Output")):
+        elif isinstance(node, ast.Call) and _called(node).endswith(
+            (*NO_WORDS_IN, *PATTERNS, "Input", "Output")
+        ):
             yield from ast.walk(node)
         elif isinstance(node, ast.keyword) and node.arg in NO_WORDS_AS:
             yield from ast.walk(node)
