@@ -182,8 +182,8 @@ def fit(network: nn.Module, contents: Mapping[str, Any], path: Path, layout: Lay
         words = f"{path} can't be used as {title(name)}: {'; '.join(flawed)}. {AGAIN}"
         raise CheckpointError(words, name)
     doubts = (
-        f"{path} may be damaged: the same number stands everywhere in {_some(constant)}. Download it again if "
-        "the result looks wrong."
+        f"{path} may be damaged: the same number stands everywhere in {_some(constant)}. "
+        "Download it again if the result looks wrong."
         if constant
         else ""
     )

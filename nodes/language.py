@@ -2,7 +2,8 @@
 
 The core speaks English and knows of no language. `locales/<language>/sentences.json` holds its sentences with
 {} for what is filled in, and for each the sentence of that language with {0}, {1} …: `{0}` is carried over as
-it is, `{0:say}` is put into the language too, `{0:list}` is several of either, `{0:figure}` is a number, and `{0:gap}` is nothing.
+it is, `{0:say}` is put into the language too, `{0:list}` is several of either, `{0:figure}` is a number, and
+`{0:gap}` is nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the core says, in the canvas's words and its language: what to press and which widget, commands last."""
+"""What the core says, in the canvas's words and language: what to press, which widget, commands last."""
 
 from __future__ import annotations
 

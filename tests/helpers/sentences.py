@@ -1,4 +1,4 @@
-"""Finds, in the sources, every sentence that may reach the canvas: what other languages must have words for."""
+"""Finds every sentence of the sources that may reach the canvas: other languages must have words for it."""
 
 from __future__ import annotations
 
@@ -116,13 +116,16 @@ def _silent(tree: ast.AST, left_out: tuple[str, ...]) -> Iterator[ast.AST]:
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             if getattr(node.exc.func, "id", "") in MISTAKES:
                 yield from ast.walk(node)
-        elif isinstance(node, ast.Call) and _called(node).endswith(
-            (*NO_WORDS_IN, *PATTERNS, "Input", "Output")
+        elif (
+            (
+                isinstance(node, ast.Call)
+                and _called(node).endswith((*NO_WORDS_IN, *PATTERNS, "Input", "Output"))
+            )
+            or (isinstance(node, ast.keyword) and node.arg in NO_WORDS_AS)
+            or (
+                isinstance(node, ast.Assign) and TOLD_BY_SCHEMAS.fullmatch(getattr(node.targets[0], "id", ""))
+            )
         ):
-            yield from ast.walk(node)
-        elif isinstance(node, ast.keyword) and node.arg in NO_WORDS_AS:
-            yield from ast.walk(node)
-        elif isinstance(node, ast.Assign) and TOLD_BY_SCHEMAS.fullmatch(getattr(node.targets[0], "id", "")):
             yield from ast.walk(node)
         elif isinstance(node, ast.Subscript):
             yield from ast.walk(node.slice if _called(node) != "Literal" else node)

@@ -109,7 +109,7 @@ def test_a_doubt_is_chinese_to_its_end(kind: str, severity: Severity) -> None:
     assert left(said) == [] and said.startswith("存疑，") and "另有 2 段" in said and "0:05" not in said
 
 
-def a_report(**more: Any) -> Report:
+def a_report(doubts: list[Doubt], frames_doubtful: int) -> Report:
     values = {
         "lag_frames": 1,
         "opening_loudness": 0.9,
@@ -120,7 +120,7 @@ def a_report(**more: Any) -> Report:
     return Report(
         output="video",
         engine="retalk",
-        engine_note="VideoReTalking's networks, preset paper: neutralise, sync, enhance, restore mouth (GFPGAN)",
+        engine_note="VideoReTalking's networks, preset paper: neutralise, sync, restore mouth (GFPGAN)",
         frame_size=(96, 96),
         frames_in=10,
         frames_out=10,
@@ -137,17 +137,21 @@ def a_report(**more: Any) -> Report:
         lacking=["D-Net", "GFPGAN or GPEN-BFR-512"],
         refused={"L-Net": "/weights/LNet.pth is empty. Download it again."},
         frames_resumed=3,
-        mark="picture on the face, inside the edit and sound; id 01234567, in sound 0123, under the public key",
+        mark="picture on the face, inside the edit and sound; id 01234567, in sound 0123, under "
+        "the public key",
         marks_before=["the sound, id 0123"],
-        signed="ReTalk (local), a certificate of this machine, which viewers show as unknown, in a.c2pa beside it",
-        **more,
+        signed="ReTalk (local), a certificate of this machine, which viewers show as unknown, in a.c2pa "
+        "beside it",
+        preview=True,
+        doubts=doubts,
+        frames_doubtful=frames_doubtful,
     )
 
 
 def test_a_report_is_chinese_to_its_end() -> None:
     kind = KINDS["outside"]
     doubts = [Doubt("outside", "serious", 6, ((0.0, 0.2),), 1.0, kind.words, kind.advice)]
-    text = a_report(preview=True, doubts=doubts, frames_doubtful=6).to_text()
+    text = a_report(doubts, 6).to_text()
     said = in_chinese(text)
     assert len(said.split("\n")) == len(text.split("\n"))
     assert [line for line in said.split("\n") if left(line)] == []
