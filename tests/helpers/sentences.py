@@ -111,21 +111,7 @@ def _silent(tree: ast.AST, left_out: tuple[str, ...]) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _docstring(node)
-        if isinstance(node, ast.FunctionDef) and (node.name == "define_schema" or node.name in left_out):
-            yield from ast.walk(node)
-        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            if getattr(node.exc.func, "id", "") in MISTAKES:
-                yield from ast.walk(node)
-        elif (
-            (
-                isinstance(node, ast.Call)
-                and _called(node).endswith((*NO_WORDS_IN, *PATTERNS, "Input", "Output"))
-            )
-            or (isinstance(node, ast.keyword) and node.arg in NO_WORDS_AS)
-            or (
-                isinstance(node, ast.Assign) and TOLD_BY_SCHEMAS.fullmatch(getattr(node.targets[0], "id", ""))
-            )
-        ):
+        if _is_silent(node, left_out):
             yield from ast.walk(node)
         elif isinstance(node, ast.Subscript):
             yield from ast.walk(node.slice if _called(node) != "Literal" else node)
@@ -135,6 +121,19 @@ def _silent(tree: ast.AST, left_out: tuple[str, ...]) -> Iterator[ast.AST]:
             yield from (each for key in node.keys if key is not None for each in ast.walk(key))
         elif isinstance(node, ast.JoinedStr):
             yield from (each for value in node.values for each in _inside(value))
+
+
+def _is_silent(node: ast.AST, left_out: tuple[str, ...]) -> bool:
+    """Whether nothing in it is read on the canvas: a programming mistake, a pattern, a schema's words."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name in ("define_schema", *left_out)
+    if isinstance(node, ast.Raise):
+        return _called(node.exc) in MISTAKES if isinstance(node.exc, ast.Call) else False
+    if isinstance(node, ast.Call):
+        return _called(node).endswith((*NO_WORDS_IN, *PATTERNS, "Input", "Output"))
+    if isinstance(node, ast.Assign):
+        return TOLD_BY_SCHEMAS.fullmatch(getattr(node.targets[0], "id", "")) is not None
+    return isinstance(node, ast.keyword) and node.arg in NO_WORDS_AS
 
 
 def _docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
