@@ -68,7 +68,7 @@ NO_WORDS_AS = ("source", "tip")  # arguments: a paper, and what a schema says
 TOLD_BY_SCHEMAS = re.compile(r".*_TIP|SHOWN")
 NOT_ENGLISH = re.compile(r"(?:CREATE|INSERT|SELECT|DELETE) |\^")
 TEXT = (ast.Constant, ast.JoinedStr)
-WORD = r"[A-Za-z][a-z']+"
+WORD = r"(?:[A-Za-z][a-z']+|a)"
 PHRASE = re.compile(rf"{WORD}[,;:]? .*?{WORD}|{WORD}[:,;]? ?\{{\}}|\{{\}} {WORD}")
 
 
