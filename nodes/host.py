@@ -133,7 +133,7 @@ class Bar:
     """The progress bar of the running node. Stages share it; telling it anything ends a stopped run."""
 
     def __init__(
-        self, shares: Mapping[str, float] | None = None, begins: Callable[[str], None] | None = None
+        self, shares: Mapping[str, float] | None = None, begins: Callable[[str], object] | None = None
     ) -> None:
         """Begin at 0.
 
