@@ -13,11 +13,12 @@ from ..dub.choose import choose_engine
 from ..dub.options import DubOptions
 from ..dub.pipeline import dub
 from ..dub.session import StageProgress, quiet
-from ..errors import InputError, RetalkError
+from ..errors import InputError, OptionError, RetalkError
 from ..fields import changed
 from ..judging.judge import judge
 from ..judging.question import Question, absences
 from ..media.reader import open_clip
+from ..metrics.registry import metrics
 from ..stages.options import Stages
 from ..version import __version__
 from .inputs import PAIRED, SILENT, UNPAIRED, Case, prepare_cases, silent_case
@@ -55,6 +56,11 @@ class CompareQuestion:
     faces_only: bool = False  # the pictures are faces already
     real: Path | None = None  # a folder of real videos, for distances; None: the pairs' own clips
     frames: int = 64  # of each video, for distances
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.names if name not in metrics()]
+        if unknown:
+            raise OptionError(f"There is no metric {unknown[0]}. Choose from {', '.join(metrics())}.")
 
 
 @dataclass(frozen=True, eq=False)

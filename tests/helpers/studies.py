@@ -42,7 +42,9 @@ def write_comparison(folder: Path, clips: int = 2) -> Path:
                 "entries": entries,
             }
         )
-    systems = [{"name": name, "title": title, "finish": "", "roles": ["method"]} for name, title in TITLES.items()]
+    systems = [
+        {"name": name, "title": title, "finish": "", "roles": ["method"]} for name, title in TITLES.items()
+    ]
     systems.append({"name": "part-l", "title": "L-Net", "finish": "", "roles": ["part"]})
     (folder / "comparison.json").write_text(json.dumps({"systems": systems, "cases": cases}))
     return folder

@@ -17,7 +17,13 @@ GOOD = {"lnet-own": (4, 3), "wav2lip-own": (3, 4), "reference": (5, 5), "anchor"
 
 def answer(folder: Path, rater: str, said: dict[str, tuple[int, int]] = GOOD, **more: Any) -> Path:  # noqa: ANN401
     answers = [
-        {"video": name, "quality": said[each.system][0], "sync": said[each.system][1], "watched": 1, "seconds": 9}
+        {
+            "video": name,
+            "quality": said[each.system][0],
+            "sync": said[each.system][1],
+            "watched": 1,
+            "seconds": 9,
+        }
         for name, each in KEY.stimuli.items()
     ]
     path = folder / f"{rater}.json"

@@ -87,7 +87,11 @@ def test_videos_are_what_the_key_says(study: Study, comparison: Path) -> None:
     assert apart["check"] > 2 * apart["reference"]
     voices = {name: read_mono(path, 16_000) for name, path in of.items()}
     own, other = (read_mono(comparison / "inputs" / f"00001.{kind}", 16_000) for kind in ("mkv", "wav"))
-    for name, right, wrong in (("reference", own, other), ("wav2lip-own", other, own), ("anchor", other, own)):
+    for name, right, wrong in (
+        ("reference", own, other),
+        ("wav2lip-own", other, own),
+        ("anchor", other, own),
+    ):
         count = min(map(len, (voices[name], right, wrong)))
         errors = [abs(voices[name][:count] - each[:count]).mean() for each in (right, wrong)]
         assert errors[0] <= errors[1], name
@@ -108,7 +112,18 @@ def test_a_key_among_what_is_handed_out_is_refused(comparison: Path, tmp_path: P
 def test_the_command_makes_a_study_and_says_where(
     comparison: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["eval", "study", "make", str(comparison), "-o", str(tmp_path / "s"), "--clips", "1", "-q", "--json"]
+    words = [
+        "eval",
+        "study",
+        "make",
+        str(comparison),
+        "-o",
+        str(tmp_path / "s"),
+        "--clips",
+        "1",
+        "-q",
+        "--json",
+    ]
     assert main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["videos"] == 3 + 2
