@@ -133,7 +133,7 @@ _Strip = tuple[str, str, list[StripRow], bool]
 
 def _mouth_strips(work: Work) -> Iterator[_Strip]:
     for case in _shown_cases(work):
-        made = _rows(work, case, [each for each in work.systems if {"method", "reference"} & set(each.roles)])
+        made = _rows(work, case, [each for each in work.systems if each.is_whole])
         rows = [StripRow("Source", case.source), *made]
         if shows_pictures(case.pair.voice):
             rows.append(StripRow("Who says it", case.pair.voice, case.pair.voice_start))
@@ -165,7 +165,7 @@ def _restorer_strips(work: Work) -> Iterator[_Strip]:
 
 
 def _side_by_side(work: Work, progress: StageProgress) -> Iterator[Exhibit]:
-    systems = [each for each in work.systems if {"method", "reference"} & set(each.roles)]
+    systems = [each for each in work.systems if each.is_whole]
     for case in _shown_cases(work):
         made = _rows(work, case, systems)
         path = work.question.folder / "pictures" / f"together_{case.name}.mp4"

@@ -48,6 +48,11 @@ class System:
     lacking: str = ""  # why it can't run
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it stands by itself: a method or something to hold it against, not a part of one."""
+        return bool({"method", "reference"} & set(self.roles))
+
+    @property
     def label(self) -> str:
         """Title and finish in one."""
         return f"{self.title}, {self.finish}" if self.finish else self.title

@@ -145,7 +145,8 @@ def _plan(
     able = [system for system in systems if system.name not in lacking]
     for number, case in enumerate(cases):
         if case.protocol == PAIRED:
-            yield from ((case, with_own_voice(each)) for each in able if each.options is not None)
+            runs = [each for each in able if each.is_whole and each.options is not None]
+            yield from ((case, with_own_voice(each)) for each in runs)
             continue
         yield case, SOURCE
         yield from ((case, each) for each in able if each.options is not None or _video(case, each))
