@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from ..compute.provider import FACE_NETWORKS, NetworkProvider
+from ..compute.provider import NetworkProvider
 from ..dub.session import StageProgress, quiet
-from ..faces.detect import FaceNetworks
 from ..files import write_file, write_picture
 from ..media.reader import open_clip
+from .exhibits.pages import Exhibit, Page, html_page, markdown
+from .exhibits.strips import StripRow, draw_strip, shows_pictures
+from .exhibits.together import write_together
 from .inputs import PAIRED, SILENT, UNPAIRED, Case
-from .pages import Exhibit, Page, html_page, markdown
-from .strips import StripRow, draw_strip, shows_pictures
+from .repaste import borrowed_faces
 from .systems import WITHOUT_AND_WITH_D, System, restorer_systems
 from .tables import look_at_sets, make_tables, table_to_dict
-from .together import write_together
 from .work import CompareQuestion, Outcome, Work, check_folder, do_work
 
 JSON_FILE, PAGE_FILE, TEXT_FILE = "comparison.json", "comparison.html", "comparison.md"
@@ -115,9 +114,7 @@ def _rows(work: Work, case: Case, systems: Sequence[System]) -> list[StripRow]:
 
 def _draw(work: Work, networks: NetworkProvider, progress: StageProgress) -> Iterator[Exhibit]:
     """The paper's figures, of the pairs that are shown."""
-    with ExitStack() as stack:
-        borrowed: list[Any] = [stack.enter_context(networks.borrow(key)) for key in FACE_NETWORKS]
-        faces = FaceNetworks(*borrowed)
+    with borrowed_faces(networks) as faces:
         strips = [*_mouth_strips(work), *_silent_strips(work), *_restorer_strips(work)]
         tell = progress("draw strips")
         for number, (name, title, rows, mouths) in enumerate(strips, 1):

@@ -46,6 +46,7 @@ class System:
     options: DubOptions | None  # None: it doesn't run here; its videos are given
     note: str = ""  # what flatters it or differs from the original
     lacking: str = ""  # why it can't run
+    repasted: bool = False  # its given videos lend their lower faces alone, under the common paste
 
     @property
     def is_whole(self) -> bool:
@@ -76,9 +77,10 @@ def choose_systems(wanted: Sequence[str] = (), *, parts: bool = True) -> list[Sy
     return [*found, *(_parts() if parts and PAPERS in chosen else ())]
 
 
-def given_system(title: str, number: int) -> System:
-    """A system whose finished videos are given."""
-    return System(f"given{number}", title, "as it was given", ("method",), None, "not made here")
+def given_systems(title: str, number: int) -> tuple[System, System]:
+    """A system whose finished videos are given: as they are, and with the common paste."""
+    given = System(f"given{number}-own", title, "as it was given", ("method",), None, "not made here")
+    return given, replace(given, name=f"given{number}-common", finish="common paste", repasted=True)
 
 
 def restorer_systems() -> list[System]:

@@ -25,12 +25,13 @@ from .inputs import PAIRED, SILENT, UNPAIRED, Case, prepare_cases, silent_case
 from .kept import Kept, stamp
 from .pairs import ClipAndVoice
 from .remaining import Remaining
+from .repaste import borrowed_faces, paste_given
 from .systems import (
     PREVIEW,
     WITHOUT_AND_WITH_D,
     System,
     choose_systems,
-    given_system,
+    given_systems,
     restorer_systems,
     why_lacking,
     with_own_voice,
@@ -39,6 +40,7 @@ from .systems import (
 # Of one pair or one system, and no reason to give up the others
 FAULTS_OF_ONE = (RetalkError, OSError, RuntimeError, ValueError, ArithmeticError)
 
+_NOT_MADE: Mapping[str, Any] = {"seconds": 0.0, "weights": {}}  # of a video that is given
 SOURCE = System("source", "Source", "", ("reference",), None)
 
 
@@ -131,7 +133,8 @@ def do_work(question: CompareQuestion, networks: NetworkProvider, progress: Stag
 def _given(pairs: Sequence[ClipAndVoice]) -> Iterator[System]:
     """The systems of which finished videos are given."""
     titles = dict.fromkeys(name for pair in pairs for name in pair.finished)
-    return (given_system(title, number) for number, title in enumerate(titles, 1))
+    for number, title in enumerate(titles, 1):
+        yield from given_systems(title, number)
 
 
 def _all_of(systems: Sequence[System]) -> list[System]:
@@ -192,7 +195,8 @@ class _Bench:
         if system.options is None:
             given = case.source if system is SOURCE else _video(case, system)
             assert given is not None
-            return given, {"seconds": 0.0, "weights": {}}, False
+            if not system.repasted:
+                return given, _NOT_MADE, False
         name = f"{case.folder}/{system.name}/{case.name}"
         path = self._question.folder / "videos" / f"{name}.mkv"
         key = self._key(case, system)
@@ -200,16 +204,29 @@ class _Bench:
         if known is not None:
             return path, known, False
         path.parent.mkdir(parents=True, exist_ok=True)
-        begun = time.monotonic()
-        dubbed = dub(open_clip(case.source), case.voice, path, system.options, self._networks, progress)
-        weights = (dubbed.report.networks or {}).get("networks", {})
-        made = {"seconds": time.monotonic() - begun, "weights": weights}
+        made = self._make(case, system, path, progress)
         self._kept.keep(f"made/{name}", path, key, made)
         return path, made, True
 
+    def _make(self, case: Case, system: System, path: Path, progress: StageProgress) -> Mapping[str, Any]:
+        """Write a video; gives what is to be noted of it."""
+        source, begun = open_clip(case.source), time.monotonic()
+        if system.options is None:
+            given = _video(case, system)
+            assert given is not None
+            with borrowed_faces(self._networks) as faces:
+                paste_given(open_clip(given), source, faces, path, progress("paste"))
+            return _NOT_MADE
+        dubbed = dub(source, case.voice, path, system.options, self._networks, progress)
+        weights = (dubbed.report.networks or {}).get("networks", {})
+        return {"seconds": time.monotonic() - begun, "weights": weights}
+
     def _key(self, case: Case, system: System) -> dict[str, Any]:
         """What the pixels depend on."""
-        assert system.options is not None
+        if system.options is None:
+            given = _video(case, system)
+            assert given is not None
+            return {"source": stamp(case.source), "given": stamp(given), "version": __version__}
         borrowed = choose_engine(system.options, self._networks).borrowed
         return {
             "source": stamp(case.source),

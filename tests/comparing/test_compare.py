@@ -32,9 +32,11 @@ def test_every_pair_is_made_by_every_system_that_can_run(small: Small) -> None:
     for name in UNPAIRED_RUNS:
         (system,) = [each for each in work.systems if each.name == name]
         assert [each.failed for each in work.of(system)] == ["", ""], name
-        assert len(work.of(system, PAIRED)) == 2
-    (given,) = [each for each in work.systems if each.title == "Elsewhere"]
-    assert len(work.of(given)) == 1 and work.of(given, PAIRED) == []
+        assert len(work.of(system, PAIRED)) == (2 if system.is_whole else 0)
+    given = [each for each in work.systems if each.title == "Elsewhere"]
+    assert [each.finish for each in given] == ["as it was given", "common paste"]
+    for system in given:
+        assert [each.failed for each in work.of(system)] == [""] and work.of(system, PAIRED) == []
     assert [case.protocol for case in work.cases].count(SILENT) == 1
 
 
@@ -133,7 +135,9 @@ def test_strips_and_videos_show_the_first_pairs(small: Small) -> None:
     names = [Path(each.file).stem for each in small.comparison.page.exhibits]
     assert names == ["mouths_00001", "silence_00001", "restorers_00001", "together_00001"]
     strip = cv2.imread(str(folder / "pictures" / "mouths_00001.png"))
-    assert strip.shape[0] == 28 + 147 * 7  # source, four systems, the one elsewhere, and who says it
+    case = small.comparison.work.cases[0]
+    shown = [each for each in small.comparison.work.entries if each.case is case and each.system.is_whole]
+    assert strip.shape[0] == 28 + 147 * (len(shown) + 1)  # the source among them, and who says it
     with av.open(str(folder / "pictures" / "together_00001.mp4")) as container:
         assert container.streams.audio and container.streams.video[0].frames == round(STRETCH * 25)
 

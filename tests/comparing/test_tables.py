@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.comparing.exhibits.pages import Page, comparison_lines, html_page, markdown
 from retalk_nodes.retalk_core.comparing.inputs import PAIRED, UNPAIRED, Case
-from retalk_nodes.retalk_core.comparing.pages import Page, comparison_lines, html_page, markdown
 from retalk_nodes.retalk_core.comparing.pairs import ClipAndVoice
 from retalk_nodes.retalk_core.comparing.systems import choose_systems
 from retalk_nodes.retalk_core.comparing.tables import Cell, Sets, Table, make_tables

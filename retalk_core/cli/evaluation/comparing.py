@@ -41,8 +41,8 @@ def run_pairs(args: argparse.Namespace) -> None:
 
 def run_compare(args: argparse.Namespace) -> None:
     from ...comparing.compare import PAGE_FILE, compare
+    from ...comparing.exhibits.pages import comparison_lines
     from ...comparing.inputs import prepare_cases
-    from ...comparing.pages import comparison_lines
     from ...comparing.pairs import read_pairs
     from ...comparing.work import CompareQuestion, check_folder
     from ...compute.provider import LocalNetworks

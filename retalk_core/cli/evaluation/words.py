@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from ..words import add_face_choice, add_option, add_talk, add_verbose, read_path
+
+Learn = Callable[[argparse.ArgumentParser], None]
 
 
 def learn_eval(evaluate: argparse.ArgumentParser) -> None:
     """Judging, comparing, asking people."""
-    actions = evaluate.add_subparsers(title="actions", required=True, metavar="ACTION")
-    _learn_judge(actions.add_parser("judge", help="judge a video, or a folder of them"))
-    _learn_pairs(actions.add_parser("pairs", help="pair clips of a folder with voices of others"))
-    _learn_compare(actions.add_parser("compare", help="compare systems on pairs of clip and voice"))
-    study = actions.add_parser("study", help="ask people: a page to fill in, and what they said")
-    steps = study.add_subparsers(title="actions", required=True, metavar="ACTION")
-    _learn_make(steps.add_parser("make", help="write the page and its videos"))
-    _learn_read(steps.add_parser("read", help="read the answers"))
+    _add_actions(
+        evaluate,
+        ("judge", "judge a video, or a folder of them", _learn_judge),
+        ("pairs", "pair clips of a folder with voices of others", _learn_pairs),
+        ("compare", "compare systems on pairs of clip and voice", _learn_compare),
+        ("study", "ask people: a page to fill in, and what they said", _learn_study),
+    )
+
+
+def _learn_study(study: argparse.ArgumentParser) -> None:
+    _add_actions(
+        study,
+        ("make", "write the page and its videos", _learn_make),
+        ("read", "read the answers", _learn_read),
+    )
+
+
+def _add_actions(command: argparse.ArgumentParser, *actions: tuple[str, str, Learn]) -> None:
+    """Add actions, each of which learns its words when it is called: a list of them waits for none."""
+    found = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for name, told, learn in actions:
+        parser: Any = found.add_parser(name, help=told)  # of the command's own class
+        parser.learn = learn
 
 
 def _learn_judge(judge: argparse.ArgumentParser) -> None:

@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..crops.cut import cut_crop
-from ..errors import RetalkError
-from ..faces.detect import FaceNetworks
-from ..faces.follow import faces_in_view
-from ..faces.mesh import box_area, face_box
-from ..media.clip import Clip
-from ..media.reader import open_clip
-from ..reports.check import mouth_crop, spread
-from ..reports.lettering import words_size, write_words
-from ..times import timecode
-from ..types import Frame
+from ...crops.cut import cut_crop
+from ...errors import RetalkError
+from ...faces.detect import FaceNetworks
+from ...faces.follow import faces_in_view
+from ...faces.mesh import box_area, face_box
+from ...media.clip import Clip
+from ...media.reader import open_clip
+from ...reports.check import mouth_crop, spread
+from ...reports.lettering import words_size, write_words
+from ...times import timecode
+from ...types import Frame
 
 MOMENTS = 8  # columns
 TILE_SIDE = 144  # pixels of a tile's side

@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..images import eight_bit
-from ..media.reader import open_clip, prefetch
-from ..media.sound import SoundSource, SoundStream
-from ..media.writer import VideoWriter
-from ..reports.lettering import words_size, write_words
-from ..times import exact_tick
-from ..types import Progress, silent
+from ...images import eight_bit
+from ...media.reader import open_clip, prefetch
+from ...media.sound import SoundSource, SoundStream
+from ...media.writer import VideoWriter
+from ...reports.lettering import words_size, write_words
+from ...times import exact_tick
+from ...types import Progress, silent
 from .strips import StripRow
 
 WIDEST = 1920  # pixels

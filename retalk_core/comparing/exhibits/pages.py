@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from ..metrics.registry import metrics
-from ..version import __version__
-from .paper import CORPORA, NOT_KNOWN, NOT_REPRODUCED, PAPERS_FIGURES
-from .tables import PAPERS_COLUMNS, Cell, Table, TableRow
+from ...metrics.registry import metrics
+from ...version import __version__
+from ..paper import CORPORA, NOT_KNOWN, NOT_REPRODUCED, PAPERS_FIGURES
+from ..tables import PAPERS_COLUMNS, Cell, Table, TableRow
 
 NAMES = {"fid": "FID", "cpbd": "CPBD", "lse_d": "LSE-D", "lse_c": "LSE-C", "mouth_kid": "KID of mouths"}
 _ARROWS = {"higher": "↑", "lower": "↓", "near 0": "→ 0", "near 1": "→ 1"}
