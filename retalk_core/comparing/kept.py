@@ -31,12 +31,18 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError):  # not there, or half of it
             return None
 
-    def keep(self, name: str, path: Path, key: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-        """Note what a file was made from, and what there is to say of it. Raises InputError."""
+    def keep(
+        self, name: str, path: Path, key: Mapping[str, Any], found: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Note what a file was made from, and what there is to say of it. Raises InputError.
+
+        Gives that back as it will be found: pairs, for example, are lists then.
+        """
         note = self._note(name)
         note.parent.mkdir(parents=True, exist_ok=True)
-        noted = {"key": key, "file": stamp(path), "found": found}
-        write_file(note, f"{json.dumps(noted, ensure_ascii=False)}\n".encode())
+        noted = json.dumps({"key": key, "file": stamp(path), "found": found}, ensure_ascii=False)
+        write_file(note, f"{noted}\n".encode())
+        return dict(json.loads(noted)["found"])
 
     def _note(self, name: str) -> Path:
         return self._folder / f"{name}.json"

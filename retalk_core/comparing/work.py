@@ -205,8 +205,7 @@ class _Bench:
             return path, known, False
         path.parent.mkdir(parents=True, exist_ok=True)
         made = self._make(case, system, path, progress)
-        self._kept.keep(f"made/{name}", path, key, made)
-        return path, made, True
+        return path, self._kept.keep(f"made/{name}", path, key, made), True
 
     def _make(self, case: Case, system: System, path: Path, progress: StageProgress) -> Mapping[str, Any]:
         """Write a video; gives what is to be noted of it."""
@@ -264,8 +263,7 @@ class _Bench:
         if known is not None:
             return known, False
         found = judge(question, self._networks, progress).to_dict()
-        self._kept.keep(name, video, key, found)
-        return found, True
+        return self._kept.keep(name, video, key, found), True
 
 
 def _said(options: DubOptions) -> dict[str, str]:
