@@ -31,9 +31,7 @@ class Kept:
         except (OSError, ValueError, KeyError, TypeError):  # not there, or half of it
             return None
 
-    def keep(
-        self, name: str, path: Path, key: Mapping[str, Any], found: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def keep(self, name: str, path: Path, key: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
         """Note what a file was made from, and what there is to say of it. Raises InputError.
 
         Gives that back as it will be found: pairs, for example, are lists then.

@@ -131,7 +131,7 @@ def make_tables(work: Work, sets: Sets) -> list[Table]:
     systems = work.systems
     methods = [each for each in systems if "method" in each.roles]
     previews = [each for each in systems if each.name == PREVIEW]
-    parts = [each for each in systems if "part" in each.roles]
+    parts = sorted((each for each in systems if "part" in each.roles), key=lambda each: each.is_whole)
     others = tuple(name for name in metrics() if name not in PAPERS_COLUMNS)
     tables = [
         Table(

@@ -105,9 +105,14 @@ def _footnotes(table: Table) -> list[str]:
     for row in table.rows:
         if row.note:
             told.setdefault(row.note, []).append(row.label)
+    dashes = [row.label for row in table.rows if _is_all_dashes(row)]
+    for row in table.rows:
+        why = next((cell.why for cell in row.cells.values()), "")
+        if row.label in dashes and why not in row.note:
+            told.setdefault(why, []).append(row.label)
     for name in table.columns:
-        for why, labels in _whys(table, name).items():
-            everywhere = len(labels) == len(table.rows)
+        for why, labels in _whys(table, name, dashes).items():
+            everywhere = len(labels) == len(table.rows) - len(dashes)
             where = [f"{label}, {NAMES.get(name, name)}" for label in labels]
             told.setdefault(why, []).extend([NAMES.get(name, name)] if everywhere else where)
     notes = [f"{_few(where)}: {why}" for why, where in told.items()]
@@ -120,12 +125,20 @@ def _footnotes(table: Table) -> list[str]:
     return [_listed([*table.notes, *notes])] if table.notes or notes else []
 
 
-def _whys(table: Table, name: str) -> dict[str, list[str]]:
-    """What there is to say of a column's figures: the rows' names by the words."""
+def _is_all_dashes(row: TableRow) -> bool:
+    """Whether a row has no figure at all, for one reason."""
+    return (
+        all(cell.value is None for cell in row.cells.values())
+        and len({cell.why for cell in row.cells.values()}) == 1
+    )
+
+
+def _whys(table: Table, name: str, but: Sequence[str]) -> dict[str, list[str]]:
+    """What there is to say of a column's figures: the rows' names, without some, by the words."""
     found: dict[str, list[str]] = {}
     for row in table.rows:
         why = row.cells[name].why
-        if why and why not in row.note:
+        if why and row.label not in but:
             found.setdefault(why, []).append(row.label)
     return found
 
