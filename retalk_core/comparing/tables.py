@@ -172,7 +172,7 @@ def make_tables(work: Work, sets: Sets) -> list[Table]:
         everything = (*PAPERS_COLUMNS[1:], *others)
         told = _told(everything, [_row(work, sets, each, everything, protocol=PAIRED) for each in runs])
         tables.append(Table("own_voice", "With their own voice, where there is a truth", *told))
-    return tables
+    return [table for table in tables if table.rows and table.columns]
 
 
 def _told(

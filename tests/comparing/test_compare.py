@@ -192,5 +192,5 @@ def test_the_command_prints_the_tables(tmp_path: Path, capsys: pytest.CaptureFix
     assert "Embedded engine" in told and "Source with the other voice" in told
     assert "FID: needs the weights of Inception" in told and "comparison.html" in told
     assert main([*words, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["tables"][1]["rows"][3]["cells"]["cpbd"]["value"] > 0
+    assert json.loads(capsys.readouterr().out)["tables"][0]["rows"][3]["cells"]["cpbd"]["value"] > 0
     assert main([*words, "--shown", "-1"]) == 1
