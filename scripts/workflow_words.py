@@ -119,20 +119,20 @@ TITLES = {
         "Without E-Net": "不用 E-Net",
         "3 · Four pairs of lips": "3 · 四副嘴唇",
         "Crop Heads for PC-AVS": "为 PC-AVS 裁剪头部",
-        "L-Net Draws": "L-Net 画口型",
+        "L-Net Draws": "L-Net 画嘴唇",
         "L-Net | Wav2Lip": "L-Net 与 Wav2Lip",
-        "LipGAN Draws": "LipGAN 画口型",
+        "LipGAN Draws": "LipGAN 画嘴唇",
         "LipGAN | PC-AVS": "LipGAN 与 PC-AVS",
         "Load L-Net": "加载 L-Net",
         "Load LipGAN": "加载 LipGAN",
         "Load PC-AVS": "加载 PC-AVS",
         "Load Wav2Lip": "加载 Wav2Lip",
-        "PC-AVS Draws": "PC-AVS 画口型",
+        "PC-AVS Draws": "PC-AVS 画嘴唇",
         "Paste Back L-Net": "贴回 L-Net",
         "Paste Back LipGAN": "贴回 LipGAN",
         "Paste Back PC-AVS": "贴回 PC-AVS",
         "Paste Back Wav2Lip": "贴回 Wav2Lip",
-        "Wav2Lip Draws": "Wav2Lip 画口型",
+        "Wav2Lip Draws": "Wav2Lip 画嘴唇",
         "Who draws the lips": "由谁画嘴唇",
     }
 }
@@ -148,13 +148,13 @@ NOTES = {  # by their titles
         ),
         "The paper's pipeline, node by node": (
             "VideoReTalking 的每个阶段各为一个节点；画面与*帧序列配音*选预设“论文”时相同。",
-            "像素以 IMAGE 传递：任何图像节点都能放在两个阶段之间。所有帧都在内存里：长片请用*视频配音*。",
+            "像素以 IMAGE 传递：任何图像节点都能放在两个阶段之间。所有帧都在内存里：长片请用*配音视频*。",
             "*获取 ReTalk 模型*会下载所需文件。",
         ),
         "With VideoHelperSuite": (
             "需要节点包 *ComfyUI-VideoHelperSuite*。",
             "“视频信息”把加载时的帧率告诉*帧序列配音*，它的“帧率”再接到 *Video Combine*：不必手动填写帧率。",
-            "不支持 VideoHelperSuite 的分批功能：人脸必须在整段视频里跟踪。长片请用*视频配音*。",
+            "不支持 VideoHelperSuite 的分批功能：人脸必须在整段视频里跟踪。长片请用*配音视频*。",
         ),
         "Two people who take turns": (
             "选择一段有两个人的视频，并为每人准备一段整场的录音，在对方说话时静音。",
@@ -191,7 +191,7 @@ NOTES = {  # by their titles
             "后三者的文件需手动获取，仅限个人与研究用途：“检查模型文件”会写明文件名。",
         ),
         "Hours of video": (
-            "*视频配音*从文件流式读取并写入文件：一小时的视频占用的内存不比一分钟多。",
+            "*配音视频*从文件流式读取并写入文件：一小时的视频占用的内存不比一分钟多。",
             "**中断了？**已完成的部分保存在 ComfyUI 的用户文件夹（“断点续做”）。"
             "再次运行同一工作流即从原处继续；报告会写明沿用了多少。",
             "先看效果时，把“时长”设为几秒。",

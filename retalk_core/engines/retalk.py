@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.faces.parsing import FaceParser
-from ...models.lips.enet import MOUTH_SIDE
+from ...models.lips.enet import MOUTH_SIDE, SIDE
+from ...models.stylegan.tiles import Area
 from ..covers.hold import hidden_rows
 from ..crops.cut import reframe, reframe_masks
 from ..crops.framing import SIDES
@@ -17,7 +19,7 @@ from ..crops.masks import face_masks
 from ..crops.patch import Patch
 from ..crops.region import Region
 from ..stages.expression import EMOTIONS, action_units, edit_upper_face, neutralise_expression
-from ..stages.lips.enet import enhance_identity
+from ..stages.lips.enet import enhance_identity, read_styles
 from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Stages
 from ..stages.restore import parse_regions, restore_faces
@@ -27,7 +29,8 @@ from .chunks import edited_outputs
 from .cutter import Cutter
 from .lender import Lender
 from .likeness import Likeness
-from .references import ReferenceBank
+from .references import Reference, ReferenceBank
+from .shown import crop_area, face_area, mouth_area, reached
 from .steady_masks import SteadyMasks
 
 RESTORER_FRAMING = {"gfpgan": "ffhq", "gpen": "gpen"}
@@ -88,49 +91,43 @@ class RetalkEngine:
 
     def edit(self, part: Part, progress: Progress) -> list[Patch | None]:
         """Give every face in a part its new mouth."""
-        stages, wants = self._stages, self._syncer.wants
-        faces = self._cutter.cut(self._close, part)
-        references = self._references(part, faces, progress) if stages.refers else faces
+        stages, faces = self._stages, self._cutter.cut(self._close, part)
+        own = [Reference(face) for face in faces]
+        references = self._references(part, faces, progress) if stages.refers else own
         drawn, framing = self._sync(part, faces, references, progress), self._framing
         if stages.enhance:
             small = self._reframed(drawn, framing, self._close, part, faces, MOUTH_SIDE)
-            drawn, framing = self._enhance(small, references, progress), self._close
+            framing = self._close
+        masks = self._shown(part, SIDE if stages.enhance else drawn.shape[1], framing)
+        if stages.enhance:
+            drawn = self._enhance(small, references, masks, progress)
         regions = self._cutter.open(part, self._pasted)
         if stages.paste == "box":
-            weights = self._plan.show[part.outputs]
-            self._cutter.put(framing, part, regions, drawn, weights=weights, rounds=wants.rounds)
+            weights, rounds = self._plan.show[part.outputs], self._syncer.wants.rounds
+            self._cutter.put(framing, part, regions, drawn, weights=weights, rounds=rounds)
         else:
-            self._paste_faces(part, regions, drawn, framing, progress)
+            if stages.upper_face != "off":
+                upper = self._edit_upper(part, progress)
+                whole = self._masks(part, upper.shape[1], self._close, keep_upper=False)
+                self._paste(part, regions, upper, self._close, whole)
+            self._paste(part, regions, drawn, framing, masks)
         if stages.restore != "off":
             restored, mouths = self._restore(part, regions, progress)
             self._paste(part, regions, restored, self._restorer_framing, mouths)
         return self._cutter.close(part, regions)
 
-    def _paste_faces(
-        self, part: Part, regions: Sequence[Region], drawn: Tensor, framing: str, progress: Progress
-    ) -> None:
-        """Blend drawn faces into the regions, behind those whose upper half is edited."""
-        edited = self._stages.upper_face != "off"
-        if edited:
-            upper = self._edit_upper(part, progress)
-            masks = self._masks(part, upper.shape[1], self._close, keep_upper=False)
-            self._paste(part, regions, upper, self._close, masks)
-        # An edited upper face is not covered by the redrawn one.
-        masks = self._masks(part, drawn.shape[1], framing, keep_upper=self._stages.keep_upper or edited)
-        self._paste(part, regions, drawn, framing, masks)
-
-    def _references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
-        """What the faces look like while they say nothing, (n, 384, 384, 3) in the framing of `faces`."""
+    def _references(self, part: Part, faces: Tensor, progress: Progress) -> list[Reference]:
+        """What the n faces look like while they say nothing, in the framing of `faces`."""
         found = {row: self._bank.take(row) for row in part.rows.tolist()}
         lacking = [i for row, i in _first_places(part.rows).items() if found[row] is None]
         if lacking:
             some = part[lacking]
             made = self._make_references(some, faces[lacking], progress)
-            found.update(zip(some.rows.tolist(), made, strict=True))
+            found.update(zip(some.rows.tolist(), map(Reference, made), strict=True))
         kept = {row: reference for row, reference in found.items() if reference is not None}
         for row, reference in kept.items():
             self._bank.keep(row, reference)
-        return torch.stack([kept[row] for row in part.rows.tolist()])
+        return [kept[row] for row in part.rows.tolist()]
 
     def _make_references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
         """The frames themselves, neutralised and restored as the stages say."""
@@ -142,7 +139,8 @@ class RetalkEngine:
             wide, around = self._cutter.crops("gpen", part), self._cutter.cut("gpen", part)
             sharp, _ = reframe(given, framed, wide, side=SIDES["gpen"], base=around)
             with self._lender.using("gpen", "restore reference") as (gpen, batch):
-                given = restore_faces(gpen, sharp, batch_size=batch, progress=progress)
+                area = crop_area(here, wide, SIDES["gpen"])
+                given = restore_faces(gpen, sharp, area=area, batch_size=batch, progress=progress)
             framed = wide
         if framed.framing == here.framing:
             return given
@@ -175,7 +173,7 @@ class RetalkEngine:
             self._first_faces[shot] = self._cutter.cut_one("portrait", frame, row)
         return self._first_faces[shot]
 
-    def _sync(self, part: Part, faces: Tensor, references: Tensor, progress: Progress) -> Tensor:
+    def _sync(self, part: Part, faces: Tensor, references: Sequence[Reference], progress: Progress) -> Tensor:
         """Faces whose lips follow the voice, (n, S, S, 3) of the syncer's own side, in its framing."""
         wants, stages = self._syncer.wants, self._stages
         shown = faces
@@ -188,11 +186,12 @@ class RetalkEngine:
         windows = self._syncer.windows(
             self._plan.spectrogram, [self._plan.times[output] for output in part.outputs]
         )
+        pictures = torch.stack([reference.picture for reference in references])
         with self._lender.using_all(wants.networks, "sync") as (networks, batch):
             return self._syncer.sync(
                 networks,
                 shown,
-                shown if own else self._reframed(references, self._close, self._framing, part, shown),
+                shown if own else self._reframed(pictures, self._close, self._framing, part, shown),
                 windows,
                 seed=stages.noise_seed if wants.noise else None,
                 batch_size=batch,
@@ -208,11 +207,16 @@ class RetalkEngine:
         here, there = self._cutter.crops(source, part), self._cutter.crops(target, part)
         return reframe(pictures, here, there, side=side or base.shape[1], base=base)[0]
 
-    def _enhance(self, synced: Tensor, references: Tensor, progress: Progress) -> Tensor:
-        """The same faces redrawn at four times the size, (n, 384, 384, 3)."""
-        seed = self._stages.noise_seed
+    def _enhance(
+        self, synced: Tensor, references: Sequence[Reference], masks: Tensor, progress: Progress
+    ) -> Tensor:
+        """The same faces redrawn at four times the size where masks show them, (n, 384, 384, 3)."""
+        seed, area = self._stages.noise_seed, face_area(masks)
         with self._lender.using("enet", "enhance") as (enet, batch):
-            return enhance_identity(enet, synced, references, seed=seed, batch_size=batch, progress=progress)
+            styles = _styles(enet, references, batch, progress)
+            return enhance_identity(
+                enet, synced, styles, seed=seed, area=area, batch_size=batch, progress=progress
+            )
 
     def _edit_upper(self, part: Part, progress: Progress) -> Tensor:
         """The frames' own faces with other brows and eyes, (n, S, S, 3) at about their own size."""
@@ -227,10 +231,33 @@ class RetalkEngine:
     def _restore(self, part: Part, regions: Sequence[Region], progress: Progress) -> tuple[Tensor, Tensor]:
         """Faces restored with their new mouths (n, 512, 512, 3), and where these are (n, 512, 512)."""
         drawn = self._cutter.cut_edited(self._restorer_framing, part, regions)
+        areas = [self._mouth_area] * len(drawn)
+        restored = self._restore_area(drawn, self._mouth_area, progress)
+        masks = self._parse_mouths(part, restored, progress)
+        for i, area in enumerate(areas):  # few mouths reach so far that more of the face has to be made
+            while (needed := reached(masks[i], area)) != area:
+                restored[i] = self._restore_area(drawn[i : i + 1], needed, progress)[0]
+                masks[i] = self._parse_mouths(part[[i]], restored[i : i + 1], progress)[0]
+                areas[i] = area = needed
+        if self._steady is None:
+            return restored, masks
+        masks = self._steady.steady(masks, part.outputs)
+        for i, area in enumerate(areas):  # mouths of earlier frames fade
+            if (needed := reached(masks[i], area)) != area:
+                restored[i] = self._restore_area(drawn[i : i + 1], needed, progress)[0]
+        return restored, masks
+
+    @cached_property
+    def _mouth_area(self) -> Area:
+        framing = self._restorer_framing
+        return mouth_area(self._track, self._cutter.framed(framing), SIDES[framing])
+
+    def _restore_area(self, drawn: Tensor, area: Area, progress: Progress) -> Tensor:
         strength = self._stages.restore_strength
         with self._lender.using(self._chosen["restorer"], "restore") as (network, batch):
-            restored = restore_faces(network, drawn, strength=strength, batch_size=batch, progress=progress)
-        return restored, self._parse_mouths(part, restored, progress)
+            return restore_faces(
+                network, drawn, strength=strength, area=area, batch_size=batch, progress=progress
+            )
 
     def _parse_mouths(self, part: Part, restored: Tensor, progress: Progress) -> Tensor:
         """Where the mouths are in restored faces, (n, 512, 512).
@@ -242,8 +269,7 @@ class RetalkEngine:
         with self._lender.using("parser", "parse") as (parser, batch):
             assert isinstance(parser, FaceParser)
             found = parse_regions(parser, faces, batch_size=batch, progress=progress)
-        masks = reframe_masks(found, close, aligned, side=SIDES[self._restorer_framing])
-        return masks if self._steady is None else self._steady.steady(masks, part.outputs)
+        return reframe_masks(found, close, aligned, side=SIDES[self._restorer_framing])
 
     # Where it shows
 
@@ -253,6 +279,14 @@ class RetalkEngine:
         """Blend crops (n, S, S, 3) into the regions under masks (n, S, S)."""
         weights, match = self._plan.show[part.outputs], self._stages.colour_match
         self._cutter.paste(framing, part, regions, crops, masks, weights=weights, colour_match=match)
+
+    def _shown(self, part: Part, side: int, framing: str) -> Tensor:
+        """Where drawn faces of `side` pixels show, (n, side, side)."""
+        if self._stages.paste == "box":
+            return torch.ones(len(part.rows), side, side)
+        # An edited upper face is not covered by the redrawn one.
+        keep_upper = self._stages.keep_upper or self._stages.upper_face != "off"
+        return self._masks(part, side, framing, keep_upper=keep_upper)
 
     def _masks(self, part: Part, side: int, framing: str, *, keep_upper: bool) -> Tensor:
         """Where redrawn faces (n, side, side, 3) show, (n, side, side); what is laid is the face's box."""
@@ -286,3 +320,14 @@ def _first_places(rows: np.ndarray) -> dict[int, int]:
     for place, row in enumerate(rows.tolist()):
         first.setdefault(row, place)
     return first
+
+
+def _styles(enet: nn.Module, references: Sequence[Reference], batch: int, progress: Progress) -> Tensor:
+    """The looks of references as E-Net reads them, (n, 512); each is read once."""
+    lacking = list({id(each): each for each in references if each.style is None}.values())
+    if lacking:
+        pictures = torch.stack([each.picture for each in lacking])
+        styles = read_styles(enet, pictures, batch_size=batch, progress=progress)
+        for each, style in zip(lacking, styles, strict=True):
+            each.style = style
+    return torch.stack([each.style for each in references if each.style is not None])
