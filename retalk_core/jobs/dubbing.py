@@ -157,7 +157,7 @@ def _around(shown: Finished) -> tuple[slice, slice]:
     if shown.patch is None:
         return slice(0, height), slice(0, width)
     box, (tall, wide) = shown.patch.box, shown.patch.box.size
-    side = min(int(1.5 * max(tall, wide)), height, width)
+    side = min(int(1.1 * max(tall, wide)), height, width)
     # More of the face is above the mouth than below.
     first = min(max(box.top + tall // 2 - side * 5 // 8, 0), height - side)
     start = min(max(box.left + wide // 2 - side // 2, 0), width - side)

@@ -39,7 +39,7 @@ details summary { cursor: pointer; font-size: .85rem; } nav a { margin-right: .7
 FIGURES = {  # of the finished file: what a table has room for, and how it is said
     "opening_loudness": "mouth and loudness, r {:.2f}",
     "lag_frames": "lag {:+d} frames",
-    "psnr_outside": "outside the edit {:.1f} dB",
+    "loss_outside": "outside the edit {:.1f} dB",
 }
 
 
