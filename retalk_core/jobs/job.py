@@ -14,7 +14,7 @@ from ..media.codecs import suffixes_of
 from ..places import check_name, unwritable
 from .addresses import as_address, check_kind, is_address, kind_of
 from .reading import LOADED, columns_of_options, computing_of, dub_options_of, files_among, read_cells, restored
-from .table import NEEDED, Row, missing_names, shown
+from .table import NEEDED, Row, missing_names, printable, shown
 
 FACE_RULES = ("index", "point", "mask")  # of which a dub has one
 
@@ -99,7 +99,7 @@ def _check_input(what: str, name: str) -> None:
         check_kind(kind_of(name))
     elif not os.path.isfile(name):  # noqa: PTH113 - it never raises
         there = "is no file" if os.path.lexists(name) else "isn't there"
-        raise InputError(f"{what} {shown(name)} {there}: check the name.")
+        raise InputError(f"{what} {printable(name)} {there}: check the name.")
 
 
 def _check_output(job: Job) -> None:
@@ -111,10 +111,10 @@ def _check_output(job: Job) -> None:
         _check_folder(os.path.dirname(job.output))  # noqa: PTH120 - a thousand times quicker than a Path
     there = None if is_address(job.output) else _state(job.output)
     if there is not None and os.path.isdir(job.output):  # noqa: PTH112
-        raise InputError(f"output {shown(job.output)} is a folder: name a file.")
+        raise InputError(f"output {printable(job.output)} is a folder: name a file.")
     for what, name in job.inputs.items():
         if name == job.output or (there is not None and _is_same(there, name)):
-            raise OptionError(f"{what} {shown(name)} would be overwritten by the result: name another output.")
+            raise OptionError(f"{what} {printable(name)} would be overwritten by the result: name another output.")
 
 
 def _state(name: str) -> os.stat_result | None:

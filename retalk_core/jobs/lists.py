@@ -12,6 +12,7 @@ from typing import Any
 from ..files import written_whole
 from .journal import Journal
 from .outcome import Outcome
+from .table import printable
 
 PLAIN = ("row", "status", "clip", "voice", "output", "words")  # columns that are fields of an outcome
 TOLD = (  # columns that come from the dub's report
@@ -33,11 +34,6 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         for piece in pieces:
             file.write(piece)
-
-
-def printable(text: str) -> str:
-    """The same where a name holds bytes that are no letters: those as JSON escapes them."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _csv_lines(outcomes: Iterable[Outcome], measures: list[str]) -> Iterator[str]:

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from ..files import written_whole
 from .addresses import is_address
 from .journal import Journal
-from .lists import printable
 from .outcome import Outcome
+from .table import printable
 
 ROWS = 500  # of one page: with their pictures a few MB
 STYLE = """

@@ -80,9 +80,14 @@ def missing_names(cells: Mapping[str, Any]) -> str:
     return f"names no {' and no '.join(lacking)}" if lacking else ""
 
 
+def printable(text: str) -> str:
+    """The same where a name holds bytes that are no letters: those as JSON escapes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def shown(value: object) -> str:
     """A cell's content for a sentence: short, and in letters that can be printed."""
-    text = str(value).encode("utf-8", "backslashreplace").decode()
+    text = printable(str(value))
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}…")
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 from ..types import Progress
 from .executors import begin
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 PAUSE = 0.25  # seconds between two words on how far a stage is
 # What a new Python is given to run: the pack from where it lies, under its own name.
 BOOT = (
@@ -26,7 +27,8 @@ BOOT = (
 
 def serve() -> None:
     """Do tasks until nothing comes in any more. Who started this process and ends takes it along."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in STOPPING:
+        signal.signal(number, _stop)
     sent = _own_output()
     coming: queue.SimpleQueue[str] = queue.SimpleQueue()
     busy = threading.Event()
@@ -45,6 +47,8 @@ def serve() -> None:
 
 
 def _stop(number: int, frame: object) -> None:
+    for each in STOPPING:  # a second one must not interrupt the cleaning up
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
