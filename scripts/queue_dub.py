@@ -128,7 +128,7 @@ def read_workflow(path: Path | None) -> Workflow:
 
 
 def tables() -> ModuleType:
-    """The reader of tables that `retalk batch` has, too, out of the pack around this script. Raises QueueError."""
+    """The reader of tables that `retalk batch` has, too, out of this script's pack. Raises QueueError."""
     name = "retalk_nodes.retalk_core.jobs.table"
     try:
         if "retalk_nodes" not in sys.modules:
@@ -703,8 +703,8 @@ def parser() -> argparse.ArgumentParser:
         "--jobs",
         type=Path,
         metavar="TABLE",
-        help="many dubs, as `retalk batch` has them: CSV with the columns clip, voice, output, and more if wanted; "
-        "or .jsonl",
+        help="many dubs, as `retalk batch` has them: CSV with the columns clip, voice, "
+        "output, and more if wanted; or .jsonl",
     )
     add("--again", action="store_true", help="with --jobs: make results anew that are there already")
     add("--server", default="http://127.0.0.1:8188", metavar="URL", help="where ComfyUI is (%(default)s)")

@@ -55,7 +55,15 @@ NETWORKS_COMPUTE = (
         "dub/test_signed",
         "dub/test_stream",
     ),
-    *("cli/test_batch", "cli/test_commands", "jobs/test_dubbing", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
+    *(
+        "cli/test_batch",
+        "cli/test_commands",
+        "jobs/test_dubbing",
+        "crops/test_cut",
+        "faces/test_detect",
+        "faces/test_edits",
+        "faces/test_follow",
+    ),
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
         "faces/people/test_seek",

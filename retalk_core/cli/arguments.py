@@ -115,6 +115,13 @@ def _learn_batch(batch: argparse.ArgumentParser) -> None:
     all_jobs.add_argument(
         "--workers", type=int, metavar="N", help="processes side by side; default: by memory and cores"
     )
+    cluster = batch.add_argument_group("on other machines, by Ray (docs/scale.md)")
+    cluster.add_argument(
+        "--ray", metavar="ADDRESS", help="auto: the cluster of this machine; else HOST:PORT of its head"
+    )
+    cluster.add_argument("--cpus", type=float, default=1, metavar="N", help="that a job takes; default: 1")
+    cluster.add_argument("--gpus", type=float, default=0, metavar="N", help="that a job takes; default: 0")
+    cluster.add_argument("--memory", type=float, default=0, metavar="GB", help="that a job takes")
     add_options(batch)
     _add_talk(batch)
 

@@ -55,7 +55,7 @@ def _batch(args: argparse.Namespace) -> Batch:
         common=common,
         again=args.again,
         dry=args.dry_run,
-        work=Work(DUBBING),
+        work=Work(DUBBING, cpus=args.cpus, gpus=args.gpus, memory=int(args.memory * 1e9)),
     )
 
 
@@ -77,8 +77,17 @@ def _executor(args: argparse.Namespace, batch: Batch) -> Executor:
     from ..jobs.executors import OneByOne
     from ..jobs.processes import Processes, workers_that_fit
 
+    if not (args.cpus > 0 and args.gpus >= 0 and args.memory >= 0):
+        raise OptionError("--cpus, --gpus and --memory must not be negative, and --cpus not 0.")
     if args.dry_run:
         return OneByOne()
+    if args.ray is not None:
+        from ..jobs.on_ray import RayTasks
+        from .terminal import complain
+
+        if args.workers is not None:
+            raise OptionError("--workers are of this machine: with --ray, --cpus says how many fit a node.")
+        return RayTasks(args.ray, complain)
     count = workers_that_fit(batch.common) if args.workers is None else args.workers
     if count < 1:
         raise OptionError(f"--workers is {count}, but must be at least 1.")

@@ -38,7 +38,9 @@ def check_kind(kind: str) -> None:
     try:
         fsspec.get_filesystem_class(kind)
     except ValueError:
-        raise InputError(f"{kind}:// is no kind of address that fsspec knows: use s3, gs, or a path.") from None
+        raise InputError(
+            f"{kind}:// is no kind of address that fsspec knows: use s3, gs, or a path."
+        ) from None
     except ImportError as error:
         raise InputError(f"{kind}:// needs more than is installed here: {error}.") from None
 

@@ -63,7 +63,7 @@ def _planned(batch: Batch, row: Row, folder: Path, journal: Journal) -> Job | Ou
             raise InputError(f"{row.place}: {job.output} is the output of row {first} already: name another.")
     except RetalkError as error:
         # Without its output, which may be another row's: that one's outcome stays.
-        return Outcome(row.number, "", "failed", str(error), *map(str, _given(row)))
+        return Outcome(row.number, "", "failed", str(error), *_given(row))
     if not batch.again and not is_address(job.output) and is_taken(job.output):
         return Outcome(row.number, job.output, "there", clip=job.clip, voice=job.voice)
     if batch.dry:
@@ -71,8 +71,8 @@ def _planned(batch: Batch, row: Row, folder: Path, journal: Journal) -> Job | Ou
     return job
 
 
-def _given(row: Row) -> tuple[Any, Any]:
-    return row.cells.get("clip", ""), row.cells.get("voice", "")
+def _given(row: Row) -> tuple[str, str]:
+    return str(row.cells.get("clip", "")), str(row.cells.get("voice", ""))
 
 
 def _outcome(answer: Answer) -> Outcome:

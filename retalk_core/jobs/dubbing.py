@@ -8,7 +8,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,10 @@ class Dubber:
         except RetalkError as error:
             status, words = "failed", f"row {job.row}: {error}"
         except OSError as error:  # the system's word: a name, a right, a disk
-            status, words = "failed", f"row {job.row}: {error.filename or job.output} can't be used ({error})."
+            status, words = (
+                "failed",
+                f"row {job.row}: {error.filename or job.output} can't be used ({error}).",
+            )
         except Exception as error:  # a mistake of ours keeps no other job
             what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             status, words = "fault", f"row {job.row}: this should not have happened ({what})."
@@ -143,7 +146,7 @@ class _Look:
             self._kept = shown
 
     def picture(self) -> np.ndarray:
-        """The face before and after, (SIDE, 2 * SIDE, 3) uint8 RGB; without an edit the whole frame, twice."""
+        """The face before and after, (SIDE, 2 * SIDE, 3) uint8 RGB; without an edit the frame, twice."""
         if self._kept is None:
             return np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
         rows, columns = _around(self._kept)

@@ -7,7 +7,7 @@ made once by whoever computes and then called for task after task, so that it ca
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -36,7 +36,9 @@ class Task:
 
     number: int
     name: str  # for a person
-    given: Plain | None = None  # what the work is given; None: there is nothing to do, and it comes back as it is
+    given: Plain | None = (
+        None  # what the work is given; None: there is nothing to do, and it comes back as it is
+    )
     meant: Any = None  # whatever the caller wants to find again; it stays here
 
 
@@ -49,6 +51,7 @@ class Answer:
     lost: str = ""  # why there is no answer, in a sentence
 
 
+Answers = Generator[Answer, None, None]
 Watch = Callable[[Task, str, int, int | None], None]  # is told a task's stage, and how far that is
 
 
@@ -63,13 +66,13 @@ class Executor(Protocol):
     early, or is stopped, stops what runs.
     """
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]: ...
+    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers: ...
 
 
 class OneByOne:
     """Runs tasks in this process, one after the other."""
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
+    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
         doing: Doing | None = None
         for task in tasks:
             if task.given is None:

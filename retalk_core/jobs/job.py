@@ -13,7 +13,15 @@ from ..errors import InputError, OptionError, RetalkError
 from ..media.codecs import suffixes_of
 from ..places import check_name, unwritable
 from .addresses import as_address, check_kind, is_address, kind_of
-from .reading import LOADED, columns_of_options, computing_of, dub_options_of, files_among, read_cells, restored
+from .reading import (
+    LOADED,
+    columns_of_options,
+    computing_of,
+    dub_options_of,
+    files_among,
+    read_cells,
+    restored,
+)
 from .table import NEEDED, Row, missing_names, printable, shown
 
 FACE_RULES = ("index", "point", "mask")  # of which a dub has one
@@ -64,7 +72,7 @@ def plan_job(row: Row, folder: Path, common: Mapping[str, Any], again: bool = Fa
 
 def absolute(name: str, folder: Path) -> str:
     """A name that means the same anywhere on this machine; an address stays one."""
-    return as_address(name) if is_address(name) else os.path.abspath(folder / name)
+    return as_address(name) if is_address(name) else os.path.abspath(folder / name)  # noqa: PTH100 - links stay
 
 
 def _job_of(row: Row, folder: Path, common: Mapping[str, Any], again: bool) -> Job:
@@ -114,7 +122,9 @@ def _check_output(job: Job) -> None:
         raise InputError(f"output {printable(job.output)} is a folder: name a file.")
     for what, name in job.inputs.items():
         if name == job.output or (there is not None and _is_same(there, name)):
-            raise OptionError(f"{what} {printable(name)} would be overwritten by the result: name another output.")
+            raise OptionError(
+                f"{what} {printable(name)} would be overwritten by the result: name another output."
+            )
 
 
 def _state(name: str) -> os.stat_result | None:

@@ -1,4 +1,4 @@
-"""What became of every row of a table, on the disk: kept while the work goes on, and found by the next run."""
+"""What became of every row of a table, on the disk: kept while work goes on, found by the next run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Journal:
         return None
 
     def note(self, outcome: Outcome) -> Outcome:
-        """Keep an outcome. Of a result that was there already the dub's own figures are kept and given back."""
+        """Keep an outcome. Of a result that was there already the dub's figures are kept and given back."""
         if outcome.status == "there":
             before = self._known(outcome.key)
             if before is not None and before.status in ("done", "there"):
@@ -94,7 +94,9 @@ def opened_journal(folder: Path | None) -> Iterator[Journal]:
         # "" is a file without a name, which the system removes; in memory it could grow.
         database = sqlite3.connect("" if folder is None else folder / JOURNAL, timeout=1.0)
     except (OSError, sqlite3.Error) as error:
-        raise InputError(f"Results can't be kept in {folder} ({error}): choose another with --results.") from error
+        raise InputError(
+            f"Results can't be kept in {folder} ({error}): choose another with --results."
+        ) from error
     with closing(database):
         try:
             database.execute("PRAGMA temp_store = FILE")

@@ -21,13 +21,16 @@ from .table import printable
 
 ROWS = 500  # of one page: with their pictures a few MB
 STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; --good: #2a7d46; --doubt: #b7791f; --bad: #c0392b; }
+:root { color-scheme: light dark; --line: #8884; --soft: #8882;
+  --good: #2a7d46; --doubt: #b7791f; --bad: #c0392b; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 0 auto; padding: 1.5rem; max-width: 76rem; }
 h1 { font-size: 1.3rem; margin: 0 0 .25rem; } p { margin: .25rem 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; border-bottom: 2px solid var(--line); padding: .4rem .6rem; }
-td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem; overflow-wrap: anywhere; }
-td.picture { width: 224px; } td.picture img { display: block; width: 224px; height: 112px; border-radius: 4px; }
+td { vertical-align: top; border-bottom: 1px solid var(--line); padding: .5rem .6rem;
+  overflow-wrap: anywhere; }
+td.picture { width: 224px; }
+td.picture img { display: block; width: 224px; height: 112px; border-radius: 4px; }
 .none { display: block; width: 224px; height: 112px; border-radius: 4px; background: var(--soft); }
 .status { display: inline-block; padding: 0 .5rem; border-radius: 1rem; color: #fff; white-space: nowrap;
   font-size: .85rem; background: var(--good); }
@@ -154,7 +157,10 @@ def _figures(each: Outcome) -> str:
     said = []
     if "frames" in told:
         engine = " ".join(filter(None, (told["engine"], told["preset"])))
-        said += [escape(engine), f"{told['seconds_out']:.1f} s, {told['edited']} of {told['frames']} frames edited"]
+        said += [
+            escape(engine),
+            f"{told['seconds_out']:.1f} s, {told['edited']} of {told['frames']} frames edited",
+        ]
     for name, words in FIGURES.items():
         value = told.get("measured", {}).get(name)
         if value is not None:

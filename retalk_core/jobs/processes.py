@@ -1,4 +1,4 @@
-"""Several processes of this machine do tasks side by side; one that dies is replaced, and its task done anew."""
+"""Processes of this machine do tasks side by side; one that dies is replaced, and its task done anew."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from ..compute.memory import free_on_cpu
 from ..errors import RetalkError
 from ..places import PACK
-from .executors import Answer, Plain, Task, Watch, Work, unwatched
+from .executors import Answer, Answers, Plain, Task, Watch, Work, unwatched
 from .worker import BOOT
 
 EMBEDDED_NEEDS, RETALK_NEEDS = 1_000_000_000, 5_000_000_000  # bytes of a process, at 1080p
@@ -34,7 +34,7 @@ class Processes:
             raise ValueError(f"{count} processes do nothing")
         self._count, self._tries = count, tries
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
+    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
         """Run tasks; see `Executor`. Raises RetalkError where a process doesn't come up."""
         heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
         pool: list[_Process] = []
@@ -97,14 +97,14 @@ class Processes:
 
 
 def _handed_out(waiting: Iterator[Task], idle: Iterator[_Process]) -> Iterator[Task]:
-    """Give tasks to idle processes until none is idle or no task is left; tasks with nothing to do come back."""
-    for task in waiting if (process := next(idle, None)) else ():
+    """Give tasks to idle processes as far as there are any; tasks with nothing to do come back."""
+    process = next(idle, None)
+    while process is not None and (task := next(waiting, None)) is not None:
         if task.given is None:
             yield task
             continue
         process.give(task)
-        if (process := next(idle, None)) is None:
-            return
+        process = next(idle, None)
 
 
 def workers_that_fit(words: Plain) -> int:

@@ -317,7 +317,9 @@ def _joined(cell: Sequence[Any]) -> str:
     ranges = any(isinstance(each, list | tuple) for each in cell)
     if not ranges:
         return ",".join(map(str, cell))
-    return ", ".join("-".join(map(str, each)) if isinstance(each, list | tuple) else str(each) for each in cell)
+    return ", ".join(
+        "-".join(map(str, each)) if isinstance(each, list | tuple) else str(each) for each in cell
+    )
 
 
 def _chosen_word(asked: Option, name: str, word: str) -> str:

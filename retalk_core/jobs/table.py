@@ -106,7 +106,7 @@ def _called(name: str) -> str:
 def _opened(name: str) -> Iterator[Iterator[str]]:
     """A table's lines. Bytes that are no UTF-8 become lone surrogates, which `_unreadable` finds."""
     try:
-        file: IO[bytes] = sys.stdin.buffer if name == STDIN else Path(name).open("rb")
+        file: IO[bytes] = sys.stdin.buffer if name == STDIN else Path(name).open("rb")  # noqa: SIM115
     except OSError as error:
         raise InputError(f"{name} can't be read ({error.strerror}). Check the path.") from error
     except AttributeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -84,7 +83,7 @@ MISTAKES = [
 def test_thirty_kinds_of_mistakes_are_told_in_a_sentence_each_and_the_rest_is_done(
     table: Callable[..., str], files: Path, journal: Journal
 ) -> None:
-    os.symlink(files / "a.mp4", files / "link.mp4")
+    (files / "link.mp4").symlink_to(files / "a.mp4")
     (files / "folder.mp4").mkdir()
     good = {"clip": "a.mp4", "voice": "a.wav", "output": "taken.mp4"}
     rows = [good]
@@ -137,7 +136,9 @@ def test_a_stopped_run_goes_on(table: Callable[..., str], files: Path) -> None:
 
 
 def test_options_of_all_rows_give_way_to_those_of_one(table: Callable[..., str], journal: Journal) -> None:
-    name = table(f"{HEAD},engine,face", "a.mp4,a.wav,one.mp4,,", "a.mp4,b.wav,two.mp4,retalk,2nd from the left")
+    name = table(
+        f"{HEAD},engine,face", "a.mp4,a.wav,one.mp4,,", "a.mp4,b.wav,two.mp4,retalk,2nd from the left"
+    )
     runner = Pretend()
     common = {"engine": "embedded", "point": "1,2", "quality": 20}
     outcomes(Batch(table=name, common=common), journal, runner)

@@ -24,7 +24,7 @@ def dubber() -> Dubber:
     return Dubber()
 
 
-def done(dubber: Dubber, clip: object, voice: object, output: object, **more: Any) -> dict[str, Any]:
+def done(dubber: Dubber, clip: object, voice: object, output: object, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     again = more.pop("again", False)
     job = Job(2, str(clip), str(voice), str(output), {**OPTIONS, **more}, again)
     return json.loads(json.dumps(dubber(json.loads(json.dumps(job.to_plain())), untold)))

@@ -29,24 +29,25 @@ def test_an_output_is_claimed_once_in_a_run(tmp_path: Path) -> None:
 
 
 def test_two_runs_do_not_share_a_journal(tmp_path: Path) -> None:
-    with opened_journal(tmp_path), pytest.raises(InputError, match="another run of this table"):
-        with opened_journal(tmp_path):
-            pass
+    with (
+        opened_journal(tmp_path),
+        pytest.raises(InputError, match="another run of this table"),
+        opened_journal(tmp_path),
+    ):
+        pass
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(b"no database" * 1000)
-    with pytest.raises(InputError, match="can't be used"):
-        with opened_journal(tmp_path):
-            pass
+    with pytest.raises(InputError, match="can't be used"), opened_journal(tmp_path):
+        pass
     assert (tmp_path / JOURNAL).read_bytes() == b"no database" * 1000
 
 
 def test_what_was_noted_survives_a_crash(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError):
-        with opened_journal(tmp_path) as journal:
-            journal.note(Outcome(2, "a.mp4", "done", told={"spent": 1.0}))
-            _ = 1 / 0
+    with pytest.raises(ZeroDivisionError), opened_journal(tmp_path) as journal:
+        journal.note(Outcome(2, "a.mp4", "done", told={"spent": 1.0}))
+        _ = 1 / 0
     with opened_journal(tmp_path) as journal:
         there = journal.note(Outcome(2, "a.mp4", "there"))
         assert there.told == {"spent": 1.0}

@@ -6,8 +6,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 from retalk_nodes.retalk_core.errors import RetalkError
@@ -15,68 +13,22 @@ from retalk_nodes.retalk_core.jobs import processes
 from retalk_nodes.retalk_core.jobs.executors import Task, Work
 from retalk_nodes.retalk_core.jobs.processes import Processes, workers_that_fit
 
-WORKER = '''
-"""Stands in for the pack: work that needs no networks."""
-import json, os, sys, time
-sys.path.insert(0, {here!r})
-def load_pack():
-    import types, importlib.util
-    spec = importlib.util.spec_from_file_location(
-        "retalk_nodes", {root!r} + "/__init__.py", submodule_search_locations=[{root!r}])
-    sys.modules["retalk_nodes"] = pack = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(pack)
-    class Noter:
-        """Writes a line into a file for each task that is begun, and one when it is done."""
-        def __init__(self, file, pause=0.0):
-            self.file, self.pause = file, pause
-        def note(self, word):
-            with open(self.file, "a") as file:
-                file.write(word + chr(10))
-        def __call__(self, given, tell):
-            self.note("begun %s %d" % (given["number"], os.getpid()))
-            tell("working")(1, 4)
-            print("what a library says", flush=True)
-            if given.get("dies"):
-                os.kill(os.getpid(), 9)
-            time.sleep(given.get("pause", self.pause))
-            self.note("done %s" % given["number"])
-            return {{"number": given["number"], "threads": os.environ["OMP_NUM_THREADS"]}}
-    room = types.ModuleType("retalk_nodes.retalk_core.noting")
-    room.Noter = Noter
-    sys.modules[room.__name__] = room
-'''
 
-
-@pytest.fixture
-def noting(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work]:
-    """Work whose processes have one room more than the pack; it notes what it does in notes.txt."""
-    (tmp_path / "__main__.py").write_text(WORKER.format(here=str(tmp_path), root=str(root)))
-    monkeypatch.setattr(processes, "PACK", tmp_path)
-    return lambda **settings: Work("noting:Noter", {"file": str(tmp_path / "notes.txt"), **settings})
-
-
-def notes(tmp_path: Path, word: str) -> list[str]:
-    lines = (tmp_path / "notes.txt").read_text().splitlines()
-    return [line for line in lines if line.startswith(word)]
-
-
-def tasks(count: int, **given: Any) -> Iterator[Task]:
+def tasks(count: int, **given: object) -> Iterator[Task]:
     return (Task(number, str(number), {"number": number, **given}) for number in range(count))
 
 
 def test_each_task_is_done_once_and_those_with_nothing_to_do_come_back(
-    noting: Callable[..., Work], tmp_path: Path
+    noting: Callable[..., Work], notes: Callable[[str], list[str]]
 ) -> None:
     heard = set()
-    mixed = (
-        Task(each.number, each.name, None if each.number % 5 == 0 else each.given) for each in tasks(20)
-    )
+    mixed = (Task(each.number, each.name, None if each.number % 5 == 0 else each.given) for each in tasks(20))
     running = Processes(2).run(noting(), mixed, lambda task, *told: heard.add(told))
     found = {each.task.number: each.told for each in running}
     assert sorted(found) == list(range(20))
     assert all((found[number] is None) == (number % 5 == 0) for number in found)
-    assert len(notes(tmp_path, "done")) == 16
-    assert len({line.split()[2] for line in notes(tmp_path, "begun")}) == 2  # processes
+    assert len(notes("done")) == 16
+    assert len({line.split()[2] for line in notes("begun")}) == 2  # processes
     assert ("working", 0, None) in heard
     assert {told["threads"] for told in found.values() if told} == {os.environ["OMP_NUM_THREADS"]}
 
@@ -97,19 +49,19 @@ def test_tasks_are_taken_no_faster_than_they_are_done(noting: Callable[..., Work
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
 def test_a_process_that_is_killed_is_replaced_and_its_task_done_anew(
-    noting: Callable[..., Work], tmp_path: Path
+    noting: Callable[..., Work], notes: Callable[[str], list[str]]
 ) -> None:
     killed = []
 
     def kill(task: Task, *told: object) -> None:
         if task.number in (3, 4) and task.number not in killed:
             killed.append(task.number)
-            begun = next(line for line in notes(tmp_path, "begun") if line.split()[1] == str(task.number))
+            begun = next(line for line in notes("begun") if line.split()[1] == str(task.number))
             os.kill(int(begun.split()[2]), signal.SIGKILL)
 
     found = list(Processes(2).run(noting(pause=0.3), tasks(8), kill))
     assert sorted(each.told["number"] for each in found if each.told) == list(range(8))
-    assert len(notes(tmp_path, "begun")) == 10 and killed == [3, 4]
+    assert len(notes("begun")) == 10 and killed == [3, 4]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
@@ -126,13 +78,15 @@ def test_a_process_that_does_not_come_up_is_told(noting: Callable[..., Work]) ->
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
-def test_who_stops_takes_the_processes_along(noting: Callable[..., Work], tmp_path: Path) -> None:
+def test_who_stops_takes_the_processes_along(
+    noting: Callable[..., Work], notes: Callable[[str], list[str]]
+) -> None:
     running = Processes(2).run(noting(), (Task(n, "", {"number": n, "pause": n * 60}) for n in range(4)))
     assert next(running).told
     begun = time.monotonic()
     running.close()
     assert time.monotonic() - begun < 5
-    for line in notes(tmp_path, "begun"):
+    for line in notes("begun"):
         with pytest.raises(ProcessLookupError):
             os.kill(int(line.split()[2]), 0)
 

@@ -14,11 +14,11 @@ from retalk_nodes.retalk_core.fields import options_of
 from retalk_nodes.retalk_core.jobs import reading
 
 
-def options(**cells: Any) -> DubOptions:
+def options(**cells: object) -> DubOptions:
     return reading.dub_options_of(reading.restored(plain(**cells)))
 
 
-def plain(**cells: Any) -> dict[str, Any]:
+def plain(**cells: object) -> dict[str, Any]:
     return reading.read_cells(cells.items(), lambda name: f"/base/{name}")
 
 
@@ -72,9 +72,7 @@ def test_stages_and_computing_may_be_columns() -> None:
     assert computing == Computing(device="cpu", models=Path("/base/weights"))
 
 
-@pytest.mark.parametrize(
-    ("cell", "index"), [("2nd from the left", 1), ("0", 0), (3, 3), ("largest", None)]
-)
+@pytest.mark.parametrize(("cell", "index"), [("2nd from the left", 1), ("0", 0), (3, 3), ("largest", None)])
 def test_a_face_is_chosen_as_on_the_canvas_or_by_its_number(cell: object, index: int | None) -> None:
     face = options(face=cell).face
     assert (face.rule, face.index if index is not None else None) == (

@@ -23,8 +23,9 @@ def rows_of(path: Path, content: str | bytes) -> list[Row]:
 def test_csv_is_read_as_spreadsheets_of_any_country_write_it(tmp_path: Path, between: str) -> None:
     lines = [HEAD, "a.mp4, a.wav ,o.mp4,", "", '"b, c;d\t.mp4",b.wav,p.mp4,1:02.5']
     text = "\r\n".join(
-        line.replace(",", between) if '"' not in line else line.replace(",b.wav", f"{between}b.wav")
-        .replace(",p.mp4,", f"{between}p.mp4{between}")
+        line.replace(",", between)
+        if '"' not in line
+        else line.replace(",b.wav", f"{between}b.wav").replace(",p.mp4,", f"{between}p.mp4{between}")
         for line in lines
     )
     first, second = rows_of(tmp_path / "jobs.csv", b"\xef\xbb\xbf" + text.encode())
