@@ -1,4 +1,4 @@
-"""A hundred short dubs by one process, by two, and by Ray with two nodes on this machine; and what a kill costs.
+"""A hundred short dubs by one process, by two, by Ray with two nodes on this machine; and what a kill costs.
 
     python benchmarks/many.py [--jobs 100] [--how one,processes,ray] [--workers 2] [--kill worker|node]
 
@@ -31,9 +31,9 @@ from retalk_nodes.retalk_core.cli.demo import SHIPPED_CLIP, SHIPPED_VOICE
 from retalk_nodes.retalk_core.jobs import processes
 from retalk_nodes.retalk_core.jobs.batch import Batch, run_batch
 from retalk_nodes.retalk_core.jobs.executors import Executor, OneByOne
-from retalk_nodes.retalk_core.jobs.journal import opened_journal
 from retalk_nodes.retalk_core.jobs.on_ray import RayTasks
-from retalk_nodes.retalk_core.jobs.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.journal import opened_journal
+from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 from retalk_nodes.retalk_core.media.reader import open_clip
 
 PORT = 6399
@@ -73,7 +73,7 @@ def measure(how: str, count: int, folder: Path, executor: Executor, kill: Callab
     rate = 60 * (len(moments) - 1) / (moments[-1] - moments[0])
     spent = sum(each.told.get("spent", 0) for each in found) / len(found)
     print(
-        f"{how}: first result after {moments[0]:.1f} s, then {rate:.1f} jobs a minute, {moments[-1]:.0f} s in "
+        f"{how}: the first after {moments[0]:.1f} s, then {rate:.1f} jobs a minute, {moments[-1]:.0f} s in "
         f"all; {spent:.2f} s in a job; {told(found, folder, count)}",
         flush=True,
     )
@@ -83,7 +83,8 @@ def told(found: list[Outcome], folder: Path, count: int) -> str:
     """Whether all results are there, whole, and made once."""
     whole = sum(is_whole(folder / "out" / f"{number}.mp4") for number in range(count))
     names = [each.output for each in found]
-    left = [path.name for path in (folder / "out").iterdir() if path.suffix != ".mp4" or path.name[0] == "."]
+    made = [path.name for path in (folder / "out").iterdir()]
+    left = [name for name in made if not name.endswith(".mp4") or name.startswith(".")]
     states = {
         status: sum(each.status == status for each in found) for status in {each.status for each in found}
     }
@@ -115,7 +116,7 @@ def executor_of(how: str, workers: int) -> Iterator[tuple[Executor, Callable[[st
         with cluster(workers) as raylets:
             yield (
                 RayTasks(f"127.0.0.1:{PORT}"),
-                lambda what: killed(raylets[-1] if what == "node" else child_of(raylets[-1], "ray::")),
+                lambda what: killed(raylets[-1] if what == "node" else child_of(raylets[-1], "ray::retalk")),
             )
 
 

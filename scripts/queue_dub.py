@@ -148,7 +148,7 @@ def read_jobs(path: Path, changes: Sequence[tuple[str, Any]]) -> Iterator[Job | 
     """
     table = tables()
     try:
-        for row in table.read_table(str(path)):
+        for row in table.read_rows(str(path)):
             try:
                 yield _job_of(table, row, path.parent, changes)
             except QueueError as error:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from ..jobs.batch import Batch
     from ..jobs.executors import Executor, Task
-    from ..jobs.journal import Journal
-    from ..jobs.outcome import Outcome
+    from ..jobs.results.journal import Journal
+    from ..jobs.results.outcome import Outcome
 
 MISTAKES_SHOWN = 50  # sentences on the terminal; the tables have all
 REFRESHED = 30.0  # seconds between two states of the tables while the work goes on
@@ -27,7 +27,7 @@ REFRESHED = 30.0  # seconds between two states of the tables while the work goes
 def run_batch_command(args: argparse.Namespace) -> int:
     """Do a table's dubs; gives the exit status of the worst."""
     from ..jobs.batch import run_batch
-    from ..jobs.journal import opened_journal
+    from ..jobs.results.journal import opened_journal
 
     batch, folder = _batch(args), _results_folder(args)
     with ExitStack() as stack:
@@ -160,8 +160,8 @@ class _Told:
     def _write(self) -> None:
         if self._folder is None or self._args.dry_run:
             return
-        from ..jobs.lists import write_lists
-        from ..jobs.page import write_pages
+        from ..jobs.results.lists import write_lists
+        from ..jobs.results.page import write_pages
 
         begun = time.monotonic()
         self._journal.save()

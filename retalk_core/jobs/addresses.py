@@ -59,7 +59,7 @@ def is_stored(address: str) -> bool:
         return bool(_system(address).exists(address))
 
 
-def fetch(address: str, folder: Path) -> Path:
+def fetch_file(address: str, folder: Path) -> Path:
     """Copy a file into a folder, under its own name. Raises InputError."""
     # Two files of a job may have one name.
     place = folder / hashlib.sha256(address.encode()).hexdigest()[:8]

@@ -12,9 +12,9 @@ from ..errors import InputError, RetalkError
 from .addresses import is_address
 from .executors import Answer, Executor, Task, Watch, Work, unwatched
 from .job import Job, is_taken, plan_job
-from .journal import Journal
-from .outcome import Outcome
-from .table import Row, read_table, table_folder
+from .results.journal import Journal
+from .results.outcome import Outcome
+from .table import TableRow, read_rows, table_folder
 
 DUBBING = "jobs.dubbing:Dubber"
 
@@ -46,7 +46,7 @@ def run_batch(
 def _tasks(batch: Batch, journal: Journal) -> Iterator[Task]:
     """A task for each row: what is to be run, or an outcome that is known already."""
     folder = table_folder(batch.table)
-    for row in read_table(batch.table):
+    for row in read_rows(batch.table):
         known = _planned(batch, row, folder, journal)
         if isinstance(known, Job):
             yield Task(row.number, PurePath(known.output).name, known.to_plain(), known)
@@ -54,7 +54,7 @@ def _tasks(batch: Batch, journal: Journal) -> Iterator[Task]:
             yield Task(row.number, known.output, meant=known)
 
 
-def _planned(batch: Batch, row: Row, folder: Path, journal: Journal) -> Job | Outcome:
+def _planned(batch: Batch, row: TableRow, folder: Path, journal: Journal) -> Job | Outcome:
     """The job that a row asks for, or what is known of it without running it."""
     try:
         job = plan_job(row, folder, batch.common, batch.again)
@@ -71,7 +71,7 @@ def _planned(batch: Batch, row: Row, folder: Path, journal: Journal) -> Job | Ou
     return job
 
 
-def _given(row: Row) -> tuple[str, str]:
+def _given(row: TableRow) -> tuple[str, str]:
     return str(row.cells.get("clip", "")), str(row.cells.get("voice", ""))
 
 

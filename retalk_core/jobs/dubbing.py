@@ -24,16 +24,16 @@ from ..dub.stream import Finished
 from ..errors import RetalkError
 from ..images import eight_bit
 from ..media.reader import open_clip
-from .addresses import fetch, is_address, is_stored, store_at
+from .addresses import fetch_file, is_address, is_stored, store_at
 from .executors import Tell
 from .job import Job, is_taken, ready_folder
-from .outcome import Outcome, Status
 from .reading import computing_of, dub_options_of, restored
+from .results.outcome import Outcome, Status
 
 if TYPE_CHECKING:
     from ..reports.report import Report
 
-SIDE = 112  # pixels of each picture in a thumbnail
+THUMB_SIDE = 112  # pixels of each picture in a thumbnail
 THUMB_QUALITY = 70  # of JPEG: a few kB
 
 
@@ -121,7 +121,7 @@ def _local_files(job: Job) -> Iterator[tuple[Job, Path]]:
         return
     with tempfile.TemporaryDirectory(prefix="retalk-") as name:
         folder = Path(name)
-        here = {what: str(fetch(address, folder)) for what, address in elsewhere.items()}
+        here = {what: str(fetch_file(address, folder)) for what, address in elsewhere.items()}
         clip, voice = here.pop("clip", job.clip), here.pop("voice", job.voice)
         output = Path(job.output)
         local = folder / f"result{output.suffix}" if is_address(job.output) else output
@@ -146,9 +146,9 @@ class _Look:
             self._kept = shown
 
     def picture(self) -> np.ndarray:
-        """The face before and after, (SIDE, 2 * SIDE, 3) uint8 RGB; without an edit the frame, twice."""
+        """The face before and after, (THUMB_SIDE, 2 * THUMB_SIDE, 3) uint8 RGB; without an edit the frame, twice."""
         if self._kept is None:
-            return np.zeros((SIDE, 2 * SIDE, 3), np.uint8)
+            return np.zeros((THUMB_SIDE, 2 * THUMB_SIDE, 3), np.uint8)
         rows, columns = _around(self._kept)
         both = (self._kept.before, self._kept.after)
         return np.hstack([_small(eight_bit(pixels[rows, columns])) for pixels in both])
@@ -170,11 +170,11 @@ def _around(shown: Finished) -> tuple[slice, slice]:
 def _small(pixels: np.ndarray) -> np.ndarray:
     """A picture inside a black square."""
     height, width = pixels.shape[:2]
-    scale = SIDE / max(height, width)
+    scale = THUMB_SIDE / max(height, width)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     shrunk = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
-    square = np.zeros((SIDE, SIDE, 3), np.uint8)
-    top, left = (SIDE - size[1]) // 2, (SIDE - size[0]) // 2
+    square = np.zeros((THUMB_SIDE, THUMB_SIDE, 3), np.uint8)
+    top, left = (THUMB_SIDE - size[1]) // 2, (THUMB_SIDE - size[0]) // 2
     square[top : top + size[1], left : left + size[0]] = shrunk
     return square
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..imports import without_tidying
 from ..types import Progress, silent
 
 Plain = Mapping[str, Any]  # values that JSON holds
 Tell = Callable[[str], Progress]  # of a stage's name; gives what is told how far the stage is
 Doing = Callable[[Plain, Tell], dict[str, Any]]  # does one task
+TRIES = 4  # of a task whose worker dies, before it is given up: memory may run out once more
 CORE = __package__.rpartition(".")[0]
 
 
@@ -86,7 +88,9 @@ class OneByOne:
 def begin(place: str, settings: Plain) -> Doing:
     """Make what does a work's tasks."""
     module, _, name = place.partition(":")
-    made: Doing = getattr(importlib.import_module(f"{CORE}.{module}"), name)(**settings)
+    with without_tidying():
+        room = importlib.import_module(f"{CORE}.{module}")
+    made: Doing = getattr(room, name)(**settings)
     return made
 
 

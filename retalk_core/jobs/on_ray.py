@@ -16,16 +16,14 @@ from typing import Any
 from ..errors import InputError
 from ..places import PACK
 from ..version import __version__
-from .executors import Answer, Answers, Plain, Task, Watch, Work, unwatched
+from .executors import TRIES, Answer, Answers, Plain, Task, Watch, Work, unwatched
 
-TRIES = 4  # of a task whose worker or node dies
 AHEAD = 2  # tasks that wait for each one that runs: nobody idles, and a cluster that grows sees why
-FEWEST = 4  # tasks that are handed over in any case: an empty cluster may be about to grow
-PAUSE = 0.5  # seconds between two looks at how far tasks are
+FEWEST_AHEAD = 4  # tasks that are handed over in any case: an empty cluster may be about to grow
+LOOKING_PAUSE = 0.5  # seconds between two looks at how far tasks are
 HOW = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "retalk", "ignore_reinit_error": True}
 # How Ray's workers rank among a machine's programs unless it is told otherwise: behind all others
 LAST = 15
-AUTO = "auto"
 
 
 class RayTasks:
@@ -34,7 +32,7 @@ class RayTasks:
     def __init__(self, address: str, say: Callable[[str], None] = print) -> None:
         """Join a cluster.
 
-        address: AUTO: the cluster of this machine; HOST:PORT of its head, or ray://HOST:10001 from outside it
+        address: auto: the cluster of this machine; HOST:PORT of its head, or ray://HOST:10001 from outside it
         say:     is told in a sentence what is unwise about the cluster
         raises:  InputError where there is no Ray, or no cluster
         """
@@ -69,7 +67,7 @@ class RayTasks:
 
     def _ended(self, running: dict[Any, Task], board: _Board) -> Iterator[Answer]:
         """The answers of tasks that have ended since."""
-        ended, _ = self._ray.wait(list(running), num_returns=1, timeout=PAUSE)
+        ended, _ = self._ray.wait(list(running), num_returns=1, timeout=LOOKING_PAUSE)
         board.show(running.values())
         for each in ended:
             task = running.pop(each)
@@ -121,13 +119,15 @@ def _joined(address: str) -> Any:  # noqa: ANN401 - Ray's types would be importe
 
 def _wanted(ray: Any, work: Work) -> int:  # noqa: ANN401
     """How many tasks to have handed over: those that fit into the cluster as it is, and some to wait."""
-    return max(AHEAD * _fitting(ray.cluster_resources(), work), FEWEST)
+    return max(AHEAD * _fitting(ray.cluster_resources(), work), FEWEST_AHEAD)
 
 
 def _fitting(resources: Plain, work: Work) -> int:
     """How many tasks can run at a time."""
     taken = {"CPU": work.cpus, "GPU": work.gpus, "memory": work.memory}
-    return min((int(resources.get(name, 0) / each) for name, each in taken.items() if each), default=FEWEST)
+    return min(
+        (int(resources.get(name, 0) / each) for name, each in taken.items() if each), default=FEWEST_AHEAD
+    )
 
 
 def _check_fits(ray: Any, work: Work, say: Callable[[str], None]) -> None:  # noqa: ANN401
@@ -139,7 +139,7 @@ def _check_fits(ray: Any, work: Work, say: Callable[[str], None]) -> None:  # no
     say(
         f"A job takes {work.cpus:g} CPUs, {work.gpus:g} GPUs and {work.memory / 1e9:g} GB, but the largest "
         f"node has {most['CPU']:g} CPUs, {most['GPU']:g} GPUs, {most['memory'] / 1e9:.1f} GB: jobs wait "
-        "until the cluster has one that fits. If it doesn't grow, ask for less with --cpus, --gpus and --memory."
+        "until the cluster has one that fits. If it doesn't grow, ask for less with --cpus, --gpus, --memory."
     )
 
 
@@ -148,7 +148,13 @@ def _check_fits(ray: Any, work: Work, say: Callable[[str], None]) -> None:  # no
 
 def _remote(ray: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
     """What does one task on a node, with what it takes stated."""
-    place, settings, pack, version, pause = work.place, dict(work.settings), str(PACK), __version__, PAUSE
+    place, settings, pack, version, pause = (
+        work.place,
+        dict(work.settings),
+        str(PACK),
+        __version__,
+        LOOKING_PAUSE,
+    )
     cpus = work.cpus
     kept: dict[str, Any] = {}  # in a worker it lasts from task to task
 
@@ -159,6 +165,7 @@ def _remote(ray: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
         import runpy
         import sys
         import time as clock
+        from importlib import import_module
         from pathlib import Path
 
         system.environ["OMP_NUM_THREADS"] = str(max(int(cpus), 1))
@@ -166,16 +173,12 @@ def _remote(ray: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
             boot = f"{pack}/__main__.py"
             if Path(boot).is_file():  # at the same place as where the work was begun
                 runpy.run_path(boot)["load_pack"]()
-            import retalk_nodes
-
-            if retalk_nodes.__version__ != version:
-                raise RuntimeError(
-                    f"this node has ReTalk {retalk_nodes.__version__}, but {version} is needed there"
-                )
+            found = import_module("retalk_nodes").__version__
+            if found != version:
+                raise RuntimeError(f"this node has ReTalk {found}, but {version} is needed there")
         if not kept:
-            from retalk_nodes.retalk_core.jobs.executors import begin
-
-            kept[place] = begin(place, settings)
+            executors = import_module("retalk_nodes.retalk_core.jobs.executors")
+            kept[place] = executors.begin(place, settings)
         last = [0.0]
 
         def tell(stage: str) -> Any:  # noqa: ANN401
@@ -220,7 +223,7 @@ class _Board:
     def show(self, tasks: Iterable[Task]) -> None:
         """Tell the watch what was said since; never wait for it."""
         if self._asked is None:
-            if time.monotonic() - self._last > PAUSE:
+            if time.monotonic() - self._last > LOOKING_PAUSE:
                 self._asked, self._last = self.actor.take.remote(), time.monotonic()
             return
         ready, _ = self._ray.wait([self._asked], timeout=0)

@@ -15,14 +15,13 @@ from typing import Any
 from ..compute.memory import free_on_cpu
 from ..errors import RetalkError
 from ..places import PACK
-from .executors import Answer, Answers, Plain, Task, Watch, Work, unwatched
+from .executors import TRIES, Answer, Answers, Plain, Task, Watch, Work, unwatched
 from .worker import BOOT
 
 EMBEDDED_NEEDS, RETALK_NEEDS = 1_000_000_000, 5_000_000_000  # bytes of a process, at 1080p
 RETALK_CORES = 4  # that a dub by the paper's networks makes good use of
-TRIES = 4  # of a task, before it is given up: memory may run out once more
-PATIENCE = 10.0  # seconds in which a process that is told to stop may clean up
-Heard = tuple["_Process", dict[str, Any] | None]  # None: it ended
+ENDING_SECONDS = 10.0  # seconds in which a process that is told to stop may clean up
+_Heard = tuple["_Process", dict[str, Any] | None]  # None: it ended
 
 
 class Processes:
@@ -36,7 +35,7 @@ class Processes:
 
     def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
         """Run tasks; see `Executor`. Raises RetalkError where a process doesn't come up."""
-        heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        heard: queue.SimpleQueue[_Heard] = queue.SimpleQueue()
         pool: list[_Process] = []
         waiting = iter(tasks)
         try:
@@ -50,7 +49,7 @@ class Processes:
             for each in pool:
                 each.end()
 
-    def _idle(self, pool: list[_Process], work: Work, heard: queue.SimpleQueue[Heard]) -> Iterator[_Process]:
+    def _idle(self, pool: list[_Process], work: Work, heard: queue.SimpleQueue[_Heard]) -> Iterator[_Process]:
         """Processes that have nothing to do; new ones as far as there may be more."""
         while True:
             free = next((each for each in pool if each.task is None), None)
@@ -61,7 +60,7 @@ class Processes:
                 return
             yield free
 
-    def _answers(self, news: Heard, pool: list[_Process], work: Work, watch: Watch) -> Iterator[Answer]:
+    def _answers(self, news: _Heard, pool: list[_Process], work: Work, watch: Watch) -> Iterator[Answer]:
         """What follows from a word of a process, or from its end."""
         process, message = news
         task = process.task
@@ -130,7 +129,7 @@ def _cause(code: int) -> str:
 class _Process:
     """One of them, and what it does at the moment."""
 
-    def __init__(self, work: Work, heard: queue.SimpleQueue[Heard], threads: int) -> None:
+    def __init__(self, work: Work, heard: queue.SimpleQueue[_Heard], threads: int) -> None:
         self.heard = heard
         self.task: Task | None = None
         self.tries = 0
@@ -160,7 +159,7 @@ class _Process:
         if self.task is not None:
             self._process.terminate()
         try:
-            return self._process.wait(PATIENCE)
+            return self._process.wait(ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

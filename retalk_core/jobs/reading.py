@@ -201,7 +201,7 @@ def columns_of_options() -> Mapping[str, Option]:
     return named
 
 
-def read_cells(cells: Iterable[tuple[str, Any]], file: Callable[[str], str]) -> dict[str, Any]:
+def words_of_cells(cells: Iterable[tuple[str, Any]], file: Callable[[str], str]) -> dict[str, Any]:
     """What cells say of options: plain words by the fields' names, as `restored` takes them.
 
     cells:  columns and what stands there: texts, or what JSON holds

@@ -17,7 +17,7 @@ from ..types import Progress
 from .executors import begin
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
-PAUSE = 0.25  # seconds between two words on how far a stage is
+TELLING_PAUSE = 0.25  # seconds between two words on how far a stage is
 # What a new Python is given to run: the pack from where it lies, under its own name.
 BOOT = (
     "import runpy, sys; runpy.run_path(sys.argv[1])['load_pack'](); "
@@ -85,7 +85,7 @@ class _Teller:
 
         def tell(done: int, total: int | None) -> None:
             now = time.monotonic()
-            if now - self._last >= PAUSE:
+            if now - self._last >= TELLING_PAUSE:
                 self._last = now
                 _send(self._sent, {"stage": name, "done": done, "total": total})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from retalk_nodes.retalk_core.jobs import processes
 from retalk_nodes.retalk_core.jobs.executors import Work
-from retalk_nodes.retalk_core.jobs.journal import Journal, opened_journal
+from retalk_nodes.retalk_core.jobs.results.journal import Journal, opened_journal
 
 WORKER = '''
 """Stands in for the pack: work that needs no networks."""

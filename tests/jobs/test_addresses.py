@@ -53,7 +53,7 @@ def test_what_is_stored_is_fetched(where: str, tmp_path: Path, request: pytest.F
     assert not addresses.is_stored(address)
     addresses.store_at(tmp_path / "here.mp4", address)
     assert addresses.is_stored(address)
-    found = addresses.fetch(address, tmp_path)
+    found = addresses.fetch_file(address, tmp_path)
     assert found.name == "clip.mp4" and found.read_bytes() == b"frames"
 
 
@@ -78,7 +78,7 @@ def test_what_is_not_there_is_told_in_a_sentence(
 ) -> None:
     address = f"{request.getfixturevalue('s3') if where == 's3' else where}/gone.mp4"
     with pytest.raises(InputError, match=f"There is nothing at {address}"):
-        addresses.fetch(address, tmp_path)
+        addresses.fetch_file(address, tmp_path)
 
 
 def test_a_kind_that_nobody_knows_is_refused() -> None:

@@ -11,8 +11,8 @@ from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.jobs.batch import Batch, run_batch
 from retalk_nodes.retalk_core.jobs.executors import Answer, Task, Watch, Work, unwatched
 from retalk_nodes.retalk_core.jobs.job import Job
-from retalk_nodes.retalk_core.jobs.journal import Journal, opened_journal
-from retalk_nodes.retalk_core.jobs.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.journal import Journal, opened_journal
+from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 
 HEAD = "clip,voice,output"
 

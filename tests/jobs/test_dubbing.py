@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.jobs import dubbing
-from retalk_nodes.retalk_core.jobs.dubbing import SIDE, Dubber
+from retalk_nodes.retalk_core.jobs.dubbing import THUMB_SIDE, Dubber
 from retalk_nodes.retalk_core.jobs.executors import untold
 from retalk_nodes.retalk_core.jobs.job import Job
 from scenes import leftovers, pixels_of, write_clip
@@ -41,8 +41,8 @@ def test_a_dub_is_told_with_figures_doubts_and_a_picture(
     assert told["measured"]["frames"] == 18 and told["spent"] > 0
     encoded = np.frombuffer(base64.b64decode(told["thumbnail"]), np.uint8)
     picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(float)
-    assert picture.shape == (SIDE, 2 * SIDE, 3)
-    before, after = picture[:, :SIDE], picture[:, SIDE:]
+    assert picture.shape == (THUMB_SIDE, 2 * THUMB_SIDE, 3)
+    before, after = picture[:, :THUMB_SIDE], picture[:, THUMB_SIDE:]
     assert picture.std() > 20 and 0.1 < np.abs(before - after).mean() < 40
     assert leftovers(out.parent) == ["out.mp4"]
     changed = out.stat().st_mtime_ns

@@ -19,7 +19,7 @@ def options(**cells: object) -> DubOptions:
 
 
 def plain(**cells: object) -> dict[str, Any]:
-    return reading.read_cells(cells.items(), lambda name: f"/base/{name}")
+    return reading.words_of_cells(cells.items(), lambda name: f"/base/{name}")
 
 
 def test_every_option_with_a_flag_may_be_a_column() -> None:

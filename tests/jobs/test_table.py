@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
-from retalk_nodes.retalk_core.jobs.table import STDIN, Row, count_rows, read_table, table_folder
+from retalk_nodes.retalk_core.jobs.table import STDIN, TableRow, count_rows, read_rows, table_folder
 
 HEAD = "clip,voice,output,start"
 
 
-def rows_of(path: Path, content: str | bytes) -> list[Row]:
+def rows_of(path: Path, content: str | bytes) -> list[TableRow]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read_table(str(path)))
+    return list(read_rows(str(path)))
 
 
 @pytest.mark.parametrize("between", [",", ";", "\t"])
@@ -29,7 +29,7 @@ def test_csv_is_read_as_spreadsheets_of_any_country_write_it(tmp_path: Path, bet
         for line in lines
     )
     first, second = rows_of(tmp_path / "jobs.csv", b"\xef\xbb\xbf" + text.encode())
-    assert first == Row(2, {"clip": "a.mp4", "voice": "a.wav", "output": "o.mp4"})
+    assert first == TableRow(2, {"clip": "a.mp4", "voice": "a.wav", "output": "o.mp4"})
     assert second.number == 4
     assert second.cells == {"clip": "b, c;d\t.mp4", "voice": "b.wav", "output": "p.mp4", "start": "1:02.5"}
 
@@ -100,14 +100,14 @@ def test_a_table_that_is_none_is_refused_in_one_sentence(
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(InputError, match="can't be read"):
-            list(read_table(str(path)))
+            list(read_rows(str(path)))
 
 
 @pytest.mark.parametrize("content", [f"{HEAD}\na,b,c,\n", '{"clip": "a", "voice": "b", "output": "c"}\n'])
 def test_either_kind_may_be_piped_in(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     raw = io.BufferedReader(io.BytesIO(content.encode()))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
-    (row,) = read_table(STDIN)
+    (row,) = read_rows(STDIN)
     assert row.cells == {"clip": "a", "voice": "b", "output": "c"}
     assert table_folder(STDIN) == Path() and count_rows(STDIN) is None
 
@@ -118,7 +118,7 @@ def test_rows_are_counted_without_being_held(tmp_path: Path) -> None:
     assert count_rows(str(path)) == 20_000
     tracemalloc.start()
     try:
-        assert sum(1 for _ in read_table(str(path))) == 20_000
+        assert sum(1 for _ in read_rows(str(path))) == 20_000
         assert tracemalloc.get_traced_memory()[1] < 500_000  # bytes, of a table that has 360,000
     finally:
         tracemalloc.stop()

@@ -9,17 +9,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..files import written_whole
+from ...files import written_whole
+from ..table import printable
 from .journal import Journal
 from .outcome import Outcome
-from .table import printable
 
-PLAIN = ("row", "status", "clip", "voice", "output", "words")  # columns that are fields of an outcome
+OUTCOME_COLUMNS = (
+    "row",
+    "status",
+    "clip",
+    "voice",
+    "output",
+    "words",
+)  # columns that are fields of an outcome
 TOLD = (  # columns that come from the dub's report
     *("engine", "preset", "seconds_out", "frames", "edited", "doubtful", "serious", "doubts", "notes"),
     *("mark_id", "signed", "resumed", "spent", "host"),
 )
-LISTS = ("doubts", "notes")
+SENTENCES = ("doubts", "notes")
 BETWEEN = " | "  # the sentences of one cell
 
 
@@ -37,12 +44,12 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
 
 
 def _csv_lines(outcomes: Iterable[Outcome], measures: list[str]) -> Iterator[str]:
-    yield _csv_line([*PLAIN, *TOLD, *measures])
+    yield _csv_line([*OUTCOME_COLUMNS, *TOLD, *measures])
     for each in outcomes:
         told = {name: each.told.get(name, "") for name in TOLD}
-        told |= {name: BETWEEN.join(each.told.get(name, ())) for name in LISTS}
+        told |= {name: BETWEEN.join(each.told.get(name, ())) for name in SENTENCES}
         measured = each.told.get("measured", {})
-        cells = [*(getattr(each, name) for name in PLAIN), *told.values()]
+        cells = [*(getattr(each, name) for name in OUTCOME_COLUMNS), *told.values()]
         yield _csv_line([*cells, *(measured.get(name, "") for name in measures)])
 
 
@@ -56,7 +63,7 @@ def _json_lines(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """One array, a row on each line."""
     between = "[\n"
     for each in outcomes:
-        plain = {name: getattr(each, name) for name in PLAIN}
+        plain = {name: getattr(each, name) for name in OUTCOME_COLUMNS}
         told = {name: value for name, value in each.told.items() if name != "thumbnail"}
         yield f"{between}{printable(json.dumps({**plain, **told}, ensure_ascii=False))}"
         between = ",\n"

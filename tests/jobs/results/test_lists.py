@@ -6,9 +6,9 @@ import csv
 import json
 from pathlib import Path
 
-from retalk_nodes.retalk_core.jobs.journal import Journal
-from retalk_nodes.retalk_core.jobs.lists import write_lists
-from retalk_nodes.retalk_core.jobs.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.journal import Journal
+from retalk_nodes.retalk_core.jobs.results.lists import write_lists
+from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 
 
 def test_rows_are_written_with_measures_and_doubts_and_without_pictures(

@@ -6,9 +6,9 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from retalk_nodes.retalk_core.jobs import page
-from retalk_nodes.retalk_core.jobs.journal import Journal
-from retalk_nodes.retalk_core.jobs.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results import page
+from retalk_nodes.retalk_core.jobs.results.journal import Journal
+from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 
 NASTY = "<script>alert(1)&\"'.mp4"
 
@@ -57,11 +57,11 @@ def test_a_page_shows_the_worst_first_and_runs_nothing(journal: Journal, tmp_pat
 def test_many_rows_are_several_pages_and_old_ones_go(journal: Journal, tmp_path: Path) -> None:
     for name in ("results_4.html", "results_5.html", "results_7.html"):
         (tmp_path / name).touch()
-    for row in range(2 * page.ROWS + 1):
+    for row in range(2 * page.PAGE_ROWS + 1):
         journal.note(Outcome(row, f"/{row}.mp4", "done"))
     page.write_pages(journal, tmp_path, "many")
     names = ("results.html", "results_2.html", "results_3.html")
     assert {path.name for path in tmp_path.glob("*.html")} == {*names, "results_7.html"}
     rows = [(tmp_path / name).read_text().count("<tr class=") for name in names]
-    assert rows == [page.ROWS, page.ROWS, 1]
+    assert rows == [page.PAGE_ROWS, page.PAGE_ROWS, 1]
     assert Tags((tmp_path / names[1]).read_text()).links[:2] == ["results.html", "results_3.html"]

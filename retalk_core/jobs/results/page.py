@@ -13,13 +13,13 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import quote
 
-from ..files import written_whole
-from .addresses import is_address
+from ...files import written_whole
+from ..addresses import is_address
+from ..table import printable
 from .journal import Journal
 from .outcome import Outcome
-from .table import printable
 
-ROWS = 500  # of one page: with their pictures a few MB
+PAGE_ROWS = 500  # of one page: with their pictures a few MB
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882;
   --good: #2a7d46; --doubt: #b7791f; --bad: #c0392b; }
@@ -50,11 +50,11 @@ def write_pages(journal: Journal, folder: Path, title: str) -> None:
     """Write results.html, and results_2.html and so on where there are many rows. Raises InputError."""
     counts, rows = journal.counts(), journal.outcomes(worst_first=True)
     total = sum(count for status, count in counts.items() if status != "doubtful")
-    pages = max(-(-total // ROWS), 1)
+    pages = max(-(-total // PAGE_ROWS), 1)
     for number in range(1, pages + 1):
         path = folder / _page_name(number)
         with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            for piece in _page(islice(rows, ROWS), counts, folder, title, number, pages):
+            for piece in _page(islice(rows, PAGE_ROWS), counts, folder, title, number, pages):
                 file.write(printable(piece))
     extra = folder / _page_name(pages + 1)
     while extra.exists():  # of an earlier run with more rows

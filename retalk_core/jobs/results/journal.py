@@ -10,13 +10,13 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import InputError
+from ...errors import InputError
 from .outcome import STATUSES, Outcome
 
 JOURNAL = "jobs.sqlite"
-SECONDS = 1.0  # between two moments at which outcomes are sure to be on the disk
+SAVED_SECONDS = 1.0  # between two moments at which outcomes are sure to be on the disk
 SECONDS_OF_WORK = 0.05  # the same, after an outcome that took work
-KEPT = """CREATE TABLE IF NOT EXISTS outcomes (
+OUTCOMES_TABLE = """CREATE TABLE IF NOT EXISTS outcomes (
     key TEXT PRIMARY KEY, row INTEGER, status TEXT, doubtful INTEGER, plain TEXT, run INTEGER
 ) WITHOUT ROWID"""
 CLAIMED = "CREATE TEMP TABLE claimed (output TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID"
@@ -30,7 +30,7 @@ class Journal:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database, self._saved = database, time.monotonic()
-        database.execute(KEPT)
+        database.execute(OUTCOMES_TABLE)
         database.execute(CLAIMED)
         (self._run,) = database.execute("SELECT COALESCE(MAX(run), 0) + 1 FROM outcomes").fetchone()
 
@@ -52,7 +52,7 @@ class Journal:
         plain = json.dumps(outcome.to_plain())
         row = (outcome.key, outcome.row, outcome.status, len(outcome.doubts), plain, self._run)
         self._database.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", row)
-        pause = SECONDS if outcome.status in ("there", "planned") else SECONDS_OF_WORK
+        pause = SAVED_SECONDS if outcome.status in ("there", "planned") else SECONDS_OF_WORK
         if time.monotonic() - self._saved > pause:
             self.save()
         return outcome

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
-from retalk_nodes.retalk_core.jobs.journal import JOURNAL, Journal, opened_journal
-from retalk_nodes.retalk_core.jobs.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.journal import JOURNAL, Journal, opened_journal
+from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 
 
 def test_the_worst_comes_first_where_that_is_wished(journal: Journal) -> None:
