@@ -146,7 +146,7 @@ class _Look:
             self._kept = shown
 
     def picture(self) -> np.ndarray:
-        """The face before and after, (THUMB_SIDE, 2 * THUMB_SIDE, 3) uint8 RGB; without an edit the frame, twice."""
+        """The face before and after, (h, 2 * h, 3) uint8 RGB; without an edit the frame, twice."""
         if self._kept is None:
             return np.zeros((THUMB_SIDE, 2 * THUMB_SIDE, 3), np.uint8)
         rows, columns = _around(self._kept)
