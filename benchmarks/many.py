@@ -36,7 +36,7 @@ from retalk_nodes.retalk_core.jobs.results.journal import opened_journal
 from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
 from retalk_nodes.retalk_core.media.reader import open_clip
 
-PORT = 6399
+PORT = 20_000 + os.getpid() % 9_000
 RAY = Path(sys.executable).with_name("ray")
 
 
@@ -126,7 +126,7 @@ def cluster(nodes: int) -> Iterator[list[int]]:
     folder = tempfile.mkdtemp(prefix="r", dir="/tmp")
     common = ("--disable-usage-stats", "--num-cpus", "1", "--object-store-memory", "100000000")
     first = ("--head", "--port", str(PORT), "--include-dashboard=false", "--temp-dir", folder)
-    before, raylets = set(processes_named("raylet/raylet")), list[int]()
+    raylets = list[int]()
     try:
         for number in range(nodes):
             where = first if number == 0 else ("--address", f"127.0.0.1:{PORT}")
@@ -134,32 +134,35 @@ def cluster(nodes: int) -> Iterator[list[int]]:
             for _ in range(3):  # a node that isn't up in 30 s gives up
                 if subprocess.run(words, capture_output=True, check=False).returncode == 0:
                     break
-            raylets += sorted(set(processes_named("raylet/raylet")) - before - set(raylets))
+            raylets += sorted(set(processes_named("raylet/raylet", f":{PORT}")) - set(raylets))
         yield raylets
     finally:
         for process in (*raylets, *processes_named(folder)):
             end(process)
 
 
-def processes_named(word: str) -> list[int]:
-    """Processes of this machine whose command line holds a word."""
+def processes_named(*words: str) -> list[int]:
+    """Processes of this machine whose command lines hold some words."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if word in line and int(folder.name) != os.getpid():
+        if all(word in line for word in words) and int(folder.name) != os.getpid():
             found.append(int(folder.name))
     return found
 
 
 def child_of(parent: int, word: str) -> int:
-    """A process that another one has started, and that does a job."""
-    for process in sorted(processes_named(word), reverse=True):
-        status = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        if int(status[1]) == parent:
-            return process
+    """A process that another one has started, and that does a job; it is waited for."""
+    for _ in range(300):
+        for process in sorted(processes_named(word), reverse=True):
+            with suppress(OSError):
+                status = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+                if int(status[1]) == parent:
+                    return process
+        time.sleep(0.1)
     sys.exit(f"nobody with {word!r} works for process {parent}")
 
 
