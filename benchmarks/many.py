@@ -71,10 +71,12 @@ def measure(how: str, count: int, folder: Path, executor: Executor, kill: Callab
             if kill is not None and len(found) == count // 3:
                 print(f"  killed process {kill()} after {len(found)} results", flush=True)
     rate = 60 * (len(moments) - 1) / (moments[-1] - moments[0])
-    spent = sum(each.told.get("spent", 0) for each in found) / len(found)
+    spent, computed = (
+        sum(each.told.get(name, 0) for each in found) / len(found) for name in ("spent", "cpu")
+    )
     print(
         f"{how}: the first after {moments[0]:.1f} s, then {rate:.1f} jobs a minute, {moments[-1]:.0f} s in "
-        f"all; {spent:.2f} s in a job; {told(found, folder, count)}",
+        f"all; {spent:.2f} s and {computed:.2f} CPU-s in a job; {told(found, folder, count)}",
         flush=True,
     )
 

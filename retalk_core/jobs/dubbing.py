@@ -45,7 +45,7 @@ class Dubber:
 
     def __call__(self, given: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         """Do one job; its outcome in plain values. Raises nothing that isn't a stop."""
-        job, begun = Job(**given), time.monotonic()
+        job, begun, computed = Job(**given), time.monotonic(), time.process_time()
         status: Status = "done"
         words, told = "", {}
         try:
@@ -61,7 +61,11 @@ class Dubber:
         except Exception as error:  # a mistake of ours keeps no other job
             what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             status, words = "fault", f"row {job.row}: this should not have happened ({what})."
-        told |= {"spent": round(time.monotonic() - begun, 2), "host": f"{platform.node()}:{os.getpid()}"}
+        told |= {
+            "spent": round(time.monotonic() - begun, 2),
+            "cpu": round(time.process_time() - computed, 2),
+            "host": f"{platform.node()}:{os.getpid()}",
+        }
         return Outcome(job.row, job.output, status, words, job.clip, job.voice, told).to_plain()
 
     def _dubbed(self, job: Job, tell: Tell) -> dict[str, Any]:

@@ -24,7 +24,7 @@ OUTCOME_COLUMNS = (
 )  # columns that are fields of an outcome
 TOLD = (  # columns that come from the dub's report
     *("engine", "preset", "seconds_out", "frames", "edited", "doubtful", "serious", "doubts", "notes"),
-    *("mark_id", "signed", "resumed", "spent", "host"),
+    *("mark_id", "signed", "resumed", "spent", "cpu", "host"),
 )
 SENTENCES = ("doubts", "notes")
 BETWEEN = " | "  # the sentences of one cell
