@@ -37,6 +37,11 @@ td.picture img { display: block; width: 224px; height: 112px; border-radius: 4px
 .failed .status, .fault .status { background: var(--bad); } .doubtful .status { background: var(--doubt); }
 .small { font-size: .85rem; opacity: .8; } ul { margin: .2rem 0; padding-left: 1.1rem; }
 td.figures { white-space: nowrap; font-size: .85rem; font-variant-numeric: tabular-nums; }
+.failed .none, .fault .none { height: 2rem; }
+@media (max-width: 50rem) {
+  thead { display: none; } table, tbody, tr, td { display: block; } td { border: 0; padding: .2rem 0; }
+  tr { border-bottom: 1px solid var(--line); padding: .6rem 0; } td.figures { white-space: normal; }
+}
 details summary { cursor: pointer; font-size: .85rem; } nav a { margin-right: .75rem; }
 """
 FIGURES = {  # of the finished file: what a table has room for, and how it is said
