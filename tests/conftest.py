@@ -59,6 +59,7 @@ NETWORKS_COMPUTE = (
         "cli/test_batch",
         "cli/test_commands",
         "jobs/test_dubbing",
+        "jobs/test_on_ray",
         "crops/test_cut",
         "faces/test_detect",
         "faces/test_edits",

@@ -18,7 +18,7 @@ from ..places import PACK
 from .executors import TRIES, Answer, Answers, Plain, Task, Watch, Work, unwatched
 from .worker import BOOT
 
-EMBEDDED_NEEDS, RETALK_NEEDS = 1_000_000_000, 5_000_000_000  # bytes of a process, at 1080p
+EMBEDDED_NEEDS, RETALK_NEEDS = 1_250_000_000, 5_000_000_000  # bytes of a process, at 1080p
 RETALK_CORES = 4  # that a dub by the paper's networks makes good use of
 ENDING_SECONDS = 10.0  # seconds in which a process that is told to stop may clean up
 _Heard = tuple["_Process", dict[str, Any] | None]  # None: it ended

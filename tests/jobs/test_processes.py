@@ -95,7 +95,7 @@ def test_who_stops_takes_the_processes_along(
     ("engine", "cores", "free", "count"),
     [
         ("embedded", 8, 64, 8),
-        ("embedded", 8, 3.5, 3),
+        ("embedded", 8, 4.0, 3),
         ("embedded", 8, 0.1, 1),
         ("retalk", 8, 64, 2),
         ("retalk", 64, 32, 6),
