@@ -33,7 +33,7 @@ from retalk_nodes.retalk_core.jobs.batch import Batch, run_batch
 from retalk_nodes.retalk_core.jobs.executors import Executor, OneByOne
 from retalk_nodes.retalk_core.jobs.on_ray import RayTasks
 from retalk_nodes.retalk_core.jobs.results.journal import opened_journal
-from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.outcome import JobOutcome
 from retalk_nodes.retalk_core.media.reader import open_clip
 
 PORT = 20_000 + os.getpid() % 9_000
@@ -63,7 +63,7 @@ def measure(how: str, count: int, folder: Path, executor: Executor, kill: Callab
             start = f"{number % 40 / 20:.2f}"  # no two neighbours are the same dub
             rows.writerow((SHIPPED_CLIP, SHIPPED_VOICE, f"out/{number}.mp4", start, "1"))
     batch = Batch(table=str(table), common={"engine": "embedded"})
-    begun, moments, found = time.monotonic(), list[float](), list[Outcome]()
+    begun, moments, found = time.monotonic(), list[float](), list[JobOutcome]()
     with opened_journal(folder / "results") as journal:
         for outcome in run_batch(batch, executor, journal):
             found.append(outcome)
@@ -81,7 +81,7 @@ def measure(how: str, count: int, folder: Path, executor: Executor, kill: Callab
     )
 
 
-def told(found: list[Outcome], folder: Path, count: int) -> str:
+def told(found: list[JobOutcome], folder: Path, count: int) -> str:
     """Whether all results are there, whole, and made once."""
     whole = sum(is_whole(folder / "out" / f"{number}.mp4") for number in range(count))
     names = [each.output for each in found]

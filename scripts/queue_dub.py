@@ -653,16 +653,16 @@ async def run_all(args: argparse.Namespace) -> int:
 
 
 @dataclass
-class Outcome:
+class JobOutcome:
     """How a job ended."""
 
     status: int = DONE
 
 
 @contextmanager
-def _told(job: Job | None) -> Iterator[Outcome]:
+def _told(job: Job | None) -> Iterator[JobOutcome]:
     """Say in words what went wrong."""
-    outcome, name = Outcome(), "" if job is None else f"{job.output.name}: "
+    outcome, name = JobOutcome(), "" if job is None else f"{job.output.name}: "
     try:
         yield outcome
     except QueueError as error:

@@ -56,15 +56,11 @@ NETWORKS_COMPUTE = (
         "dub/test_stream",
     ),
     *(
-<<<<<<< HEAD
         "cli/test_batch",
         "cli/test_commands",
+        "comparing/test_compare",
         "jobs/test_dubbing",
         "jobs/test_on_ray",
-=======
-        "cli/test_commands",
-        "comparing/test_compare",
->>>>>>> main
         "crops/test_cut",
         "faces/test_detect",
         "faces/test_edits",

@@ -95,7 +95,7 @@ def _learn_dub(dub: argparse.ArgumentParser) -> None:
 
 def _learn_batch(batch: argparse.ArgumentParser) -> None:
     from .batch import run_batch_command
-    from .words import add_options, read_path
+    from .words import add_options, add_talk, read_path
 
     batch.set_defaults(run=run_batch_command)
     batch.add_argument(
@@ -123,7 +123,7 @@ def _learn_batch(batch: argparse.ArgumentParser) -> None:
     cluster.add_argument("--gpus", type=float, default=0, metavar="N", help="that a job takes; default: 0")
     cluster.add_argument("--memory", type=float, default=0, metavar="GB", help="that a job takes")
     add_options(batch)
-    _add_talk(batch)
+    add_talk(batch)
 
 
 def _learn_inspect(inspect: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..jobs.batch import Batch
     from ..jobs.executors import Executor, Task
     from ..jobs.results.journal import Journal
-    from ..jobs.results.outcome import Outcome
+    from ..jobs.results.outcome import JobOutcome
 
 MISTAKES_SHOWN = 50  # sentences on the terminal; the tables have all
 REFRESHED = 30.0  # seconds between two states of the tables while the work goes on
@@ -46,7 +46,7 @@ def run_batch_command(args: argparse.Namespace) -> int:
 
 def _batch(args: argparse.Namespace) -> Batch:
     from ..jobs.batch import DUBBING, Batch
-    from ..jobs.executors import Work
+    from ..jobs.executors import Workload
     from .options import plain_words
 
     common = plain_words(args)
@@ -55,7 +55,7 @@ def _batch(args: argparse.Namespace) -> Batch:
         common=common,
         again=args.again,
         dry=args.dry_run,
-        work=Work(DUBBING, cpus=args.cpus, gpus=args.gpus, memory=int(args.memory * 1e9)),
+        work=Workload(DUBBING, cpus=args.cpus, gpus=args.gpus, memory=int(args.memory * 1e9)),
     )
 
 
@@ -134,7 +134,7 @@ class _Told:
         self._bar.set_postfix_str("; ".join(list(self._running.values())[:3]), refresh=False)
         self._bar.update(0)
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, outcome: JobOutcome) -> None:
         """Say what became of a row."""
         self._running.pop(outcome.row, None)
         self.worst = max(self.worst, outcome.exit_status)

@@ -10,11 +10,11 @@ from typing import Any
 
 from ..errors import InputError, RetalkError
 from .addresses import is_address
-from .executors import Answer, Executor, Task, Watch, Work, unwatched
+from .executors import Answer, Executor, Task, Watch, Workload, unwatched
 from .job import Job, is_taken, plan_job
 from .results.journal import Journal
-from .results.outcome import Outcome
-from .table import TableRow, read_rows, table_folder
+from .results.outcome import JobOutcome
+from .table import JobRow, read_rows, table_folder
 
 DUBBING = "jobs.dubbing:Dubber"
 
@@ -27,12 +27,12 @@ class Batch:
     common: Mapping[str, Any] = field(default_factory=dict)  # options of rows that have none of their own
     again: bool = False  # results that are there are made anew
     dry: bool = False  # only say what would be done
-    work: Work = field(default_factory=lambda: Work(DUBBING))  # what each job takes
+    work: Workload = field(default_factory=lambda: Workload(DUBBING))  # what each job takes
 
 
 def run_batch(
     batch: Batch, executor: Executor, journal: Journal, watch: Watch = unwatched
-) -> Iterator[Outcome]:
+) -> Iterator[JobOutcome]:
     """Do what a table says; gives each row's outcome as soon as it is known, and notes it in the journal.
 
     Rows are read as fast as they are done. Raises RetalkError where the table as a whole can't be read.
@@ -54,7 +54,7 @@ def _tasks(batch: Batch, journal: Journal) -> Iterator[Task]:
             yield Task(row.number, known.output, meant=known)
 
 
-def _planned(batch: Batch, row: TableRow, folder: Path, journal: Journal) -> Job | Outcome:
+def _planned(batch: Batch, row: JobRow, folder: Path, journal: Journal) -> Job | JobOutcome:
     """The job that a row asks for, or what is known of it without running it."""
     try:
         job = plan_job(row, folder, batch.common, batch.again)
@@ -63,23 +63,23 @@ def _planned(batch: Batch, row: TableRow, folder: Path, journal: Journal) -> Job
             raise InputError(f"{row.place}: {job.output} is the output of row {first} already: name another.")
     except RetalkError as error:
         # Without its output, which may be another row's: that one's outcome stays.
-        return Outcome(row.number, "", "failed", str(error), *_given(row))
+        return JobOutcome(row.number, "", "failed", str(error), *_given(row))
     if not batch.again and not is_address(job.output) and is_taken(job.output):
-        return Outcome(row.number, job.output, "there", clip=job.clip, voice=job.voice)
+        return JobOutcome(row.number, job.output, "there", clip=job.clip, voice=job.voice)
     if batch.dry:
-        return Outcome(row.number, job.output, "planned", clip=job.clip, voice=job.voice)
+        return JobOutcome(row.number, job.output, "planned", clip=job.clip, voice=job.voice)
     return job
 
 
-def _given(row: TableRow) -> tuple[str, str]:
+def _given(row: JobRow) -> tuple[str, str]:
     return str(row.cells.get("clip", "")), str(row.cells.get("voice", ""))
 
 
-def _outcome(answer: Answer) -> Outcome:
+def _outcome(answer: Answer) -> JobOutcome:
     if answer.told is not None:
-        return Outcome(**answer.told)
+        return JobOutcome(**answer.told)
     meant = answer.task.meant
-    if isinstance(meant, Outcome):
+    if isinstance(meant, JobOutcome):
         return meant
     words = f"row {meant.row}: {answer.lost}"
-    return Outcome(meant.row, meant.output, "failed", words, meant.clip, meant.voice)
+    return JobOutcome(meant.row, meant.output, "failed", words, meant.clip, meant.voice)

@@ -28,7 +28,7 @@ from .addresses import fetch_file, is_address, is_stored, store_at
 from .executors import Tell
 from .job import Job, is_taken, ready_folder
 from .reading import computing_of, dub_options_of, restored
-from .results.outcome import Outcome, Status
+from .results.outcome import JobOutcome, Status
 
 if TYPE_CHECKING:
     from ..reports.report import Report
@@ -66,7 +66,7 @@ class Dubber:
             "cpu": round(time.process_time() - computed, 2),
             "host": f"{platform.node()}:{os.getpid()}",
         }
-        return Outcome(job.row, job.output, status, words, job.clip, job.voice, told).to_plain()
+        return JobOutcome(job.row, job.output, status, words, job.clip, job.voice, told).to_plain()
 
     def _dubbed(self, job: Job, tell: Tell) -> dict[str, Any]:
         """What the dub has to tell; nothing where the result is there already."""

@@ -1,6 +1,6 @@
 """Who runs many tasks: a seam. Here one after the other; elsewhere processes of this machine, or Ray.
 
-Whatever is to be done many times, dubs or crops to learn from, is a `Work`: a class by its name, which is
+Whatever is to be done many times, dubs or crops to learn from, is a `Workload`: a class by its name, which is
 made once by whoever computes and then called for task after task, so that it can keep its networks.
 """
 
@@ -22,7 +22,7 @@ CORE = __package__.rpartition(".")[0]
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What is to be done with each task, and what one who does it needs."""
 
     place: str  # "room.module:Class" in the core; Class(**settings) does tasks
@@ -53,7 +53,7 @@ class Answer:
     lost: str = ""  # why there is no answer, in a sentence
 
 
-Answers = Generator[Answer, None, None]
+AnswerStream = Generator[Answer, None, None]
 Watch = Callable[[Task, str, int, int | None], None]  # is told a task's stage, and how far that is
 
 
@@ -68,13 +68,13 @@ class Executor(Protocol):
     early, or is stopped, stops what runs.
     """
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers: ...
+    def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> AnswerStream: ...
 
 
 class OneByOne:
     """Runs tasks in this process, one after the other."""
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
+    def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> AnswerStream:
         doing: Doing | None = None
         for task in tasks:
             if task.given is None:

@@ -22,7 +22,7 @@ from .reading import (
     restored,
     words_of_cells,
 )
-from .table import NEEDED, TableRow, missing_names, printable, shown
+from .table import NEEDED, JobRow, missing_names, printable, shown
 
 FACE_RULES = ("index", "point", "mask")  # of which a dub has one
 
@@ -48,7 +48,7 @@ class Job:
         return {"clip": self.clip, "voice": self.voice, **files_among(self.options)}
 
 
-def plan_job(row: TableRow, folder: Path, common: Mapping[str, Any], again: bool = False) -> Job:
+def plan_job(row: JobRow, folder: Path, common: Mapping[str, Any], again: bool = False) -> Job:
     """What a row asks for, checked as far as that goes without opening a file.
 
     folder: what its paths are relative to
@@ -75,7 +75,7 @@ def absolute(name: str, folder: Path) -> str:
     return as_address(name) if is_address(name) else os.path.abspath(folder / name)  # noqa: PTH100 - links stay
 
 
-def _job_of(row: TableRow, folder: Path, common: Mapping[str, Any], again: bool) -> Job:
+def _job_of(row: JobRow, folder: Path, common: Mapping[str, Any], again: bool) -> Job:
     for name in NEEDED:
         if not isinstance(row.cells[name], str):
             raise InputError(f"{name} is {shown(row.cells[name])}, but must be the name of a file.")

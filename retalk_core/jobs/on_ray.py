@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import InputError
 from ..places import PACK
 from ..version import __version__
-from .executors import TRIES, Answer, Answers, Plain, Task, Watch, Work, unwatched
+from .executors import TRIES, Answer, AnswerStream, Plain, Task, Watch, Workload, unwatched
 
 AHEAD = 2  # tasks that wait for each one that runs: nobody idles, and a cluster that grows sees why
 FEWEST_AHEAD = 4  # tasks that are handed over in any case: an empty cluster may be about to grow
@@ -39,7 +39,7 @@ class RayTasks:
         self._ray = _joined(address)
         self._say = say
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
+    def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> AnswerStream:
         """Run tasks; see `Executor`."""
         ray, running = self._ray, dict[Any, Task]()
         _check_fits(ray, work, self._say)
@@ -117,12 +117,12 @@ def _joined(address: str) -> Any:  # noqa: ANN401 - Ray's types would be importe
 # How many at a time
 
 
-def _wanted(ray: Any, work: Work) -> int:  # noqa: ANN401
+def _wanted(ray: Any, work: Workload) -> int:  # noqa: ANN401
     """How many tasks to have handed over: those that fit into the cluster as it is, and some to wait."""
     return max(AHEAD * _fitting(ray.cluster_resources(), work), FEWEST_AHEAD)
 
 
-def _fitting(resources: Plain, work: Work) -> int:
+def _fitting(resources: Plain, work: Workload) -> int:
     """How many tasks can run at a time."""
     taken = {"CPU": work.cpus, "GPU": work.gpus, "memory": work.memory}
     return min(
@@ -130,7 +130,7 @@ def _fitting(resources: Plain, work: Work) -> int:
     )
 
 
-def _check_fits(ray: Any, work: Work, say: Callable[[str], None]) -> None:  # noqa: ANN401
+def _check_fits(ray: Any, work: Workload, say: Callable[[str], None]) -> None:  # noqa: ANN401
     """Say so where no node has what a task takes: it waits until one has, which may be for ever."""
     nodes = [each["Resources"] for each in ray.nodes() if each["Alive"]]
     if any(_fitting(each, work) for each in nodes):
@@ -146,7 +146,7 @@ def _check_fits(ray: Any, work: Work, say: Callable[[str], None]) -> None:  # no
 # What is sent to a node. It is sent as it stands here, since the node may have the pack elsewhere.
 
 
-def _remote(ray: Any, work: Work, board: Any) -> Any:  # noqa: ANN401
+def _remote(ray: Any, work: Workload, board: Any) -> Any:  # noqa: ANN401
     """What does one task on a node, with what it takes stated."""
     place, settings, pack, version, pause = (
         work.place,

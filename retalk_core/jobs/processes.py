@@ -15,7 +15,7 @@ from typing import Any
 from ..compute.memory import free_on_cpu
 from ..errors import RetalkError
 from ..places import PACK
-from .executors import TRIES, Answer, Answers, Plain, Task, Watch, Work, unwatched
+from .executors import TRIES, Answer, AnswerStream, Plain, Task, Watch, Workload, unwatched
 from .worker import BOOT
 
 EMBEDDED_NEEDS, RETALK_NEEDS = 1_250_000_000, 5_000_000_000  # bytes of a process, at 1080p
@@ -33,7 +33,7 @@ class Processes:
             raise ValueError(f"{count} processes do nothing")
         self._count, self._tries = count, tries
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Answers:
+    def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> AnswerStream:
         """Run tasks; see `Executor`. Raises RetalkError where a process doesn't come up."""
         heard: queue.SimpleQueue[_Heard] = queue.SimpleQueue()
         pool: list[_Process] = []
@@ -49,7 +49,9 @@ class Processes:
             for each in pool:
                 each.end()
 
-    def _idle(self, pool: list[_Process], work: Work, heard: queue.SimpleQueue[_Heard]) -> Iterator[_Process]:
+    def _idle(
+        self, pool: list[_Process], work: Workload, heard: queue.SimpleQueue[_Heard]
+    ) -> Iterator[_Process]:
         """Processes that have nothing to do; new ones as far as there may be more."""
         while True:
             free = next((each for each in pool if each.task is None), None)
@@ -60,7 +62,7 @@ class Processes:
                 return
             yield free
 
-    def _answers(self, news: _Heard, pool: list[_Process], work: Work, watch: Watch) -> Iterator[Answer]:
+    def _answers(self, news: _Heard, pool: list[_Process], work: Workload, watch: Watch) -> Iterator[Answer]:
         """What follows from a word of a process, or from its end."""
         process, message = news
         task = process.task
@@ -73,7 +75,7 @@ class Processes:
         elif task is not None and "stage" in message:
             watch(task, message["stage"], message["done"], message["total"])
 
-    def _lost(self, process: _Process, pool: list[_Process], work: Work) -> Iterator[Answer]:
+    def _lost(self, process: _Process, pool: list[_Process], work: Workload) -> Iterator[Answer]:
         """Begin a task anew whose process has died, or give it up."""
         code = process.end()
         if process.task is None:
@@ -129,7 +131,7 @@ def _cause(code: int) -> str:
 class _Process:
     """One of them, and what it does at the moment."""
 
-    def __init__(self, work: Work, heard: queue.SimpleQueue[_Heard], threads: int) -> None:
+    def __init__(self, work: Workload, heard: queue.SimpleQueue[_Heard], threads: int) -> None:
         self.heard = heard
         self.task: Task | None = None
         self.tries = 0

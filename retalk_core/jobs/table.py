@@ -28,7 +28,7 @@ SHOWN = 60  # letters of a cell in a sentence
 
 
 @dataclass(frozen=True)
-class TableRow:
+class JobRow:
     """One row of a table."""
 
     number: int  # of its first line, from 1, as spreadsheets count
@@ -41,7 +41,7 @@ class TableRow:
         return f"row {self.number}"
 
 
-def read_rows(name: str) -> Iterator[TableRow]:
+def read_rows(name: str) -> Iterator[JobRow]:
     """The rows of a table, while it is read: a long one takes no more memory than a short one.
 
     name:   a file's; .jsonl, .ndjson and .json hold one JSON object a line, others CSV whose first row names
@@ -169,7 +169,7 @@ def _unreadable(line: str) -> str:
 # CSV
 
 
-def _csv_rows(lines: _Lines, name: str) -> Iterator[TableRow]:
+def _csv_rows(lines: _Lines, name: str) -> Iterator[JobRow]:
     header = lines.take()
     if wrong := _unreadable(header):
         raise InputError(f"{_called(name)}: its first row {wrong}.")
@@ -179,18 +179,18 @@ def _csv_rows(lines: _Lines, name: str) -> Iterator[TableRow]:
     while line := lines.take():
         number, cells = lines.number, _record(line, lines, delimiter)
         if isinstance(cells, str):
-            yield TableRow(number, fault=f"row {number} {cells}.")
+            yield JobRow(number, fault=f"row {number} {cells}.")
         elif any(cell.strip() for cell in cells):
             yield _csv_row(number, columns, cells)
 
 
-def _csv_row(number: int, columns: list[str], cells: list[str]) -> TableRow:
+def _csv_row(number: int, columns: list[str], cells: list[str]) -> JobRow:
     given = [cell.strip() for cell in cells]
     if any(given[len(columns) :]):
-        return TableRow(
+        return JobRow(
             number, fault=f"row {number} has {len(cells)} cells, but the first row names {len(columns)}."
         )
-    return TableRow(number, {name: cell for name, cell in zip(columns, given, strict=False) if cell})
+    return JobRow(number, {name: cell for name, cell in zip(columns, given, strict=False) if cell})
 
 
 def _check_columns(columns: list[str], name: str) -> None:
@@ -237,24 +237,24 @@ def _cells(text: str, delimiter: str) -> list[str] | None:
 # JSON
 
 
-def _json_rows(lines: _Lines, name: str) -> Iterator[TableRow]:
+def _json_rows(lines: _Lines, name: str) -> Iterator[JobRow]:
     while line := lines.take():
         number, text = lines.number, line.strip()
         if number == 1 and text.startswith("["):
             raise InputError(f"{_called(name)} holds a JSON array: write one object a line instead.")
         if wrong := _unreadable(line):
-            yield TableRow(number, fault=f"row {number} {wrong}.")
+            yield JobRow(number, fault=f"row {number} {wrong}.")
         elif text:
             yield _json_row(number, text)
 
 
-def _json_row(number: int, text: str) -> TableRow:
+def _json_row(number: int, text: str) -> JobRow:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:
         why = getattr(error, "msg", None) or "it is nested too deep"
-        return TableRow(number, fault=f"row {number} is no JSON ({why}).")
+        return JobRow(number, fault=f"row {number} is no JSON ({why}).")
     if not isinstance(found, dict):
-        return TableRow(number, fault=f"row {number} is {shown(text)}, but must be a JSON object.")
+        return JobRow(number, fault=f"row {number} is {shown(text)}, but must be a JSON object.")
     given = {name.strip(): cell.strip() if isinstance(cell, str) else cell for name, cell in found.items()}
-    return TableRow(number, {name: cell for name, cell in given.items() if cell not in (None, "")})
+    return JobRow(number, {name: cell for name, cell in given.items() if cell not in (None, "")})

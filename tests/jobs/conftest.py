@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from retalk_nodes.retalk_core.jobs import processes
-from retalk_nodes.retalk_core.jobs.executors import Work
+from retalk_nodes.retalk_core.jobs.executors import Workload
 from retalk_nodes.retalk_core.jobs.results.journal import Journal, opened_journal
 
 WORKER = '''
@@ -69,11 +69,11 @@ def journal() -> Iterator[Journal]:
 
 
 @pytest.fixture
-def noting(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work]:
-    """Work whose processes have one room more than the pack; it notes what it does in notes.txt."""
+def noting(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Workload]:
+    """Workload whose processes have one room more than the pack; it notes what it does in notes.txt."""
     (tmp_path / "__main__.py").write_text(WORKER.format(here=str(tmp_path), root=str(root)))
     monkeypatch.setattr(processes, "PACK", tmp_path)
-    return lambda **settings: Work("noting:Noter", {"file": str(tmp_path / "notes.txt"), **settings})
+    return lambda **settings: Workload("noting:Noter", {"file": str(tmp_path / "notes.txt"), **settings})
 
 
 @pytest.fixture

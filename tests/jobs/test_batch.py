@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.jobs.batch import Batch, run_batch
-from retalk_nodes.retalk_core.jobs.executors import Answer, Task, Watch, Work, unwatched
+from retalk_nodes.retalk_core.jobs.executors import Answer, Task, Watch, Workload, unwatched
 from retalk_nodes.retalk_core.jobs.job import Job
 from retalk_nodes.retalk_core.jobs.results.journal import Journal, opened_journal
-from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.outcome import JobOutcome
 
 HEAD = "clip,voice,output"
 
@@ -24,7 +24,7 @@ class Pretend:
         self.jobs: list[Job] = []
         self.ended = False
 
-    def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
+    def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
         try:
             for task in tasks:
                 if task.given is None:
@@ -34,13 +34,13 @@ class Pretend:
                 self.jobs.append(job)
                 Path(job.output).write_bytes(b"x")
                 told = {"doubts": ["slight"], "engine": job.options.get("engine", "auto")}
-                outcome = Outcome(job.row, job.output, "done", "", job.clip, job.voice, told)
+                outcome = JobOutcome(job.row, job.output, "done", "", job.clip, job.voice, told)
                 yield Answer(task, json.loads(json.dumps(outcome.to_plain())))
         finally:
             self.ended = True
 
 
-def outcomes(batch: Batch, journal: Journal, executor: Pretend | None = None) -> list[Outcome]:
+def outcomes(batch: Batch, journal: Journal, executor: Pretend | None = None) -> list[JobOutcome]:
     return list(run_batch(batch, executor or Pretend(), journal))
 
 
@@ -172,7 +172,7 @@ def test_a_table_that_cannot_be_read_is_refused(table: Callable[..., str], journ
 
 def test_what_an_executor_lost_is_a_failure_in_words(table: Callable[..., str], journal: Journal) -> None:
     class Losing(Pretend):
-        def run(self, work: Work, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
+        def run(self, work: Workload, tasks: Iterable[Task], watch: Watch = unwatched) -> Iterator[Answer]:
             yield from (Answer(task, lost="the process died.") for task in tasks)
 
     (found,) = outcomes(Batch(table=table(HEAD, "a.mp4,a.wav,one.mp4")), journal, Losing())

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from retalk_nodes.retalk_core.jobs import executors
-from retalk_nodes.retalk_core.jobs.executors import OneByOne, Task, Work
+from retalk_nodes.retalk_core.jobs.executors import OneByOne, Task, Workload
 
 
 class Doubler:
-    """Work that needs nothing."""
+    """Workload that needs nothing."""
 
     made = 0
 
@@ -36,7 +36,7 @@ def test_here_tasks_are_done_one_after_the_other_by_one_worker(monkeypatch: pyte
             yield Task(number, str(number), None if number == 1 else {"number": number}, "kept")
 
     running = OneByOne().run(
-        Work("a:b", {"by": 3}), tasks(), lambda task, *told: heard.append((task.number, *told))
+        Workload("a:b", {"by": 3}), tasks(), lambda task, *told: heard.append((task.number, *told))
     )
     first = next(running)
     assert first.told == {"number": 0} and taken == [0]
@@ -48,4 +48,4 @@ def test_here_tasks_are_done_one_after_the_other_by_one_worker(monkeypatch: pyte
 
 def test_who_has_nothing_to_do_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "begin", lambda place, settings: pytest.fail("made"))
-    assert len(list(OneByOne().run(Work("a:b"), (Task(n, "") for n in range(3))))) == 3
+    assert len(list(OneByOne().run(Workload("a:b"), (Task(n, "") for n in range(3))))) == 3

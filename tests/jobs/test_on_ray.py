@@ -14,7 +14,7 @@ import pytest
 from retalk_nodes.retalk_core.cli.main import FAILED, main
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.jobs import on_ray
-from retalk_nodes.retalk_core.jobs.executors import Task, Work
+from retalk_nodes.retalk_core.jobs.executors import Task, Workload
 from retalk_nodes.retalk_core.jobs.on_ray import RayTasks
 
 
@@ -42,15 +42,15 @@ def cluster() -> Iterator[str]:
 
 @pytest.fixture
 def noted(
-    noting: Callable[..., Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Work]:
-    """Work that notes what it does, for Ray's workers."""
+    noting: Callable[..., Workload], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Workload]:
+    """Workload that notes what it does, for Ray's workers."""
     monkeypatch.setattr(on_ray, "PACK", tmp_path)
     return noting
 
 
 def test_each_task_is_done_once_and_those_with_nothing_to_do_come_back(
-    cluster: str, noted: Callable[..., Work], notes: Callable[[str], list[str]]
+    cluster: str, noted: Callable[..., Workload], notes: Callable[[str], list[str]]
 ) -> None:
     taken: list[int] = []
 
@@ -72,7 +72,7 @@ def test_each_task_is_done_once_and_those_with_nothing_to_do_come_back(
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
 def test_a_worker_that_is_killed_is_replaced_and_its_task_done_anew(
-    cluster: str, noted: Callable[..., Work], notes: Callable[[str], list[str]]
+    cluster: str, noted: Callable[..., Workload], notes: Callable[[str], list[str]]
 ) -> None:
     tasks = (Task(number, f"{number}", {"number": number, "pause": 1.0}) for number in range(6))
     running = RayTasks(cluster).run(noted(), tasks)
@@ -94,14 +94,14 @@ def working(notes: Callable[[str], list[str]]) -> int:
     pytest.fail("no task is begun")
 
 
-def test_what_a_worker_cannot_do_is_told_in_words(cluster: str, noted: Callable[..., Work]) -> None:
-    (found,) = RayTasks(cluster).run(Work("nowhere:Nothing"), [Task(0, "", {"number": 0})])
+def test_what_a_worker_cannot_do_is_told_in_words(cluster: str, noted: Callable[..., Workload]) -> None:
+    (found,) = RayTasks(cluster).run(Workload("nowhere:Nothing"), [Task(0, "", {"number": 0})])
     assert found.told is None and "a worker could not do it (ModuleNotFoundError" in found.lost
 
 
 def test_a_job_that_fits_no_node_is_told(cluster: str) -> None:
     said: list[str] = []
-    running = RayTasks(cluster, said.append).run(Work("a:b", cpus=99), iter(()))
+    running = RayTasks(cluster, said.append).run(Workload("a:b", cpus=99), iter(()))
     assert list(running) == []
     assert len(said) == 1 and "99 CPUs" in said[0] and "the largest node has 2 CPUs" in said[0]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from retalk_nodes.retalk_core.errors import RetalkError
 from retalk_nodes.retalk_core.jobs import processes
-from retalk_nodes.retalk_core.jobs.executors import Task, Work
+from retalk_nodes.retalk_core.jobs.executors import Task, Workload
 from retalk_nodes.retalk_core.jobs.processes import Processes, workers_that_fit
 
 
@@ -19,7 +19,7 @@ def tasks(count: int, **given: object) -> Iterator[Task]:
 
 
 def test_each_task_is_done_once_and_those_with_nothing_to_do_come_back(
-    noting: Callable[..., Work], notes: Callable[[str], list[str]]
+    noting: Callable[..., Workload], notes: Callable[[str], list[str]]
 ) -> None:
     heard = set()
     mixed = (Task(each.number, each.name, None if each.number % 5 == 0 else each.given) for each in tasks(20))
@@ -33,7 +33,7 @@ def test_each_task_is_done_once_and_those_with_nothing_to_do_come_back(
     assert {told["threads"] for told in found.values() if told} == {os.environ["OMP_NUM_THREADS"]}
 
 
-def test_tasks_are_taken_no_faster_than_they_are_done(noting: Callable[..., Work]) -> None:
+def test_tasks_are_taken_no_faster_than_they_are_done(noting: Callable[..., Workload]) -> None:
     taken = []
 
     def counted() -> Iterator[Task]:
@@ -49,7 +49,7 @@ def test_tasks_are_taken_no_faster_than_they_are_done(noting: Callable[..., Work
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
 def test_a_process_that_is_killed_is_replaced_and_its_task_done_anew(
-    noting: Callable[..., Work], notes: Callable[[str], list[str]]
+    noting: Callable[..., Workload], notes: Callable[[str], list[str]]
 ) -> None:
     killed = []
 
@@ -65,21 +65,23 @@ def test_a_process_that_is_killed_is_replaced_and_its_task_done_anew(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
-def test_a_task_that_kills_every_process_is_given_up_and_keeps_no_other(noting: Callable[..., Work]) -> None:
+def test_a_task_that_kills_every_process_is_given_up_and_keeps_no_other(
+    noting: Callable[..., Workload],
+) -> None:
     mixed = [*tasks(1), Task(1, "deadly", {"number": 1, "dies": True}), Task(2, "", {"number": 2})]
     found = {each.task.number: each for each in Processes(1, tries=2).run(noting(), mixed)}
     assert "died 2 times (signal 9)" in found[1].lost and "memory" in found[1].lost
     assert found[0].told and found[2].told
 
 
-def test_a_process_that_does_not_come_up_is_told(noting: Callable[..., Work]) -> None:
+def test_a_process_that_does_not_come_up_is_told(noting: Callable[..., Workload]) -> None:
     with pytest.raises(RetalkError, match="did not come up"):
-        list(Processes(1).run(Work("nowhere:Nothing"), tasks(2)))
+        list(Processes(1).run(Workload("nowhere:Nothing"), tasks(2)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are ended by signals")
 def test_who_stops_takes_the_processes_along(
-    noting: Callable[..., Work], notes: Callable[[str], list[str]]
+    noting: Callable[..., Workload], notes: Callable[[str], list[str]]
 ) -> None:
     running = Processes(2).run(noting(), (Task(n, "", {"number": n, "pause": n * 60}) for n in range(4)))
     assert next(running).told

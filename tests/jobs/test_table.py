@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
-from retalk_nodes.retalk_core.jobs.table import STDIN, TableRow, count_rows, read_rows, table_folder
+from retalk_nodes.retalk_core.jobs.table import STDIN, JobRow, count_rows, read_rows, table_folder
 
 HEAD = "clip,voice,output,start"
 
 
-def rows_of(path: Path, content: str | bytes) -> list[TableRow]:
+def rows_of(path: Path, content: str | bytes) -> list[JobRow]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return list(read_rows(str(path)))
 
@@ -29,7 +29,7 @@ def test_csv_is_read_as_spreadsheets_of_any_country_write_it(tmp_path: Path, bet
         for line in lines
     )
     first, second = rows_of(tmp_path / "jobs.csv", b"\xef\xbb\xbf" + text.encode())
-    assert first == TableRow(2, {"clip": "a.mp4", "voice": "a.wav", "output": "o.mp4"})
+    assert first == JobRow(2, {"clip": "a.mp4", "voice": "a.wav", "output": "o.mp4"})
     assert second.number == 4
     assert second.cells == {"clip": "b, c;d\t.mp4", "voice": "b.wav", "output": "p.mp4", "start": "1:02.5"}
 

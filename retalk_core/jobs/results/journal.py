@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import InputError
-from .outcome import STATUSES, Outcome
+from .outcome import STATUSES, JobOutcome
 
 JOURNAL = "jobs.sqlite"
 SAVED_SECONDS = 1.0  # between two moments at which outcomes are sure to be on the disk
@@ -43,7 +43,7 @@ class Journal:
             return int(found[0])
         return None
 
-    def note(self, outcome: Outcome) -> Outcome:
+    def note(self, outcome: JobOutcome) -> JobOutcome:
         """Keep an outcome. Of a result that was there already the dub's figures are kept and given back."""
         if outcome.status == "there":
             before = self._known(outcome.key)
@@ -67,11 +67,11 @@ class Journal:
         self._database.execute("DELETE FROM outcomes WHERE run != ?", (self._run,))
         self.save()
 
-    def outcomes(self, worst_first: bool = False) -> Iterator[Outcome]:
+    def outcomes(self, worst_first: bool = False) -> Iterator[JobOutcome]:
         """All outcomes, as in the table or the worst first."""
         order = BY_WORTH if worst_first else "ORDER BY row, key"
         for (plain,) in self._database.execute(f"SELECT plain FROM outcomes {order}"):
-            yield Outcome(**json.loads(plain))
+            yield JobOutcome(**json.loads(plain))
 
     def counts(self) -> dict[str, int]:
         """How many rows have each status, and how many results are doubtful."""
@@ -80,9 +80,9 @@ class Journal:
         (doubtful,) = self._database.execute(asked).fetchone()
         return {**{each: found.get(each, 0) for each in STATUSES}, "doubtful": doubtful}
 
-    def _known(self, key: str) -> Outcome | None:
+    def _known(self, key: str) -> JobOutcome | None:
         found = self._database.execute("SELECT plain FROM outcomes WHERE key = ?", (key,)).fetchone()
-        return None if found is None else Outcome(**json.loads(found[0]))
+        return None if found is None else JobOutcome(**json.loads(found[0]))
 
 
 @contextmanager

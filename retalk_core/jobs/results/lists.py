@@ -12,7 +12,7 @@ from typing import Any
 from ...files import written_whole
 from ..table import printable
 from .journal import Journal
-from .outcome import Outcome
+from .outcome import JobOutcome
 
 OUTCOME_COLUMNS = (
     "row",
@@ -43,7 +43,7 @@ def _write(path: Path, pieces: Iterable[str]) -> None:
             file.write(piece)
 
 
-def _csv_lines(outcomes: Iterable[Outcome], measures: list[str]) -> Iterator[str]:
+def _csv_lines(outcomes: Iterable[JobOutcome], measures: list[str]) -> Iterator[str]:
     yield _csv_line([*OUTCOME_COLUMNS, *TOLD, *measures])
     for each in outcomes:
         told = {name: each.told.get(name, "") for name in TOLD}
@@ -59,7 +59,7 @@ def _csv_line(cells: list[Any]) -> str:
     return printable(line.getvalue())
 
 
-def _json_lines(outcomes: Iterable[Outcome]) -> Iterator[str]:
+def _json_lines(outcomes: Iterable[JobOutcome]) -> Iterator[str]:
     """One array, a row on each line."""
     between = "[\n"
     for each in outcomes:

@@ -14,7 +14,7 @@ EXIT_STATUS: Mapping[Status, int] = {"done": 0, "there": 0, "planned": 0, "faile
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """What became of one row of a table."""
 
     row: int

@@ -17,7 +17,7 @@ from ...files import written_whole
 from ..addresses import is_address
 from ..table import printable
 from .journal import Journal
-from .outcome import Outcome
+from .outcome import JobOutcome
 
 PAGE_ROWS = 500  # of one page: with their pictures a few MB
 STYLE = """
@@ -73,7 +73,7 @@ def _page_name(number: int) -> str:
 
 
 def _page(
-    rows: Iterator[Outcome], counts: dict[str, int], folder: Path, title: str, number: int, pages: int
+    rows: Iterator[JobOutcome], counts: dict[str, int], folder: Path, title: str, number: int, pages: int
 ) -> Iterator[str]:
     yield (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -111,7 +111,7 @@ def _links(number: int, pages: int) -> str:
     return f"<nav>Pages: {' '.join(links)}</nav>"
 
 
-def _row(each: Outcome, folder: Path) -> str:
+def _row(each: JobOutcome, folder: Path) -> str:
     kind = "doubtful" if each.doubts else each.status
     name = escape(PurePath(each.output).name or f"row {each.row}")
     link = name if each.status in ("failed", "fault", "planned") else _link(each.output, folder, name)
@@ -136,7 +136,7 @@ def _link(output: str, folder: Path, name: str) -> str:
     return f'<a href="{escape(quote(PurePath(target).as_posix(), errors="surrogateescape"))}">{name}</a>'
 
 
-def _picture(each: Outcome) -> str:
+def _picture(each: JobOutcome) -> str:
     thumbnail = str(each.told.get("thumbnail", ""))
     if not thumbnail:
         return '<span class="none"></span>'
@@ -146,7 +146,7 @@ def _picture(each: Outcome) -> str:
     )
 
 
-def _wrong(each: Outcome) -> str:
+def _wrong(each: JobOutcome) -> str:
     said = [escape(each.words)] if each.words else []
     if each.doubts:
         said.append(f"<ul>{''.join(f'<li>{escape(doubt)}</li>' for doubt in each.doubts)}</ul>")
@@ -157,7 +157,7 @@ def _wrong(each: Outcome) -> str:
     return "".join(said)
 
 
-def _figures(each: Outcome) -> str:
+def _figures(each: JobOutcome) -> str:
     told: dict[str, Any] = dict(each.told)
     said = []
     if "frames" in told:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.jobs.results.journal import JOURNAL, Journal, opened_journal
-from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.outcome import JobOutcome
 
 
 def test_the_worst_comes_first_where_that_is_wished(journal: Journal) -> None:
     for row, status, doubts in ((1, "done", []), (2, "done", ["x"]), (3, "failed", []), (4, "fault", [])):
-        journal.note(Outcome(row, f"{row}.mp4", status, told={"doubts": doubts}))
+        journal.note(JobOutcome(row, f"{row}.mp4", status, told={"doubts": doubts}))
     assert [each.row for each in journal.outcomes()] == [1, 2, 3, 4]
     assert [each.row for each in journal.outcomes(worst_first=True)] == [4, 3, 2, 1]
     assert journal.counts() == {
@@ -46,8 +46,8 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
 
 def test_what_was_noted_survives_a_crash(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), opened_journal(tmp_path) as journal:
-        journal.note(Outcome(2, "a.mp4", "done", told={"spent": 1.0}))
+        journal.note(JobOutcome(2, "a.mp4", "done", told={"spent": 1.0}))
         _ = 1 / 0
     with opened_journal(tmp_path) as journal:
-        there = journal.note(Outcome(2, "a.mp4", "there"))
+        there = journal.note(JobOutcome(2, "a.mp4", "there"))
         assert there.told == {"spent": 1.0}

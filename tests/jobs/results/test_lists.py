@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retalk_nodes.retalk_core.jobs.results.journal import Journal
 from retalk_nodes.retalk_core.jobs.results.lists import write_lists
-from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.outcome import JobOutcome
 
 
 def test_rows_are_written_with_measures_and_doubts_and_without_pictures(
@@ -21,8 +21,8 @@ def test_rows_are_written_with_measures_and_doubts_and_without_pictures(
         "thumbnail": "x" * 9,
         "spent": 2.5,
     }
-    journal.note(Outcome(2, "/a,b.mp4", "done", clip='a"b.mp4', told=told))
-    journal.note(Outcome(3, "", "failed", "row 3: no\udcff such ü."))
+    journal.note(JobOutcome(2, "/a,b.mp4", "done", clip='a"b.mp4', told=told))
+    journal.note(JobOutcome(3, "", "failed", "row 3: no\udcff such ü."))
     write_lists(journal, tmp_path)
     with (tmp_path / "results.csv").open(newline="", encoding="utf-8") as file:
         first, second = csv.DictReader(file)

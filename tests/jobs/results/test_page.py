@@ -8,7 +8,7 @@ from pathlib import Path
 
 from retalk_nodes.retalk_core.jobs.results import page
 from retalk_nodes.retalk_core.jobs.results.journal import Journal
-from retalk_nodes.retalk_core.jobs.results.outcome import Outcome
+from retalk_nodes.retalk_core.jobs.results.outcome import JobOutcome
 
 NASTY = "<script>alert(1)&\"'.mp4"
 
@@ -40,9 +40,9 @@ def test_a_page_shows_the_worst_first_and_runs_nothing(journal: Journal, tmp_pat
         "measured": {"opening_loudness": 0.5, "lag_frames": None, "loss_outside": 49.3},
     }  # fmt: skip
     (tmp_path / "out").mkdir()
-    journal.note(Outcome(2, str(tmp_path / "out" / NASTY), "done", "", NASTY, NASTY, told))
-    journal.note(Outcome(3, "", "failed", f"row 3: {NASTY}.", NASTY, NASTY))
-    journal.note(Outcome(4, "s3://bucket/a.mp4", "there"))
+    journal.note(JobOutcome(2, str(tmp_path / "out" / NASTY), "done", "", NASTY, NASTY, told))
+    journal.note(JobOutcome(3, "", "failed", f"row 3: {NASTY}.", NASTY, NASTY))
+    journal.note(JobOutcome(4, "s3://bucket/a.mp4", "there"))
     page.write_pages(journal, tmp_path, NASTY)
     text = (tmp_path / "results.html").read_text("utf-8")
     tags = Tags(text)
@@ -58,7 +58,7 @@ def test_many_rows_are_several_pages_and_old_ones_go(journal: Journal, tmp_path:
     for name in ("results_4.html", "results_5.html", "results_7.html"):
         (tmp_path / name).touch()
     for row in range(2 * page.PAGE_ROWS + 1):
-        journal.note(Outcome(row, f"/{row}.mp4", "done"))
+        journal.note(JobOutcome(row, f"/{row}.mp4", "done"))
     page.write_pages(journal, tmp_path, "many")
     names = ("results.html", "results_2.html", "results_3.html")
     assert {path.name for path in tmp_path.glob("*.html")} == {*names, "results_7.html"}
