@@ -13,7 +13,7 @@ from ..images import white_of
 from .affine import UNIT_CORNERS, apply_affine, depth_inside, invert, warp
 
 CHIN_PAD = 10  # pixels below a box of Wav2Lip's, whatever the face's size
-AHEAD = 5  # boxes that one of Wav2Lip's is the mean of
+BOXES_AHEAD = 5  # boxes that one of Wav2Lip's is the mean of
 
 # Where PC-AVS has the eyes and the middle of the inner lips, in pictures of 224 pixels.
 HEAD_POINTS = np.array([(87.0, 59.0), (137.0, 59.0), (112.0, 120.0)])
@@ -21,7 +21,7 @@ HEAD_SIDE = 224
 HEAD_CUT = (16, 0, 192)  # left, top and side of what is cut once more out of those
 OWN_SHIFT = 0.8  # how much of a frame's own shift counts beside that of the one before
 
-WHOLE = 1e-2  # pixels; what is no farther from a whole number is one
+WHOLE_PIXEL = 1e-2  # pixels; what is no farther from a whole number is one
 
 
 def padded_boxes(found: np.ndarray, frame_size: tuple[int, int], below: int = CHIN_PAD) -> np.ndarray:
@@ -31,7 +31,7 @@ def padded_boxes(found: np.ndarray, frame_size: tuple[int, int], below: int = CH
     return np.minimum(boxes, [*frame_size[::-1]] * 2)
 
 
-def mean_ahead(boxes: np.ndarray, window: int = AHEAD) -> np.ndarray:
+def mean_ahead(boxes: np.ndarray, window: int = BOXES_AHEAD) -> np.ndarray:
     """Means (n, 4) over each box and those that follow it, as whole numbers: Wav2Lip's smoothing.
 
     The last ones all take the last `window` boxes, some of which are means already; of fewer boxes than a
@@ -128,7 +128,7 @@ def whole_box(affine: np.ndarray, frame_size: tuple[int, ...]) -> tuple[int, int
     off = np.abs(corners - box).max() + np.abs(affine[[0, 1], [1, 0]]).max()
     left, top, right, bottom = (int(each) for each in box)
     inside = 0 <= left < right <= frame_size[1] and 0 <= top < bottom <= frame_size[0]
-    return (left, top, right, bottom) if off < WHOLE and inside else None
+    return (left, top, right, bottom) if off < WHOLE_PIXEL and inside else None
 
 
 # Paste

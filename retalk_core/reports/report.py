@@ -161,13 +161,13 @@ class Report:
         return "\n".join(lines)
 
 
-TOLD = {"hash": "by its hash", "name": "by its name", "choice": "because it was chosen as that"}
+TOLD_BY = {"hash": "by its hash", "name": "by its name", "choice": "because it was chosen as that"}
 
 
 def _file_words(key: str, file: Mapping[str, str]) -> str:
     """A file that computed: of a network that was trained in several ways also which one it is."""
     words = f"{file['file']} (sha256 {file['sha256'][:12]})"
-    return f"{words}, {title(key)} {TOLD[file['told_by']]}" if "told_by" in file else words
+    return f"{words}, {title(key)} {TOLD_BY[file['told_by']]}" if "told_by" in file else words
 
 
 def _measured_text(measured: Measured) -> str:
