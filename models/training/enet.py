@@ -1,4 +1,4 @@
-"""E-Net as it is trained: redraws L-Net's coarse face at four times its size (VideoReTalking, section 3.3)."""
+"""E-Net as it is trained: redraws L-Net's face at four times its size (VideoReTalking, section 3.3)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Modulate(nn.Module):
         self.even = even
         nn.init.kaiming_normal_(self.weight[0])
         nn.init.ones_(self.modulation.bias)  # at first a style changes little
-        nn.init.normal_(self.modulation.weight, std=0.2 / style**0.5)
+        nn.init.normal_(self.modulation.weight, std=style**-0.5)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, H, W), each picture with filters of its own."""
@@ -71,7 +71,7 @@ class Modulate(nn.Module):
 
 
 class StyleConvolution(nn.Module):
-    """A modulated convolution of even strength, then noise and a leaky ReLU; perhaps doubles the size first."""
+    """A modulated convolution of even strength, noise, a leaky ReLU; perhaps doubles the size first."""
 
     def __init__(self, channels: int, out_channels: int, style: int, doubles: bool) -> None:
         super().__init__()

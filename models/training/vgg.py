@@ -43,7 +43,7 @@ class Vgg19(nn.Module):
         """Read pictures.
 
         pictures: (B, 3, H, W) RGB in [0, 1]
-        layers:   numbers in `features`, rising; by default the ReLUs behind the first convolution of each size
+        layers:   numbers in `features`, rising; by default the ReLUs behind each size's first convolution
         returns:  what each of these layers gives
         """
         x, found = (pictures - self.mean) / self.spread, []

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...models.training.vgg import Vgg19
 from ..errors import InputError
 from ..metrics.pictures.niqe import old_torchvision
-from .losses import BEFORE_LAST, Likeness
+from .losses import BEFORE_LAST, FeatureDistance
 
 
 class BorrowedFeatures:
@@ -35,10 +35,10 @@ class BorrowedFeatures:
         inside.load_state_dict({key: own[number] for key, number in numbers.items()}, strict=True)
         self._loss.to(next(network.parameters()).device)
 
-    def __call__(self, given: Tensor, wanted: Tensor) -> Likeness:
+    def __call__(self, given: Tensor, wanted: Tensor) -> FeatureDistance:
         """Compare pictures (B, 3, H, W) RGB in [-1, 1]."""
         content, style = self._loss(given, wanted)
-        return Likeness(content, style)
+        return FeatureDistance(content, style)
 
 
 def why_not_borrowed() -> str:

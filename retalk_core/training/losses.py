@@ -20,7 +20,7 @@ BEHIND_FIRST: Mapping[int, float] = {1: 1.0, 6: 1.0, 11: 1.0, 20: 1.0, 29: 1.0} 
 BEFORE_LAST: Mapping[int, float] = {2: 0.1, 7: 0.1, 16: 1.0, 25: 1.0, 34: 1.0}  # conv1_2 … conv5_4
 
 
-class Likeness(NamedTuple):
+class FeatureDistance(NamedTuple):
     """How far a picture is from what it should be, by features."""
 
     content: Tensor  # (), of features where they are
@@ -34,7 +34,7 @@ def compare_features(
     *,
     layers: Mapping[int, float] = BEHIND_FIRST,
     scales: int = 1,
-) -> Likeness:
+) -> FeatureDistance:
     """Compare pictures by VGG19's features.
 
     network:       in eval mode, its weights frozen
@@ -52,7 +52,7 @@ def compare_features(
             content = content + weight * F.l1_loss(seen, sought)
             if scale == 0:
                 style = style + weight * F.l1_loss(gram(seen), gram(sought))
-    return Likeness(content, style)
+    return FeatureDistance(content, style)
 
 
 def gram(features: Tensor) -> Tensor:

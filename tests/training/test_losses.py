@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 VALUE, NORM, COSINE = 1e-5, 1e-4, 0.9999  # relative, relative, least
-# With statistics of a batch of three the recording itself is off by 1.7e-4: in fp64 the norm is 12.22055, ours
-# in fp32 12.2208, the recorded one 12.2185.
+# With statistics of a batch of three the recording itself is off by 1.7e-4: in fp64 the norm is 12.22055,
+# ours in fp32 12.2208, the recorded one 12.2185.
 NORM_IN_TRAINING = 3e-4
 both = pytest.mark.parametrize("whole", [True, False], ids=["whole", "thinned"])
 
