@@ -125,6 +125,9 @@ class ENetInTraining(nn.Module):
             for doubles in (True, False)
         )
         self.to_rgbs = nn.ModuleList(DrawPicture(channels, style) for channels in shape.features)
+        for part in (self.conv_body_first, *self.conv_body_down.modules(), self.final_conv):
+            if isinstance(part, nn.Conv2d):  # else styles of all faces are nearly the same at first
+                nn.init.kaiming_normal_(part.weight, SLOPE)
 
     def forward(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
         """Redraw faces, as `models.lips.enet.ENet` does."""

@@ -212,7 +212,8 @@ def coefficient_windows(
     shot:         (T,) int; no window reaches across a change, the shot's first or last row is repeated
     rows:         which n of the T rows, all by default
     after:        frames after each; D-Net learns with 13 and draws with 12, as the released one does
-    returns:      (n, 73, 14 + after): 64 of expression, 3 angles, 3 of translation, then scale, x, y of the alignment
+    returns:      (n, 73, 14 + after): 64 of expression, 3 angles, 3 of translation, then scale, x, y of the
+                  alignment
     """
     first, last = shot_bounds(shot)
     chosen = torch.arange(len(shot)) if rows is None else torch.as_tensor(rows)

@@ -1,4 +1,4 @@
-"""What a run tells: a line of JSON for every interval, strips of pictures, TensorBoard where it is installed."""
+"""What a run tells: a line of JSON for every interval, strips of pictures, TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOG = "log.jsonl"
 
 
 class Journal:
-    """Writes into a run's folder; of a run that goes on, what came after the state it goes on from is dropped."""
+    """Writes into a run's folder; what came after the state that a run goes on from is dropped."""
 
     def __init__(self, folder: Path, begun: int) -> None:
         """begun: steps that were done before"""

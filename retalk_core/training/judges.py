@@ -51,7 +51,7 @@ class Perception:
     def __init__(
         self, by: Features, judges: Judges, layers: Mapping[int, float] = BEHIND_FIRST, scales: int = 1
     ) -> None:
-        """by: vgg19, basicsr (the same numbers by its code), pyramid (no weights), none. Raises InputError."""
+        """by: vgg19, basicsr (the same by its code), pyramid (no weights), none. Raises InputError."""
         self.by, self.layers, self.scales = by, layers, scales
         self.networks: dict[str, nn.Module] = {}
         self._borrowed: BorrowedFeatures | None = None

@@ -10,7 +10,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError
 
-Source = Literal["paper", "ancestor", "ours"]  # says so; the method that it builds on does so; both are silent
+Source = Literal[
+    "paper", "ancestor", "ours"
+]  # says so; the method that it builds on does so; both are silent
 R = TypeVar("R")
 
 
@@ -25,12 +27,16 @@ class Pace:
 
     steps: int = knob(400_000, "after how many steps it ends", "paper")
     batch: int = knob(4, "samples at a time on each device")
-    accumulate: int = knob(1, "portions of that size that one step is made of: more samples than memory holds")
+    accumulate: int = knob(
+        1, "portions of that size that one step is made of: more samples than memory holds"
+    )
     seed: int = knob(0, "of all that is drawn by chance; the same seed gives the same run")
     device: str = knob("auto", "cpu, cuda, …; auto is the fastest there is")
     precision: str = knob("fp32", "fp32, bf16 or fp16; weights stay in fp32")
     workers: int = knob(0, "processes that cut pictures while the network learns")
-    average: float = knob(0.99778, "decay of the weights' running mean, which is what is exported", "ancestor")
+    average: float = knob(
+        0.99778, "decay of the weights' running mean, which is what is exported", "ancestor"
+    )
     clip: float = knob(0.0, "longest gradient; 0 takes all: none of the papers speaks of a limit")
     minutes: float = knob(0.0, "after how many minutes it ends, if that is sooner; 0: never")
     tell_every: int = knob(50, "steps between two lines in the log")
@@ -125,7 +131,9 @@ def _typed(name: str, value: Any, now: Any, kind: Any) -> Any:  # noqa: ANN401
     """A value of the kind that a setting has."""
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(map(str, get_args(kind)))}.")
+            raise OptionError(
+                f"{name} is {value!r}, but must be one of {', '.join(map(str, get_args(kind)))}."
+            )
         return value
     if isinstance(now, tuple):
         if not isinstance(value, list | tuple):

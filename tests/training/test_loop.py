@@ -76,8 +76,16 @@ class Lines(Task):
         return np.full((4, 4, 3), 7, np.uint8)
 
 
-def run(folder: Path, pace: Pace = PACE, task: Callable[[Pace], Task] = Lines, told: list[str] | None = None) -> Learnt:
-    return learn(task(pace), Engine("cpu"), folder, {"pace": vars(pace)}, tell=(told if told is not None else []).append)
+def run(
+    folder: Path, pace: Pace = PACE, task: Callable[[Pace], Task] = Lines, told: list[str] | None = None
+) -> Learnt:
+    return learn(
+        task(pace),
+        Engine("cpu"),
+        folder,
+        {"pace": vars(pace)},
+        tell=(told if told is not None else []).append,
+    )
 
 
 def tensors(folder: Path, step: int) -> dict[str, Tensor]:
@@ -96,7 +104,10 @@ def test_six_steps_are_three_and_three_bit_for_bit(tmp_path: Path) -> None:
     assert whole.keys() == parts.keys() and all(torch.equal(whole[key], parts[key]) for key in whole)
     assert any(key.startswith("optimiser/line/0/exp_avg") for key in whole)
     one, other = (load_state(tmp_path / name / "step_000000006.safetensors") for name in ("whole", "parts"))
-    assert one.memory == other.memory and one.optimisers["line"]["param_groups"] == other.optimisers["line"]["param_groups"]
+    assert (
+        one.memory == other.memory
+        and one.optimisers["line"]["param_groups"] == other.optimisers["line"]["param_groups"]
+    )
 
 
 def test_the_mean_differs_from_the_weights_and_stages_begin_anew(tmp_path: Path) -> None:
@@ -118,7 +129,10 @@ def test_the_log_has_every_term_and_no_line_twice(tmp_path: Path) -> None:
     assert [line["step"] for line in told] == [2, 3, 4, 6] and "torn" not in (tmp_path / LOG).read_text()
     assert set(told[-1]["losses"]) == {"line.distance", "line.size", "rival.telling"}
     assert [line["step"] for line in lines if "validation" in line] == [3, 6]
-    assert {path.name for path in (tmp_path / "strips").iterdir()} == {"step_000000003.png", "step_000000006.png"}
+    assert {path.name for path in (tmp_path / "strips").iterdir()} == {
+        "step_000000003.png",
+        "step_000000006.png",
+    }
     assert (tmp_path / BEST).exists()
 
 
@@ -158,13 +172,24 @@ def test_two_processes_are_one_with_twice_the_portions(tmp_path: Path, root: Pat
         "engine = open_engine('cpu', 'fp32'); assert engine.world == 2\n"
         f"learn(Lines(pace), engine, Path({str(tmp_path / 'two')!r}), {{'pace': vars(pace)}})\n"
     )
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        str(script),
+    ]
     done = subprocess.run(
         words, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr[-2000:]
     run(tmp_path / "one", replace(PACE, accumulate=2, save_every=1))
-    one, two = load_state(tmp_path / "one/step_000000006.safetensors"), load_state(tmp_path / "two/step_000000006.safetensors")
+    one, two = (
+        load_state(tmp_path / "one/step_000000006.safetensors"),
+        load_state(tmp_path / "two/step_000000006.safetensors"),
+    )
     for name, network in one.networks.items():
         for key, value in network.items():
             if "running" not in key and "tracked" not in key:  # of batch norm each process has its own
@@ -175,7 +200,9 @@ def test_a_loss_that_is_no_number_ends_the_run_in_a_sentence(tmp_path: Path) -> 
     with pytest.raises(InputError, match="The loss distance was no number in 10 steps in a row") as told:
         run(tmp_path, replace(PACE, steps=40), lambda pace: Lines(pace, broken=4))
     assert "it goes on from step" in str(told.value) and MOST_LOST == 10
-    assert all(torch.isfinite(value).all() for value in tensors(tmp_path, saved_steps(tmp_path)[-1][0]).values())
+    assert all(
+        torch.isfinite(value).all() for value in tensors(tmp_path, saved_steps(tmp_path)[-1][0]).values()
+    )
 
 
 def test_other_settings_do_not_go_on(tmp_path: Path) -> None:
@@ -213,7 +240,9 @@ def test_patience_and_minutes_end_a_run(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "patience" / LOG).read_text().splitlines()[-1])["step"] == 6
 
 
-def test_a_full_disk_is_told_and_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told_and_leaves_the_state_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from retalk_nodes.retalk_core.training import checkpoints
 
     run(tmp_path, replace(PACE, steps=3))
@@ -222,6 +251,6 @@ def test_a_full_disk_is_told_and_leaves_the_state_before(tmp_path: Path, monkeyp
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(InputError, match="can't be written .*No space left on device"):
+    with pytest.raises(InputError, match=r"can't be written .*No space left on device"):
         run(tmp_path)
     assert saved_steps(tmp_path)[-1][0] == 3 and load_state(saved_steps(tmp_path)[-1][1]).step == 3

@@ -117,7 +117,10 @@ class Cartoon:
         x, y, tilt = self.pose[row] if moves else (0.0, 0.0, 0.0)
         grid = (np.arange(side) + 0.5) / side
         right, down = np.meshgrid(grid - 0.5 - x, grid - 0.5 - y)
-        across, along = right * math.cos(tilt) + down * math.sin(tilt), down * math.cos(tilt) - right * math.sin(tilt)
+        across, along = (
+            right * math.cos(tilt) + down * math.sin(tilt),
+            down * math.cos(tilt) - right * math.sin(tilt),
+        )
         looks = self.looks
         picture = np.broadcast_to(looks["behind"], (side, side, 3)).copy()
         w, h = looks["width"]
@@ -149,7 +152,7 @@ def cartoon_set(train: int = 24, held: int = 6) -> TalkSet:
 
 def mouth_box(side: int) -> tuple[slice, slice]:
     """Rows and columns around every mouth, open or not."""
-    top, bottom, left, right = (int(round(part * side)) for part in (TOP, BOTTOM, LEFT, RIGHT))
+    top, bottom, left, right = (round(part * side) for part in (TOP, BOTTOM, LEFT, RIGHT))
     return slice(top, bottom), slice(left, right)
 
 

@@ -179,7 +179,9 @@ class _Source:
         """What is needed of each frame."""
         affines = {framing: crops.frame_to_crop.numpy() for framing, crops in self.crops.items()}
         for frame, row in zip(self.clip.frames(self.rows.tolist()), self.rows, strict=True):
-            pixels = frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels // 257).astype(np.uint8)
+            pixels = (
+                frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels // 257).astype(np.uint8)
+            )
             yield region_of(pixels, {framing: affine[row] for framing, affine in affines.items()})
 
 

@@ -12,14 +12,17 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...errors import InputError
 from ...files import write_file, write_picture
 from ...types import Progress, silent
+from ..judges import Judges
 from .kept import KeptTalk
 from .layouts import Video
+from .offsets import found_offset
 from .prepare import Filters, Prepared, prepare_video
 from .talks import TalkSet
 
@@ -39,6 +42,7 @@ def prepare_set(
     *,
     coefficients: bool = False,
     models: Path | None = None,
+    expert: Path | None = None,
     processes: int = 1,
     progress: Progress = silent,
 ) -> list[Prepared]:
@@ -48,6 +52,7 @@ def prepare_set(
     rights:       licence or consent, as it was stated
     coefficients: whether D-Net shall learn from it
     models:       where weights lie; None: where they usually do
+    expert:       a sync expert's file; clips whose sound is early or late are dropped
     processes:    that work side by side; systems without fork have one
     raises:       InputError where nothing can be learnt from, or the folder can't be written
     """
@@ -58,11 +63,15 @@ def prepare_set(
         )
     clips = folder / CLIPS
     clips.mkdir(parents=True, exist_ok=True)
-    work = partial(_prepare_one, clips, filters or Filters(), rights, models if coefficients else None, coefficients)
+    work = partial(
+        _prepare_one, clips, filters or Filters(), rights, models if coefficients else None, coefficients
+    )
     found: list[Prepared] = []
     for each in _side_by_side(work, videos, processes):
         found.append(each)
         progress(len(found), len(videos))
+    if expert is not None:
+        found = in_time(folder, found, expert, filters or Filters())
     listed = split_clips(found)
     write_file(folder / LIST, "".join(f"{each.line()}\n" for each in listed).encode())
     _tell(folder, listed, filters or Filters())
@@ -95,6 +104,17 @@ def _prepare_one(
         with LocalNetworks(files, device="cpu").borrow("face3d") as regressor:
             return prepare_video(video, clips, load_face_networks(), filters, rights, regressor)
     return prepare_video(video, clips, load_face_networks(), filters, rights)
+
+
+def in_time(folder: Path, clips: Sequence[Prepared], expert: Path, filters: Filters) -> list[Prepared]:
+    """Drop the clips whose lips and sound are apart, as an expert sees it. Raises CheckpointError."""
+    network: Any = Judges().load("sync_expert", str(expert), "Telling whether sound is early or late")
+    checked = []
+    for each in clips:
+        offset = 0 if each.dropped else found_offset(network, _talk(folder, each), network.shape.side)
+        late = f"lips and sound are {abs(offset)} frames apart" if abs(offset) > filters.most_offset else ""
+        checked.append(replace(each, dropped=late) if late else each)
+    return checked
 
 
 # Who is learnt from

@@ -30,7 +30,7 @@ class Talk(Protocol):
         ...
 
     def references(self, rows: Sequence[int], side: int) -> Tensor:
-        """The same with a calm expression, as L-Net's reference is in a dub; raises InputError if not there."""
+        """The same with a calm expression, as in a dub; raises InputError where there are none."""
         ...
 
     def portraits(self, rows: Sequence[int], side: int) -> Tensor:
@@ -70,8 +70,8 @@ def long_enough(talks: Iterable[Talk], rows: int, what: str) -> tuple[Talk, ...]
     kept = tuple(talk for talk in talks if len(first_rows(talk)) >= rows)
     if not kept:
         raise InputError(
-            f"No clip to {what} has {rows + FRAMES - 1} usable frames in a row: prepare longer clips, or look "
-            "into the set's report for what was dropped."
+            f"No clip to {what} has {rows + FRAMES - 1} usable frames in a row: prepare longer clips, or "
+            "look into the set's report for what was dropped."
         )
     return kept
 

@@ -100,7 +100,10 @@ def frozen(network: nn.Module) -> nn.Module:
 
 def to_strip(rows: Sequence[Tensor]) -> np.ndarray:
     """Rows of pictures (n, H, W, 3) RGB in [0, 1], one below the other."""
-    lines = [np.concatenate(list((row.detach().float().cpu().clamp(0, 1) * 255).round().numpy()), axis=1) for row in rows]
+    lines = [
+        np.concatenate(list((row.detach().float().cpu().clamp(0, 1) * 255).round().numpy()), axis=1)
+        for row in rows
+    ]
     width = max(line.shape[1] for line in lines)
     padded = [np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0))) for line in lines]
     return np.concatenate(padded).astype(np.uint8)

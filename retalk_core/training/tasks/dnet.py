@@ -1,4 +1,4 @@
-"""D-Net: learns to give a portrait the expression and pose of another frame; first to warp, then to repair."""
+"""D-Net: learns to give a portrait another frame's expression and pose; first to warp, then to repair."""
 
 from __future__ import annotations
 
@@ -28,8 +28,12 @@ class DNetRun:
     out: str = knob("", "the folder for checkpoints, log and strips")
     init_from: str = knob("", "a checkpoint of D-Net or PIRenderer to begin with: they have the same tensors")
     side: int = knob(256, "pixels of the portraits", "paper")
-    warp_steps: int = knob(200_000, "steps in which only the warp learns; the paper says progressive", "ancestor")
-    features: Features = knob("vgg19", "what pictures are compared by; pyramid and none need no weights", "ancestor")
+    warp_steps: int = knob(
+        200_000, "steps in which only the warp learns; the paper says progressive", "ancestor"
+    )
+    features: Features = knob(
+        "vgg19", "what pictures are compared by; pyramid and none need no weights", "ancestor"
+    )
     scales: int = knob(4, "sizes at which they are compared", "ancestor")
     warp_weight: float = knob(2.5, "of the warped picture's contents", "ancestor")
     content_weight: float = knob(4.0, "of the repaired picture's contents", "ancestor")
@@ -48,7 +52,9 @@ TINY = DNetRun(
     rate=1e-3,
     drop_at=0,
     shape=DNetShape(style=64, first=12, most=48, repair=12),
-    pace=Pace(steps=300, batch=6, average=0.95, tell_every=20, save_every=100, validate_every=100, draw_every=100),
+    pace=Pace(
+        steps=300, batch=6, average=0.95, tell_every=20, save_every=100, validate_every=100, draw_every=100
+    ),
 )
 PRESETS = {"full": DNetRun(), "tiny": TINY}
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ....models.training.discriminators import PatchDiscriminator
 from ....models.training.enet import ENetInTraining, ENetShape
+from ...errors import OptionError
 from ...stages.lips.half_face import pair_halves
 from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NONE, Features, Judges, Perception
@@ -23,7 +24,7 @@ from .base import Batch, Player, Stage, Task, to_strip
 
 LOOKED_AT = 1  # stretch of a clip that is kept back
 IDENTITY_SIDE = 112
-BLUR = "blur"
+SMALL = "small"
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class ENetRun:
     out: str = knob("", "the folder for checkpoints, log and strips")
     init_from: str = knob("", "a checkpoint of E-Net to begin with")
     side: int = knob(96, "pixels of L-Net's faces; E-Net's have four times as many", "paper")
+    frames: int = knob(5, "in a row of one sample; the expert looks at five", "ancestor")
     lnet: str = knob(
-        "official", "L-Net, frozen: official, a checkpoint's path, or blur: sharp faces made small and soft", "paper"
+        "official", "L-Net, frozen: official, a checkpoint's path, or small: sharp faces made small", "paper"
     )
     half_steps: int = knob(50_000, "steps at half the size; the paper says progressive")
     whole_steps: int = knob(150_000, "the step at which fooling, sync and identity come in")
@@ -58,19 +60,22 @@ class ENetRun:
 
 TINY = ENetRun(
     side=24,
-    lnet=BLUR,
-    half_steps=20,
-    whole_steps=180,
+    frames=1,
+    lnet=SMALL,
+    half_steps=30,
+    whole_steps=300,
     features="pyramid",
     fool_weight=0.01,
     rival_width=8,
     identity="none",
     expert=NONE,
-    rate=2e-3,
+    rate=3e-3,
     momentum=0.9,
     noise=False,
     shape=ENetShape(looks=(8, 16, 32, 32), looks_side=32, style=32, features=(32, 16)),
-    pace=Pace(steps=200, batch=2, average=0.95, tell_every=20, save_every=50, validate_every=40, draw_every=40),
+    pace=Pace(
+        steps=320, batch=4, average=0.95, tell_every=20, save_every=50, validate_every=40, draw_every=40
+    ),
 )
 PRESETS = {"full": ENetRun(), "tiny": TINY}
 
@@ -83,18 +88,24 @@ class ENetTask(Task):
 
     def __init__(self, run: ENetRun, talks: TalkSet, judges: Judges | None = None) -> None:
         """Raises InputError where no clip is long enough or a file is missing."""
+        if run.expert != NONE and run.frames != FRAMES:
+            raise OptionError(
+                f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
+            )
         self.run, self.pace, self.draws = run, run.pace, "enet"
         self.talks = long_enough(talks.train, 2, "learn from")
         self.held = long_enough(talks.held, 2, "be judged by")
         judges = judges or Judges()
         self.perception = Perception(run.features, judges, BEFORE_LAST)
         self.judges = dict(self.perception.networks)
-        if run.lnet != BLUR:
-            self.judges["lnet"] = judges.load("lnet", run.lnet, "What E-Net redraws (or lnet=blur)")
+        if run.lnet != SMALL:
+            self.judges["lnet"] = judges.load("lnet", run.lnet, "What E-Net redraws (or lnet=small)")
         if run.expert != NONE:
             self.judges["expert"] = judges.load("sync_expert", run.expert, "The sync loss (or expert=none)")
         if run.identity != "none":
-            self.judges["arcface"] = judges.load("arcface", "official", "The identity loss (or identity=none)")
+            self.judges["arcface"] = judges.load(
+                "arcface", "official", "The identity loss (or identity=none)"
+            )
         self.networks: dict[str, nn.Module] = {"enet": ENetInTraining(run.shape)}
         if run.fool_weight:
             self.networks["rival"] = PatchDiscriminator(run.rival_width)
@@ -125,13 +136,13 @@ class ENetTask(Task):
         if self.run.noise:
             for i, large in enumerate((2, 2, 4, 4)):
                 side = large * (self.run.side + 4)
-                noise = chance.standard_normal((FRAMES, 1, side, side), np.float32)
+                noise = chance.standard_normal((self.run.frames, 1, side, side), np.float32)
                 sample[f"noise{i}"] = torch.from_numpy(noise)
         return sample
 
     def _sample(self, talk: Talk, start: int, other: int) -> dict[str, Tensor]:
-        rows, side = list(range(start, start + FRAMES)), 4 * self.run.side
-        faces, looks = talk.faces(rows, side), talk.faces([other], side).expand(FRAMES, -1, -1, -1)
+        rows, side = list(range(start, start + self.run.frames)), 4 * self.run.side
+        faces, looks = talk.faces(rows, side), talk.faces([other], side).expand(self.run.frames, -1, -1, -1)
         return {
             "wanted": _bgr(faces),
             "looks": _bgr(looks),
@@ -144,10 +155,11 @@ class ENetTask(Task):
         wanted = batch["wanted"].flatten(0, 1)
         with torch.no_grad():
             if "lnet" in self.judges:
-                drawn: Tensor = self.judges["lnet"](batch["speech"].flatten(0, 1), batch["pairs"].flatten(0, 1))
+                drawn: Tensor = self.judges["lnet"](
+                    batch["speech"].flatten(0, 1), batch["pairs"].flatten(0, 1)
+                )
                 return drawn.float()
-            small = F.avg_pool2d(wanted, 4)
-            return F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="reflect"), 3, 1)
+            return F.avg_pool2d(wanted, 4)
 
     def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
         wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
@@ -203,7 +215,11 @@ class ENetTask(Task):
         sums = np.zeros(3)
         for talk in self.held:
             batch = self._held_batch(talk)
-            coarse, wanted, looks = self.coarse(batch), batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
+            coarse, wanted, looks = (
+                self.coarse(batch),
+                batch["wanted"].flatten(0, 1),
+                batch["looks"].flatten(0, 1),
+            )
             drawn = network(coarse, looks)
             larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
             other = network(coarse, looks.flip(1))  # in other colours

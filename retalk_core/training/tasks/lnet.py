@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ....models.training.discriminators import QualityDiscriminator
 from ....models.training.lnet import LNetInTraining, LNetShape
+from ...errors import OptionError
 from ...stages.lips.half_face import pair_halves
 from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NONE, Features, Judges, Perception
@@ -32,9 +33,10 @@ class LNetRun:
     out: str = knob("", "the folder for checkpoints, log and strips")
     init_from: str = knob("", "a checkpoint of L-Net to begin with")
     side: int = knob(96, "pixels of the faces", "paper")
+    frames: int = knob(5, "in a row of one sample; the expert looks at five", "ancestor")
     reference: Literal["other", "neutral", "mixed"] = knob(
         "other",
-        "other: another moment of the clip, which never is the target itself; neutral: the frame as D-Net calms "
+        "other: another moment of the clip, never the target itself; neutral: the frame as D-Net calms "
         "it, as in a dub; mixed: each half of the time",
     )
     pixel_weight: float = knob(1.0, "of plain distances", "ancestor")
@@ -52,13 +54,16 @@ class LNetRun:
 
 TINY = LNetRun(
     side=48,
+    frames=1,
     features="none",
     expert=NONE,
     rate=2e-3,
     shape=LNetShape(
-        first=8, most=32, levels=2, blocks=1, speech=32, listening=4, attention="concat", spectral=False
+        first=8, most=32, levels=2, blocks=1, speech=64, listening=8, attention="concat", spectral=False
     ),
-    pace=Pace(steps=160, batch=4, average=0.9, tell_every=20, save_every=40, validate_every=40, draw_every=40),
+    pace=Pace(
+        steps=160, batch=16, average=0.9, tell_every=20, save_every=40, validate_every=40, draw_every=40
+    ),
 )
 PRESETS = {
     "full": LNetRun(),
@@ -75,7 +80,11 @@ class LNetTask(Task):
     kind: ClassVar[str] = "lnet"
 
     def __init__(self, run: LNetRun, talks: TalkSet, judges: Judges | None = None) -> None:
-        """Raises InputError where no clip is long enough or a file is missing."""
+        """Raises InputError where no clip is long enough, a file is missing or frames are too few."""
+        if run.expert != NONE and run.frames != FRAMES:
+            raise OptionError(
+                f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
+            )
         self.run, self.pace, self.draws = run, run.pace, "lnet"
         self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
         self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
@@ -111,7 +120,7 @@ class LNetTask(Task):
         return self._sample(talk, start, other, neutral)
 
     def _sample(self, talk: Talk, start: int, other: int, neutral: bool) -> dict[str, Tensor]:
-        rows, side = list(range(start, start + FRAMES)), self.run.side
+        rows, side = list(range(start, start + self.run.frames)), self.run.side
         faces = talk.faces(rows, side)
         shown = [row - start + other for row in rows]
         references = talk.references(rows, side) if neutral else talk.faces(shown, side)
@@ -128,7 +137,9 @@ class LNetTask(Task):
                 drawn = self._drawn(self.networks["lnet"], batch)
             quality = self.networks["quality"]
             lower = drawn.shape[2] // 2
-            told = (probably(quality(each[:, :, lower:]), real) for each, real in ((wanted, 1.0), (drawn, 0.0)))
+            told = (
+                probably(quality(each[:, :, lower:]), real) for each, real in ((wanted, 1.0), (drawn, 0.0))
+            )
             return {"telling": sum(told, start=torch.zeros((), device=wanted.device))}
         drawn = self._drawn(self.networks["lnet"], batch)
         terms = {"pixels": weighted_distance(drawn, wanted, self.run.lower_weight)}

@@ -12,14 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
-from ..data.talks import FAR, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows, stacked
+from ..data.offsets import judge_sync
+from ..data.talks import TalkSet, draw_talk, far_row, first_rows, long_enough, stacked
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
 from .base import Batch, Player, Stage, Task
 
 LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
-MOST_LOOKED_AT = 200  # places of a clip that is kept back
-REACH = 15  # frames, within which the right offset is looked for
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ TINY = SyncRun(
     windows=48,
     rate=2e-3,
     shape=SyncShape(width=8, side=48),
-    pace=Pace(batch=1, average=0.0, steps=400, validate_every=50, save_every=100, tell_every=20, draw_every=10**9),
+    pace=Pace(
+        batch=1, average=0.0, steps=400, validate_every=50, save_every=100, tell_every=20, draw_every=10**9
+    ),
 )
 PRESETS = {"full": SyncRun(), "tiny": TINY}
 
@@ -112,44 +113,3 @@ class SyncTask(Task):
 
     def about(self) -> dict[str, Any]:
         return self._about
-
-
-def judge_sync(expert: SyncExpert, talk: Talk, side: int, heard: Talk | None = None) -> dict[str, float]:
-    """How well an expert tells what belongs together in a clip.
-
-    heard:   another clip whose sound is taken in the place of its own
-    returns: `auc` of matching pairs against pairs 5 frames apart or more, 0.5 by chance; `found`: 1 where the
-             offset at which lips and speech agree best is right within a frame; `right` and `wrong`: the mean
-             similarity of either
-    """
-    rows = spread_rows(first_rows(talk), MOST_LOOKED_AT)
-    if heard is not None:
-        rows = rows[rows + 5 <= len(heard.usable)]
-    device = next(expert.parameters()).device
-    with torch.no_grad():
-        lips = torch.cat(
-            [
-                expert.read_lips(lower_halves(stacked(talk, part.tolist(), side)).to(device))
-                for part in np.array_split(rows, max(1, len(rows) // 32))
-            ]
-        )
-        speech = expert.read_speech((heard or talk).mels(rows.tolist()).to(device))
-    alike = (lips @ speech.mT).cpu().numpy()
-    apart = np.abs(rows[:, None] - rows[None])
-    right, wrong = np.diag(alike), alike[apart >= FAR]
-    offsets = rows[None] - rows[:, None]
-    means = [(alike[offsets == k].mean(), k) for k in range(-REACH, REACH + 1) if (offsets == k).any()]
-    found = abs(max(means)[1]) <= 1
-    return {
-        "auc": area_under_curve(right, wrong),
-        "found": float(found),
-        "right": float(right.mean()),
-        "wrong": float(wrong.mean()) if len(wrong) else 0.0,
-    }
-
-
-def area_under_curve(right: np.ndarray, wrong: np.ndarray) -> float:
-    """How often one of the former is larger than one of the latter; ties count half."""
-    order = np.sort(wrong)
-    below = np.searchsorted(order, right, "left") + np.searchsorted(order, right, "right")
-    return float(below.mean() / 2 / max(len(order), 1))
