@@ -35,7 +35,7 @@ class QualityDiscriminator(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (64, 128, 256, 512, 512)
-        kernels, strides = (5, 5, 5, 3, 3), ((1, 2), 2, 2, 2, 2)
+        kernels, strides = (5, 5, 5, 3, 3), ((1, 2), (2, 2), (2, 2), (2, 2), (2, 2))
         before, levels = 32, [nn.Sequential(PlainConvolution(3, 32, 7, 1, 3))]
         for width, kernel, stride in zip(widths, kernels, strides, strict=True):
             first = PlainConvolution(before, width, kernel, stride, kernel // 2)

@@ -125,7 +125,8 @@ class CrossAttention(nn.Module):
     def forward(self, crop: Tensor, reference: Tensor) -> Tensor:
         """Features (B, width, H, W) of both to the crop's with the reference's looks."""
         x, y = crop.flatten(2).mT, reference.flatten(2).mT
-        for attend, feed in (tuple(layer) for layer in self.layers):  # type: ignore[arg-type]
+        for layer in self.layers:
+            attend, feed = layer.children()
             x = x + attend(x, y)
             x = x + feed(x)
         return x.mT.reshape(crop.shape)

@@ -13,7 +13,7 @@ from .bars import Bars
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KINDS = {
+TRAINED = {
     "sync": "the expert that tells whether lips and speech belong together",
     "dnet": "D-Net, which changes an expression",
     "lnet": "L-Net, which draws lips",
@@ -27,7 +27,7 @@ def learn_train(train: argparse.ArgumentParser) -> None:
 
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
     _learn_prepare(actions.add_parser("prepare", help="turn talking videos into a set to learn from"))
-    for kind, told in KINDS.items():
+    for kind, told in TRAINED.items():
         each = actions.add_parser(kind, help=f"train {told}")
         each.set_defaults(run=run_training, kind=kind)
         each.add_argument("settings", nargs="*", help="a file RUN.toml, and words such as pace.steps=1000")
@@ -93,11 +93,11 @@ def _add_usual(command: argparse.ArgumentParser) -> None:
 
 
 def run_prepare(args: argparse.Namespace) -> None:
-    from ..training.data.layouts import videos_in
+    from ..training.data.layouts import find_videos
     from ..training.data.prepare import Filters
     from ..training.data.sets import REPORT, SHEET, prepare_set
 
-    videos = videos_in(args.folder, args.layout)
+    videos = find_videos(args.folder, args.layout)
     filters = Filters(least_face=args.least_face, most_yaw=args.most_yaw)
     with Bars(args.quiet) as bars:
         found = prepare_set(
@@ -149,7 +149,7 @@ def run_training(args: argparse.Namespace) -> None:
     begun = f" (went on from {learnt.begun})" if learnt.begun else ""
     print(f"{learnt.steps} steps{begun} in {learnt.seconds:.0f} s: {losses}")
     print(
-        f"{run.out}: log.jsonl, strips/, and states; `retalk train export {run.out} -o FILE` writes the network"
+        f"{run.out} holds log, strips and states; `retalk train export {run.out} -o FILE` writes the network"
     )
 
 

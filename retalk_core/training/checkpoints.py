@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, InputError
 from ..files import written_whole
 
-NAME = re.compile(r"step_(\d{9})\.safetensors")
+_NAME = re.compile(r"step_(\d{9})\.safetensors")
 BEST = "best.safetensors"
 
 
@@ -107,7 +107,7 @@ def load_state(path: Path) -> RunState:
 
 def saved_steps(folder: Path) -> list[tuple[int, Path]]:
     """The states in a folder, the latest last."""
-    found = ((NAME.fullmatch(path.name), path) for path in folder.glob("step_*.safetensors"))
+    found = ((_NAME.fullmatch(path.name), path) for path in folder.glob("step_*.safetensors"))
     return sorted((int(name[1]), path) for name, path in found if name)
 
 
@@ -132,6 +132,6 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], what: str) -> None:
         ) from error
 
 
-def finite(tensors: Mapping[str, Tensor]) -> bool:
+def all_finite(tensors: Mapping[str, Tensor]) -> bool:
     """Whether all numbers are numbers."""
     return all(torch.isfinite(value).all() for value in tensors.values() if value.is_floating_point())

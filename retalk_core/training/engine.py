@@ -19,7 +19,7 @@ from ..errors import OptionError
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class Engine:
+class TrainingEngine:
     """One process."""
 
     rank, world = 0, 1
@@ -55,7 +55,7 @@ class Engine:
         """Until all processes are here."""
 
 
-class JoinedEngine(Engine):
+class JoinedEngine(TrainingEngine):
     """Several processes, on one machine or more, started by torchrun or `accelerate launch`."""
 
     def __init__(self, device: str = "auto", precision: str = "fp32") -> None:
@@ -91,7 +91,7 @@ class JoinedEngine(Engine):
         self._joined.wait_for_everyone()
 
 
-def open_engine(device: str, precision: str) -> Engine:
+def open_engine(device: str, precision: str) -> TrainingEngine:
     """The engine that suits how this process was started. Raises OptionError."""
     joined = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    return (JoinedEngine if joined else Engine)(device, precision)
+    return (JoinedEngine if joined else TrainingEngine)(device, precision)

@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..files import written_whole
 from ..places import check_place
 from ..version import __version__
-from .checkpoints import RunState, finite, load_state, saved_steps
+from .checkpoints import RunState, all_finite, load_state, saved_steps
 from .settings import from_plain
 
 NETWORKS = {"sync": "sync_expert", "dnet": "dnet", "lnet": "lnet", "enet": "enet"}  # keys of the catalogue
@@ -50,7 +50,7 @@ def export_state(
     state: RunState, output: Path, licence: str = "", more: Mapping[str, Any] | None = None
 ) -> Path:
     """Write a state's network. Raises InputError where it can't be written or holds no numbers."""
-    if not finite(state.mean):
+    if not all_finite(state.mean):
         raise InputError("The weights hold values that are no numbers: take an earlier state of the run.")
     write_weights(output, state.kind, state.mean, state.settings["shape"], header_of(state, licence, more))
     return output

@@ -32,7 +32,7 @@ class Journal:
             with suppress(ImportError):  # half of it may be there
                 from torch.utils.tensorboard import SummaryWriter
 
-                self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=begun)  # type: ignore[no-untyped-call]
+                self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=begun)
 
     def note(self, step: int, **facts: Any) -> None:  # noqa: ANN401 - anything that JSON holds
         """Add a line; it is there whole, or not at all. Raises InputError where the disk is full."""

@@ -18,11 +18,11 @@ from .borrowed import BorrowedFeatures
 from .losses import BEHIND_FIRST, FeatureDistance, compare_features, compare_pyramids
 
 Features = Literal["vgg19", "basicsr", "pyramid", "none"]
-OFFICIAL, NONE = "official", "none"
+OFFICIAL, NO_JUDGE = "official", "none"
 
 
 @dataclass(frozen=True)
-class Judges:
+class JudgeFiles:
     """Where they come from."""
 
     files: ModelFiles | None = None  # None: where weights usually lie
@@ -49,7 +49,7 @@ class Perception:
     """Compares pictures by one of several means; the choice is the run's and stands in its checkpoint."""
 
     def __init__(
-        self, by: Features, judges: Judges, layers: Mapping[int, float] = BEHIND_FIRST, scales: int = 1
+        self, by: Features, judges: JudgeFiles, layers: Mapping[int, float] = BEHIND_FIRST, scales: int = 1
     ) -> None:
         """by: vgg19, basicsr (the same by its code), pyramid (no weights), none. Raises InputError."""
         self.by, self.layers, self.scales = by, layers, scales

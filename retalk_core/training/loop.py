@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..errors import CheckpointError, InputError, OptionError
 from ..types import Progress, silent
 from .checkpoints import BEST, RunState, fill, keep_latest, load_state, save_state, saved_steps, state_path
-from .engine import Engine
+from .engine import TrainingEngine
 from .journal import Journal
 from .settings import differences_between
 from .tasks.base import Batch, Player, Stage, Task, collate
@@ -43,7 +43,7 @@ class Learnt:
 
 def learn(
     task: Task,
-    engine: Engine,
+    engine: TrainingEngine,
     folder: Path,
     settings: dict[str, Any],
     *,
@@ -63,7 +63,12 @@ def learn(
 
 class _Run:
     def __init__(
-        self, task: Task, engine: Engine, folder: Path, settings: dict[str, Any], tell: Callable[[str], None]
+        self,
+        task: Task,
+        engine: TrainingEngine,
+        folder: Path,
+        settings: dict[str, Any],
+        tell: Callable[[str], None],
     ) -> None:
         self.task, self.engine, self.folder = task, engine, folder
         self.settings, self.tell, self.pace = settings, tell, task.pace
@@ -209,7 +214,7 @@ class _Run:
             with self.engine.lower():
                 terms = self.task.losses(player.network, placed, stage.name, self.step)
             total = sum((weights[name] * term for name, term in terms.items()), start=torch.zeros(()))
-            self.engine.scaler.scale(total / len(portions)).backward()  # type: ignore[no-untyped-call]
+            self.engine.scaler.scale(total / len(portions)).backward()
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0) + term.detach().float() / len(portions)
         names = list(sums)
@@ -304,7 +309,7 @@ class _Run:
 class _Order:
     """Which samples a process takes: portion after portion, the processes side by side."""
 
-    def __init__(self, first: int, last: int, batch: int, portions: int, engine: Engine) -> None:
+    def __init__(self, first: int, last: int, batch: int, portions: int, engine: TrainingEngine) -> None:
         self.first, self.last, self.batch = first, last, batch
         self.portions, self.rank, self.world = portions, engine.rank, engine.world
 

@@ -26,14 +26,14 @@ from .data.prepare import Filters, prepare_video
 from .data.talks import Talk, TalkSet
 from .engine import open_engine
 from .export import export_state
-from .judges import Judges
+from .judges import JudgeFiles
 from .loop import learn
-from .runs import KINDS, begin_with
+from .runs import TRAININGS, begin_with
 from .settings import from_plain, read_run, to_plain
 from .tasks.base import Task
 
 LEAST_SECONDS, WANTED_SECONDS = 3, 60
-HELD_SHARE = 0.2  # of the clip, kept back in stretches
+_HELD_SHARE = 0.2  # of the clip, kept back in stretches
 STRETCHES = 2
 GAP = 5  # frames beside them that are in neither
 
@@ -160,7 +160,7 @@ def _parted(talk: Talk, rights: str) -> TalkSet:
     """What is learnt from, and the stretches that are kept back."""
     rows = np.flatnonzero(talk.usable)
     held, beside = np.zeros_like(talk.usable), np.zeros_like(talk.usable)
-    length = max(int(HELD_SHARE / STRETCHES * len(rows)), 15)
+    length = max(int(_HELD_SHARE / STRETCHES * len(rows)), 15)
     for part in range(STRETCHES):
         first = round((part + 1) * len(rows) / (STRETCHES + 1) - length / 2)
         held[rows[first : first + length]] = True
@@ -171,7 +171,7 @@ def _parted(talk: Talk, rights: str) -> TalkSet:
 
 
 def _task(wanted: Personal, begin: Path, talks: TalkSet) -> Task:
-    kind = KINDS[wanted.network]
+    kind = TRAININGS[wanted.network]
     told = told_shape(begin)
     if told is not None and told[0] != wanted.network:
         raise CheckpointError(f"{begin} is no {wanted.network}: choose another file to begin with.")
@@ -192,5 +192,5 @@ def _task(wanted: Personal, begin: Path, talks: TalkSet) -> Task:
     pace |= {"minutes": wanted.minutes, "save_every": 100, "tell_every": 25}
     run = from_plain(run, {**usual, "pace": pace})
     run = read_run(run, {}, None, wanted.words)
-    judges = Judges(None if wanted.models is None else ModelFiles([wanted.models]))
+    judges = JudgeFiles(None if wanted.models is None else ModelFiles([wanted.models]))
     return kind.make(run, talks, judges)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...models.catalog import catalog
-from ...models.checkpoint import find_tensors
+from ...models.containers import find_tensors
 from ...models.reading import read_tensors
 from ..errors import CheckpointError, InputError, OptionError
 from ..types import Progress, silent
@@ -23,7 +23,7 @@ from .data.sets import open_set
 from .data.talks import TalkSet
 from .engine import open_engine
 from .export import NETWORKS
-from .judges import Judges
+from .judges import JudgeFiles
 from .loop import Learnt, learn
 from .settings import read_run, to_plain, told_knobs
 from .tasks import dnet, enet, lnet, sync
@@ -33,7 +33,7 @@ CARTOONS = "cartoons"
 
 
 @dataclass(frozen=True)
-class Kind:
+class Training:
     """One of the things that can be trained."""
 
     presets: Mapping[str, Any]
@@ -41,17 +41,17 @@ class Kind:
     judged: bool = True  # whether others judge it
 
 
-KINDS: Mapping[str, Kind] = {
-    "sync": Kind(sync.PRESETS, sync.SyncTask, judged=False),
-    "dnet": Kind(dnet.PRESETS, dnet.DNetTask),
-    "lnet": Kind(lnet.PRESETS, lnet.LNetTask),
-    "enet": Kind(enet.PRESETS, enet.ENetTask),
+TRAININGS: Mapping[str, Training] = {
+    "sync": Training(sync.SYNC_PRESETS, sync.SyncTask, judged=False),
+    "dnet": Training(dnet.DNET_PRESETS, dnet.DNetTask),
+    "lnet": Training(lnet.LNET_PRESETS, lnet.LNetTask),
+    "enet": Training(enet.ENET_PRESETS, enet.ENetTask),
 }
 
 
 def read_settings(kind: str, file: Path | None, words: Sequence[str]) -> Any:  # noqa: ANN401 - a run
     """The settings of a run, from a file and words. Raises OptionError."""
-    presets = KINDS[kind].presets
+    presets = TRAININGS[kind].presets
     return read_run(presets["full"], presets, file, words)
 
 
@@ -82,9 +82,9 @@ def start(
         raise OptionError("Nothing says where checkpoints shall go: name a folder, as in out=runs/first.")
     engine = open_engine(run.pace.device, run.pace.precision)
     torch.manual_seed(run.pace.seed)
-    judges = Judges(None if models is None else ModelFiles([models]))
+    judges = JudgeFiles(None if models is None else ModelFiles([models]))
     chosen = talks or open_talks(run.data)
-    task = KINDS[kind].make(run, chosen, *([judges] if KINDS[kind].judged else []))
+    task = TRAININGS[kind].make(run, chosen, *([judges] if TRAININGS[kind].judged else []))
     folder = Path(run.out)
     if run.init_from and not saved_steps(folder):
         begin_with(task, Path(run.init_from))

@@ -10,13 +10,13 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError
 
-Source = Literal[
+KnobSource = Literal[
     "paper", "ancestor", "ours"
 ]  # says so; the method that it builds on does so; both are silent
-R = TypeVar("R")
+RunKind = TypeVar("RunKind")
 
 
-def knob(default: Any, why: str, source: Source = "ours") -> Any:  # noqa: ANN401 - of any type
+def knob(default: Any, why: str, source: KnobSource = "ours") -> Any:  # noqa: ANN401 - of any type
     """A field of a run: what it is set to, and why."""
     return field(default=default, metadata={"why": why, "source": source})
 
@@ -54,7 +54,9 @@ MAY_CHANGE = (
 )
 
 
-def read_run(plain: R, presets: Mapping[str, R], file: Path | None, words: Sequence[str]) -> R:
+def read_run(
+    plain: RunKind, presets: Mapping[str, RunKind], file: Path | None, words: Sequence[str]
+) -> RunKind:
     """A run from a file of TOML and words such as `pace.steps=10`; later ones win.
 
     plain:   with nothing chosen
@@ -109,7 +111,7 @@ def _put(given: dict[str, Any], path: Sequence[str], value: object) -> None:
     given[last] = value
 
 
-def from_plain(run: R, given: Mapping[str, Any], where: str = "") -> R:
+def from_plain(run: RunKind, given: Mapping[str, Any], where: str = "") -> RunKind:
     """A run with some of its values changed; mappings reach into its parts. Raises OptionError."""
     known = {each.name: each for each in fields(run)}  # type: ignore[arg-type]
     types = get_type_hints(type(run))

@@ -17,7 +17,7 @@ import pytest
 import torch
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.training.checkpoints import BEST, load_state, saved_steps
-from retalk_nodes.retalk_core.training.engine import Engine
+from retalk_nodes.retalk_core.training.engine import TrainingEngine
 from retalk_nodes.retalk_core.training.journal import LOG, read_log
 from retalk_nodes.retalk_core.training.loop import MOST_LOST, Learnt, learn
 from retalk_nodes.retalk_core.training.settings import Pace
@@ -81,7 +81,7 @@ def run(
 ) -> Learnt:
     return learn(
         task(pace),
-        Engine("cpu"),
+        TrainingEngine("cpu"),
         folder,
         {"pace": vars(pace)},
         tell=(told if told is not None else []).append,
@@ -226,7 +226,7 @@ def test_a_stop_says_from_where_it_goes_on(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match="it goes on from step 3"):
-        learn(Lines(), Engine("cpu"), tmp_path, {"pace": vars(PACE)}, progress=stop)
+        learn(Lines(), TrainingEngine("cpu"), tmp_path, {"pace": vars(PACE)}, progress=stop)
 
 
 def test_patience_and_minutes_end_a_run(tmp_path: Path) -> None:

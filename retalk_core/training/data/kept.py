@@ -1,6 +1,6 @@
 """A prepared clip in one file: what a dub would see of it, in the very pixels, and where to cut.
 
-A zip holds the part of each frame around the face as PNG, bit for bit, the affines of both framings, the
+A zip holds the part of each frame around the face as _PNG, bit for bit, the affines of both framings, the
 voice, and where they were read the coefficients. Crops are cut from that as a dub cuts them from frames, so
 they are the same to the last bit.
 """
@@ -32,58 +32,58 @@ from ...images import resize
 from ...stages.coefficients import coefficient_windows, unpack
 from ...stages.speech import cut_windows, log_mel
 
-RATE = 25  # frames a second
-AFTER = 13  # frames of a window of coefficients
+LEARNT_RATE = 25  # frames a second
+_AFTER = 13  # frames of a window of coefficients
 FRAMINGS = ("face", "portrait")
-MARGIN = 3  # blocks that are averaged, around what a crop shows
-SPARE = 4  # pixels beyond that
-MOST_BYTES = 1 << 30  # of small pictures that stay in memory
-SMALL = 128  # pixels of a side, up to which they do
-PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
+_MARGIN = 3  # blocks that are averaged, around what a crop shows
+_SPARE = 4  # pixels beyond that
+_MOST_BYTES = 1 << 30  # of small pictures that stay in memory
+_SMALL = 128  # pixels of a side, up to which they do
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class FacePart:
     """The part of a frame around a face."""
 
     pixels: np.ndarray  # (h, w, 3) uint8 RGB
     corner: tuple[int, int]  # its top and left in the frame
 
 
-def region_of(pixels: np.ndarray, affines: Mapping[str, np.ndarray]) -> Region:
+def face_part(pixels: np.ndarray, affines: Mapping[str, np.ndarray]) -> FacePart:
     """What is needed of a frame (H, W, 3) to cut all framings' crops from it."""
     boxes = [_reach(affine, SIDES[framing]) for framing, affine in affines.items()]
     size = np.array(pixels.shape[1::-1])
     low = np.min([box[0] for box in boxes], axis=0).clip(0, size - 1).astype(int)
     high = np.max([box[1] for box in boxes], axis=0).clip(low + 1, size).astype(int)
     part = pixels[low[1] : high[1], low[0] : high[0]]
-    return Region(np.ascontiguousarray(part), (int(low[1]), int(low[0])))
+    return FacePart(np.ascontiguousarray(part), (int(low[1]), int(low[0])))
 
 
 def _reach(affine: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The corners of what a crop looks at, x and y in the frame."""
     to_frame = invert(affine)
     step = np.linalg.norm(to_frame[:, :2], axis=1) / side
-    margin = MARGIN * np.ceil(np.maximum(step, 1)) + SPARE
+    margin = _MARGIN * np.ceil(np.maximum(step, 1)) + _SPARE
     corners = apply_affine(to_frame, UNIT_CORNERS)
     return np.floor(corners.min(axis=0) - margin), np.ceil(corners.max(axis=0) + margin)
 
 
 def write_talk(
-    path: Path, regions: Iterable[Region], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
+    path: Path, regions: Iterable[FacePart], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
 ) -> None:
     """Write a clip whole or not at all.
 
     regions: T of them, in order
-    arrays:  frame_size (2,), usable and shot (T,), voice (samples,) at 16 kHz, face and portrait (T, 2, 3), and
-             perhaps coefficients (T, 262)
+    arrays:  frame_size (2,), usable and shot (T,), voice (samples,) at 16 kHz, face and portrait (T, 2, 3),
+             and perhaps coefficients (T, 262)
     raises:  InputError where it can't be written
     """
     corners = []
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for row, region in enumerate(regions):
             corners.append(region.corner)
-            done, encoded = cv2.imencode(".png", np.ascontiguousarray(region.pixels[..., ::-1]), PNG)
+            done, encoded = cv2.imencode(".png", np.ascontiguousarray(region.pixels[..., ::-1]), _PNG)
             assert done, "a part of a frame is a picture"
             archive.writestr(f"frames/{row:06d}.png", encoded.tobytes())
         for name, array in {**arrays, "corners": np.array(corners)}.items():
@@ -156,15 +156,16 @@ class KeptTalk:
     @property
     def times(self) -> tuple[Fraction, ...]:
         """When each frame is shown, in seconds."""
-        return tuple(Fraction(row, RATE) for row in range(len(self.usable)))
+        return tuple(Fraction(row, LEARNT_RATE) for row in range(len(self.usable)))
 
     def frame(self, row: int) -> np.ndarray:
         """The whole frame (H, W, 3) uint8 RGB; black where it isn't needed."""
         encoded = np.frombuffer(self._read(f"frames/{row:06d}.png"), np.uint8)
-        part = cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]
+        part = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert part is not None, "what was encoded can be decoded"
         frame = np.zeros((*self._size, 3), np.uint8)
         top, left = self._corners[row]
-        frame[top : top + part.shape[0], left : left + part.shape[1]] = part
+        frame[top : top + part.shape[0], left : left + part.shape[1]] = part[..., ::-1]
         return frame
 
     def crop(self, framing: str, row: int) -> np.ndarray:
@@ -179,7 +180,7 @@ class KeptTalk:
         known = _REMEMBERED.get(key)
         if known is None:
             known = resize(torch.from_numpy(self.crop(framing, row))[None], side)[0]
-            if side <= SMALL:
+            if side <= _SMALL:
                 _REMEMBERED.put(key, known)
         return known
 
@@ -195,7 +196,7 @@ class KeptTalk:
         return self._pictures("portrait", rows, side)
 
     def mels(self, rows: Sequence[int]) -> Tensor:
-        return cut_windows(self._mel, [Fraction(int(row), RATE) for row in rows])
+        return cut_windows(self._mel, [Fraction(int(row), LEARNT_RATE) for row in rows])
 
     @cached_property
     def _coefficients(self) -> Tensor:
@@ -208,7 +209,7 @@ class KeptTalk:
 
     def windows(self, rows: Sequence[int]) -> Tensor:
         chosen, shot = torch.as_tensor(np.asarray(rows)), torch.from_numpy(self.shot)
-        return coefficient_windows(unpack(self._coefficients), shot, chosen, AFTER)
+        return coefficient_windows(unpack(self._coefficients), shot, chosen, _AFTER)
 
 
 class _Remembered:
@@ -231,4 +232,4 @@ class _Remembered:
             self._bytes -= self._held.popitem(last=False)[1].nbytes
 
 
-_REMEMBERED = _Remembered(MOST_BYTES)
+_REMEMBERED = _Remembered(_MOST_BYTES)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...errors import InputError
 
-SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v")
 TABLE = "talks.csv"  # file, speaker, voice, split
 SPLITS = ("train", "held", "")
 
@@ -29,13 +29,15 @@ class Video:
     split: str = ""  # train or held; "": the set decides
 
 
-def videos_in(folder: Path, layout: str = "any") -> list[Video]:
+def find_videos(folder: Path, layout: str = "any") -> list[Video]:
     """The videos of a folder, by name. Raises InputError where there is none."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: name one that holds talking videos.")
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths = [
+        path for path in sorted(folder.rglob("*")) if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()
+    ]
     if not paths:
-        raise InputError(f"{folder} holds no video ({', '.join(SUFFIXES)}): name a folder that does.")
+        raise InputError(f"{folder} holds no video ({', '.join(VIDEO_SUFFIXES)}): name a folder that does.")
     found = list(LAYOUTS[layout](folder, paths))
     if not found:
         raise InputError(f"No video in {folder} is named as in {layout}: choose --layout any.")
@@ -53,7 +55,7 @@ def _any(folder: Path, paths: list[Path]) -> Iterator[Video]:
         known = {name: row[name].strip() for name in ("speaker", "voice", "split") if row.get(name)}
         if "speaker" in known:
             known.setdefault("voice", known["speaker"])
-        yield replace(video, **known)
+        yield replace(video, **known)  # type: ignore[arg-type]
 
 
 def _told(table: Path) -> Mapping[str, Mapping[str, str]]:
@@ -74,7 +76,7 @@ def _told(table: Path) -> Mapping[str, Mapping[str, str]]:
 
 
 def _lrs2(folder: Path, paths: list[Path]) -> Iterator[Video]:
-    """main/<programme>/<clip>.mp4 and pretrain/…; lists such as train.txt and val.txt say what is for what."""
+    """main/<programme>/<clip>.mp4 and pretrain/…; lists such as train.txt say what is for what."""
     splits: dict[str, str] = {}
     for split, names in (("train", ("train.txt", "pretrain.txt")), ("held", ("val.txt", "test.txt"))):
         for name in names:

@@ -7,11 +7,11 @@ import torch
 
 from ....models.training.sync_expert import SyncExpert
 from ..losses import lower_halves
-from .talks import FAR, FRAMES, Talk, first_rows, spread_rows, stacked
+from .talks import FAR, FRAMES, Talk, first_rows, five_in_a_row, spread_rows
 
 MOST_LOOKED_AT = 200  # places of a clip
-REACH = 15  # frames, within which the right offset is looked for
-AT_ONCE = 32
+_REACH = 15  # frames, within which the right offset is looked for
+_AT_ONCE = 32
 
 
 def judge_sync(expert: SyncExpert, talk: Talk, side: int, heard: Talk | None = None) -> dict[str, float]:
@@ -47,8 +47,8 @@ def _compared(expert: SyncExpert, talk: Talk, side: int, heard: Talk | None) -> 
     rows = rows[:MOST_LOOKED_AT] if len(rows) > MOST_LOOKED_AT else spread_rows(rows, MOST_LOOKED_AT)
     device = next(expert.parameters()).device
     with torch.no_grad():
-        parts = np.array_split(rows, max(1, len(rows) // AT_ONCE))
-        shown = (lower_halves(stacked(talk, part.tolist(), side)).to(device) for part in parts)
+        parts = np.array_split(rows, max(1, len(rows) // _AT_ONCE))
+        shown = (lower_halves(five_in_a_row(talk, part.tolist(), side)).to(device) for part in parts)
         lips = torch.cat([expert.read_lips(part) for part in shown])
         speech = expert.read_speech((heard or talk).mels(rows.tolist()).to(device))
     return rows, (lips @ speech.mT).cpu().numpy()
@@ -56,7 +56,7 @@ def _compared(expert: SyncExpert, talk: Talk, side: int, heard: Talk | None) -> 
 
 def _best_offset(rows: np.ndarray, alike: np.ndarray) -> int:
     offsets = rows[None] - rows[:, None]
-    found = [(alike[offsets == k].mean(), k) for k in range(-REACH, REACH + 1) if (offsets == k).any()]
+    found = [(alike[offsets == k].mean(), k) for k in range(-_REACH, _REACH + 1) if (offsets == k).any()]
     return int(max(found)[1])
 
 

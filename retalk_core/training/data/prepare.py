@@ -31,7 +31,7 @@ from ...stages.coefficients import fit_coefficients, hold_absent, join, pack, ta
 from ...stages.speech import SAMPLE_RATE
 from ...types import Coefficients, FaceTrack
 from ..settings import knob
-from .kept import FRAMINGS, RATE, Region, region_of, write_talk
+from .kept import FRAMINGS, LEARNT_RATE, FacePart, face_part, write_talk
 from .layouts import Video
 
 VERSION = 1  # of prepared clips; other ones are made anew
@@ -112,7 +112,7 @@ def prepare_video(
     try:
         source = _Source(video.path, networks, filters)
     except RetalkError as error:
-        prepared = Prepared(**facts, dropped=str(error))
+        prepared = Prepared(**facts, dropped=str(error))  # type: ignore[arg-type]
     else:
         reason = source.why_not()
         counts = {"frames": len(source.rows), "usable": int(source.usable.sum())}
@@ -175,17 +175,17 @@ class _Source:
             return f"something is heard in {speech:.0%} of its seconds only"
         return ""
 
-    def regions(self) -> Iterator[Region]:
+    def regions(self) -> Iterator[FacePart]:
         """What is needed of each frame."""
         affines = {framing: crops.frame_to_crop.numpy() for framing, crops in self.crops.items()}
         for frame, row in zip(self.clip.frames(self.rows.tolist()), self.rows, strict=True):
             pixels = (
                 frame.pixels if frame.pixels.dtype == np.uint8 else (frame.pixels // 257).astype(np.uint8)
             )
-            yield region_of(pixels, {framing: affine[row] for framing, affine in affines.items()})
+            yield face_part(pixels, {framing: affine[row] for framing, affine in affines.items()})
 
 
-def frames_at_rate(clip: Clip, rate: int = RATE) -> np.ndarray:
+def frames_at_rate(clip: Clip, rate: int = LEARNT_RATE) -> np.ndarray:
     """Which frames are shown at the times 0, 1 / 25, 2 / 25 … s."""
     count = max(1, math.floor(clip.end * rate))
     return np.array([bisect_right(clip.times, Fraction(i, rate)) - 1 for i in range(count)])

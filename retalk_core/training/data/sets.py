@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import InputError
 from ...files import write_file, write_picture
 from ...types import Progress, silent
-from ..judges import Judges
+from ..judges import JudgeFiles
 from .kept import KeptTalk
 from .layouts import Video
 from .offsets import found_offset
@@ -29,8 +29,8 @@ from .talks import TalkSet
 LIST = "manifest.jsonl"
 CLIPS = "clips"
 REPORT, SHEET = "report.json", "sheet.png"
-HELD_SHARE = 0.1  # of the speakers
-COLUMNS, THUMB = 8, 96  # of the contact sheet, and pixels of its pictures
+_HELD_SHARE = 0.1  # of the speakers
+_COLUMNS, _THUMB = 8, 96  # of the contact sheet, and pixels of its pictures
 MOST_THUMBS = 64
 
 
@@ -71,7 +71,7 @@ def prepare_set(
         found.append(each)
         progress(len(found), len(videos))
     if expert is not None:
-        found = in_time(folder, found, expert, filters or Filters())
+        found = without_late(folder, found, expert, filters or Filters())
     listed = split_clips(found)
     write_file(folder / LIST, "".join(f"{each.line()}\n" for each in listed).encode())
     _tell(folder, listed, filters or Filters())
@@ -106,9 +106,9 @@ def _prepare_one(
     return prepare_video(video, clips, load_face_networks(), filters, rights)
 
 
-def in_time(folder: Path, clips: Sequence[Prepared], expert: Path, filters: Filters) -> list[Prepared]:
+def without_late(folder: Path, clips: Sequence[Prepared], expert: Path, filters: Filters) -> list[Prepared]:
     """Drop the clips whose lips and sound are apart, as an expert sees it. Raises CheckpointError."""
-    network: Any = Judges().load("sync_expert", str(expert), "Telling whether sound is early or late")
+    network: Any = JudgeFiles().load("sync_expert", str(expert), "Telling whether sound is early or late")
     checked = []
     for each in clips:
         offset = 0 if each.dropped else found_offset(network, _talk(folder, each), network.shape.side)
@@ -123,15 +123,15 @@ def in_time(folder: Path, clips: Sequence[Prepared], expert: Path, filters: Filt
 def split_clips(clips: Sequence[Prepared]) -> list[Prepared]:
     """Say of each clip whether it is learnt from or kept back: no face and no voice is in both.
 
-    What the videos' layout says stands. Else a tenth of the speakers is kept back, one at least where there are
-    two; a clip that shows one who is learnt from, with the voice of one who is kept back, is in neither.
+    What the videos' layout says stands. Else a tenth of the speakers is kept back, one at least where there
+    are two; a clip that shows one who is learnt from, with the voice of one who is kept back, is in neither.
     """
     used = [each for each in clips if not each.dropped]
     told = [each for each in used if each.split]
     if told and len(told) == len(used):
         return list(clips)
     people = sorted({each.speaker for each in used} | {each.voice for each in used}, key=_shuffled)
-    count = max(1, round(HELD_SHARE * len(people))) if len(people) > 1 else 0
+    count = max(1, round(_HELD_SHARE * len(people))) if len(people) > 1 else 0
     held = set(people[:count])
     return [each if each.dropped or each.split else replace(each, split=_split(each, held)) for each in clips]
 
@@ -172,13 +172,13 @@ def contact_sheet(folder: Path, kept: Sequence[Prepared]) -> np.ndarray:
     for each in kept[:MOST_THUMBS]:
         talk = _talk(folder, each)
         rows = np.flatnonzero(talk.usable)
-        picture = (talk.faces([int(rows[len(rows) // 2])], THUMB)[0].numpy() * 255).round().astype(np.uint8)
+        picture = (talk.faces([int(rows[len(rows) // 2])], _THUMB)[0].numpy() * 255).round().astype(np.uint8)
         if each.split == "held":
             picture[:3] = picture[-3:] = 255
             picture[:, :3] = picture[:, -3:] = 255
         cells.append(picture)
-    cells += [np.zeros_like(cells[0])] * (-len(cells) % min(COLUMNS, len(cells)))
-    columns = min(COLUMNS, len(cells))
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % min(_COLUMNS, len(cells)))
+    columns = min(_COLUMNS, len(cells))
     lines = [np.concatenate(cells[i : i + columns], axis=1) for i in range(0, len(cells), columns)]
     return np.concatenate(lines)
 

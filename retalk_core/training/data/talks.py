@@ -19,11 +19,28 @@ FAR = 5  # frames, from which on two moments of a clip have nothing to do with e
 class Talk(Protocol):
     """One clip of one person, 25 frames a second. Rows are its frames."""
 
-    name: str
-    speaker: str  # two clips of one person have the same
-    voice: str  # and two of one voice
-    usable: np.ndarray  # (T,) bool: the face is seen well
-    shot: np.ndarray  # (T,) int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def speaker(self) -> str:
+        """Two clips of one person have the same."""
+        ...
+
+    @property
+    def voice(self) -> str:
+        """And two of one voice."""
+        ...
+
+    @property
+    def usable(self) -> np.ndarray:
+        """(T,) bool: where the face is seen well."""
+        ...
+
+    @property
+    def shot(self) -> np.ndarray:
+        """(T,) int."""
+        ...
 
     def faces(self, rows: Sequence[int], side: int) -> Tensor:
         """Pictures (n, side, side, 3) RGB in [0, 1] in the framing `face`."""
@@ -97,7 +114,7 @@ def spread_rows(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))]
 
 
-def stacked(talk: Talk, starts: Sequence[int], side: int) -> Tensor:
+def five_in_a_row(talk: Talk, starts: Sequence[int], side: int) -> Tensor:
     """Rows of five faces, (n, 5, 3, side, side) BGR in [0, 1]."""
     rows = sorted({start + i for start in starts for i in range(FRAMES)})
     place = {row: i for i, row in enumerate(rows)}

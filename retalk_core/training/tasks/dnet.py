@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from ....models.training.dnet import DNetInTraining, DNetShape
 from ..data.talks import TalkSet, draw_talk, first_rows, long_enough, spread_rows
-from ..judges import Features, Judges, Perception
+from ..judges import Features, JudgeFiles, Perception
 from ..settings import Pace, knob
 from .base import Batch, Player, Stage, Task, to_strip
 
-LOOKED_AT = 8  # pairs of a clip that is kept back
+_LOOKED_AT = 8  # pairs of a clip that is kept back
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class DNetRun:
     pace: Pace = field(default_factory=lambda: Pace(batch=5, accumulate=4))
 
 
-TINY = DNetRun(
+DNET_TINY = DNetRun(
     side=64,
     warp_steps=200,
     features="pyramid",
@@ -56,7 +56,7 @@ TINY = DNetRun(
         steps=300, batch=6, average=0.95, tell_every=20, save_every=100, validate_every=100, draw_every=100
     ),
 )
-PRESETS = {"full": DNetRun(), "tiny": TINY}
+DNET_PRESETS = {"full": DNetRun(), "tiny": DNET_TINY}
 
 
 class DNetTask(Task):
@@ -65,13 +65,13 @@ class DNetTask(Task):
     kind: ClassVar[str] = "dnet"
     score: ClassVar[str] = "warp"
 
-    def __init__(self, run: DNetRun, talks: TalkSet, judges: Judges | None = None) -> None:
+    def __init__(self, run: DNetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
         """Raises InputError where no clip is long enough or a file is missing."""
         self.run, self.pace, self.draws = run, run.pace, "dnet"
         self.talks = long_enough(talks.train, 2, "learn from")
         self.held = long_enough(talks.held, 2, "be judged by")
         self.networks: dict[str, nn.Module] = {"dnet": _begun(DNetInTraining(run.shape))}
-        self.perception = Perception(run.features, judges or Judges(), scales=run.scales)
+        self.perception = Perception(run.features, judges or JudgeFiles(), scales=run.scales)
         self.judges = self.perception.networks
         self.memory: dict[str, float] = {}
         betas = (0.5, 0.999)
@@ -124,7 +124,7 @@ class DNetTask(Task):
         return to_strip([(each.permute(0, 2, 3, 1) + 1) / 2 for each in rows])
 
     def _pairs(self, talk: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - a Talk
-        rows = spread_rows(first_rows(talk, 1), LOOKED_AT)
+        rows = spread_rows(first_rows(talk, 1), _LOOKED_AT)
         others = np.roll(rows, len(rows) // 3 + 1)
         device = next(self.networks["dnet"].parameters()).device
         given, wanted = (

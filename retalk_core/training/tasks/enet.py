@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from ....models.training.discriminators import PatchDiscriminator
 from ....models.training.enet import ENetInTraining, ENetShape
 from ...errors import OptionError
-from ...stages.lips.half_face import pair_halves
+from ..data.pairs import pair_to_learn
 from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
-from ..judges import NONE, Features, Judges, Perception
+from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import BEFORE_LAST, compare_identities, in_sync, probably
 from ..rivals import Rivalry, fooling, telling
 from ..settings import Pace, knob
 from .base import Batch, Player, Stage, Task, to_strip
 
-LOOKED_AT = 1  # stretch of a clip that is kept back
+_LOOKED_AT = 1  # stretch of a clip that is kept back
 IDENTITY_SIDE = 112
-SMALL = "small"
+SHRUNK = "small"
 
 
 @dataclass(frozen=True)
@@ -58,26 +58,26 @@ class ENetRun:
     pace: Pace = field(default_factory=lambda: Pace(batch=2, steps=300_000))
 
 
-TINY = ENetRun(
+ENET_TINY = ENetRun(
     side=24,
     frames=1,
-    lnet=SMALL,
+    lnet=SHRUNK,
     half_steps=30,
-    whole_steps=300,
+    whole_steps=200,
     features="pyramid",
     fool_weight=0.01,
     rival_width=8,
     identity="none",
-    expert=NONE,
+    expert=NO_JUDGE,
     rate=3e-3,
     momentum=0.9,
     noise=False,
     shape=ENetShape(looks=(8, 16, 32, 32), looks_side=32, style=32, features=(32, 16)),
     pace=Pace(
-        steps=320, batch=4, average=0.95, tell_every=20, save_every=50, validate_every=40, draw_every=40
+        steps=220, batch=4, average=0.95, tell_every=20, save_every=50, validate_every=40, draw_every=40
     ),
 )
-PRESETS = {"full": ENetRun(), "tiny": TINY}
+ENET_PRESETS = {"full": ENetRun(), "tiny": ENET_TINY}
 
 
 class ENetTask(Task):
@@ -86,21 +86,21 @@ class ENetTask(Task):
     kind: ClassVar[str] = "enet"
     score: ClassVar[str] = "distance"
 
-    def __init__(self, run: ENetRun, talks: TalkSet, judges: Judges | None = None) -> None:
+    def __init__(self, run: ENetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
         """Raises InputError where no clip is long enough or a file is missing."""
-        if run.expert != NONE and run.frames != FRAMES:
+        if run.expert != NO_JUDGE and run.frames != FRAMES:
             raise OptionError(
                 f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
             )
         self.run, self.pace, self.draws = run, run.pace, "enet"
         self.talks = long_enough(talks.train, 2, "learn from")
         self.held = long_enough(talks.held, 2, "be judged by")
-        judges = judges or Judges()
+        judges = judges or JudgeFiles()
         self.perception = Perception(run.features, judges, BEFORE_LAST)
         self.judges = dict(self.perception.networks)
-        if run.lnet != SMALL:
+        if run.lnet != SHRUNK:
             self.judges["lnet"] = judges.load("lnet", run.lnet, "What E-Net redraws (or lnet=small)")
-        if run.expert != NONE:
+        if run.expert != NO_JUDGE:
             self.judges["expert"] = judges.load("sync_expert", run.expert, "The sync loss (or expert=none)")
         if run.identity != "none":
             self.judges["arcface"] = judges.load(
@@ -146,7 +146,7 @@ class ENetTask(Task):
         return {
             "wanted": _bgr(faces),
             "looks": _bgr(looks),
-            "pairs": pair_halves(faces, looks, self.run.side),
+            "pairs": pair_to_learn(faces, looks, self.run.side),
             "speech": talk.mels(rows),
         }
 
@@ -228,7 +228,7 @@ class ENetTask(Task):
         return dict(zip(names, (sums / len(self.held)).tolist(), strict=True))
 
     def _held_batch(self, talk: Talk) -> dict[str, Tensor]:
-        starts = spread_rows(first_rows(talk), max(LOOKED_AT, 2))
+        starts = spread_rows(first_rows(talk), max(_LOOKED_AT, 2))
         sample = self._sample(talk, int(starts[0]), int(starts[-1]))
         device = next(self.networks["enet"].parameters()).device
         return {name: value[None].to(device) for name, value in sample.items()}

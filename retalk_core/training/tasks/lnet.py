@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from ....models.training.discriminators import QualityDiscriminator
 from ....models.training.lnet import LNetInTraining, LNetShape
 from ...errors import OptionError
-from ...stages.lips.half_face import pair_halves
+from ..data.pairs import cut_side, pair_to_learn
 from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
-from ..judges import NONE, Features, Judges, Perception
+from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import in_sync, probably
 from ..settings import Pace, knob
 from .base import Batch, Player, Stage, Task, to_strip
 
-LOOKED_AT = 4  # stretches of a clip that is kept back
-LEAST_STARTS = 11
+_LOOKED_AT = 4  # stretches of a clip that is kept back
+_LEAST_STARTS = 11
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class LNetRun:
     pace: Pace = field(default_factory=lambda: Pace(batch=16, average=0.999, patience=10, steps=400_000))
 
 
-TINY = LNetRun(
+LNET_TINY = LNetRun(
     side=48,
     frames=1,
     features="none",
-    expert=NONE,
+    expert=NO_JUDGE,
     rate=2e-3,
     shape=LNetShape(
         first=8, most=32, levels=2, blocks=1, speech=64, listening=8, attention="concat", spectral=False
@@ -65,9 +65,9 @@ TINY = LNetRun(
         steps=160, batch=16, average=0.9, tell_every=20, save_every=40, validate_every=40, draw_every=40
     ),
 )
-PRESETS = {
+LNET_PRESETS = {
     "full": LNetRun(),
-    "tiny": TINY,
+    "tiny": LNET_TINY,
     "without-attention": LNetRun(shape=LNetShape(attention="concat")),
     "without-dnet": LNetRun(reference="other"),
     "with-dnet": LNetRun(reference="mixed"),
@@ -79,24 +79,24 @@ class LNetTask(Task):
 
     kind: ClassVar[str] = "lnet"
 
-    def __init__(self, run: LNetRun, talks: TalkSet, judges: Judges | None = None) -> None:
+    def __init__(self, run: LNetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
         """Raises InputError where no clip is long enough, a file is missing or frames are too few."""
-        if run.expert != NONE and run.frames != FRAMES:
+        if run.expert != NO_JUDGE and run.frames != FRAMES:
             raise OptionError(
                 f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
             )
         self.run, self.pace, self.draws = run, run.pace, "lnet"
-        self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
-        self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        self.talks = long_enough(talks.train, _LEAST_STARTS, "learn from")
+        self.held = long_enough(talks.held, _LEAST_STARTS, "be judged by")
         self.networks: dict[str, nn.Module] = {"lnet": LNetInTraining(run.shape)}
-        judges = judges or Judges()
+        judges = judges or JudgeFiles()
         self.perception = Perception(run.features, judges, scales=2)
         self.judges = dict(self.perception.networks)
-        if run.expert != NONE:
+        if run.expert != NO_JUDGE:
             self.judges["expert"] = judges.load("sync_expert", run.expert, "The sync loss (or expert=none)")
         self.memory = {"sync_on": 0.0}
         drawing = Player("lnet", run.rate, (0.5, 0.999))
-        players = (drawing,)
+        players: tuple[Player, ...] = (drawing,)
         if run.quality_weight:
             self.networks["quality"] = QualityDiscriminator()
             players = (drawing, replace(drawing, network="quality"))
@@ -120,13 +120,15 @@ class LNetTask(Task):
         return self._sample(talk, start, other, neutral)
 
     def _sample(self, talk: Talk, start: int, other: int, neutral: bool) -> dict[str, Tensor]:
-        rows, side = list(range(start, start + self.run.frames)), self.run.side
+        rows, side = list(range(start, start + self.run.frames)), cut_side(self.run.side)
         faces = talk.faces(rows, side)
         shown = [row - start + other for row in rows]
         references = talk.references(rows, side) if neutral else talk.faces(shown, side)
+        pairs = pair_to_learn(faces, references, self.run.side)
+        whole = pair_to_learn(faces, faces, self.run.side)[:, 3:]  # whole, as references are
         return {
-            "pairs": pair_halves(faces, references, side),
-            "wanted": faces.permute(0, 3, 1, 2).flip(1).contiguous(),
+            "pairs": pairs,
+            "wanted": whole.contiguous(),
             "speech": talk.mels(rows),
         }
 
@@ -185,7 +187,7 @@ class LNetTask(Task):
         return means
 
     def _held_batch(self, talk: Talk) -> dict[str, Tensor]:
-        starts = spread_rows(first_rows(talk), LOOKED_AT)
+        starts = spread_rows(first_rows(talk), _LOOKED_AT)
         others = np.roll(starts, len(starts) // 2)
         neutral = self.run.reference == "neutral"
         pairs = zip(starts.tolist(), others.tolist(), strict=True)

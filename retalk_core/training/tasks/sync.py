@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
 from ..data.offsets import judge_sync
-from ..data.talks import TalkSet, draw_talk, far_row, first_rows, long_enough, stacked
+from ..data.talks import TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
 from .base import Batch, Player, Stage, Task
 
-LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
+_LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SyncRun:
     )
 
 
-TINY = SyncRun(
+SYNC_TINY = SyncRun(
     loss="contrast",
     windows=48,
     rate=2e-3,
@@ -51,7 +51,7 @@ TINY = SyncRun(
         batch=1, average=0.0, steps=400, validate_every=50, save_every=100, tell_every=20, draw_every=10**9
     ),
 )
-PRESETS = {"full": SyncRun(), "tiny": TINY}
+SYNC_PRESETS = {"full": SyncRun(), "tiny": SYNC_TINY}
 
 
 class SyncTask(Task):
@@ -64,8 +64,8 @@ class SyncTask(Task):
     def __init__(self, run: SyncRun, talks: TalkSet) -> None:
         """Raises InputError where no clip is long enough."""
         self.run, self.pace, self.draws = run, run.pace, "expert"
-        self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
-        self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        self.talks = long_enough(talks.train, _LEAST_STARTS, "learn from")
+        self.held = long_enough(talks.held, _LEAST_STARTS, "be judged by")
         self.networks: dict[str, nn.Module] = {"expert": SyncExpert(run.shape)}
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
@@ -82,7 +82,7 @@ class SyncTask(Task):
             wrong = chance.uniform(size=len(starts)) < 0.5
             heard[wrong] = [far_row(rows, row, chance, 1) for row in starts[wrong]]
         return {
-            "lips": lower_halves(stacked(talk, starts.tolist(), self.run.shape.side)),
+            "lips": lower_halves(five_in_a_row(talk, starts.tolist(), self.run.shape.side)),
             "speech": talk.mels(heard.tolist()),
             "starts": torch.from_numpy(starts),
             "right": torch.from_numpy((heard == starts).astype(np.float32)),
