@@ -47,7 +47,13 @@ class DrawnJudges(JudgeFiles):
 def one_step(kind: str, device: str, batch: int) -> None:
     """A step in this process, and what it took."""
     with tempfile.TemporaryDirectory() as folder:
-        pace = {"steps": 1, "batch": batch, "accumulate": 1, "device": device, "tell_every": 1}
+        pace = {
+            "steps": 1,
+            "batch": max(batch, 2) if kind == "sync" else batch,
+            "accumulate": 1,
+            "device": device,
+            "tell_every": 1,
+        }
         pace |= {"validate_every": 10**9, "draw_every": 10**9}
         run = from_plain(runs.TRAININGS[kind].presets["full"], {**CHANGED[kind], "pace": pace})
         talks, training = cartoon_set(4, 1), runs.TRAININGS[kind]
@@ -64,9 +70,8 @@ def one_step(kind: str, device: str, batch: int) -> None:
         size = path.stat().st_size / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     losses = ", ".join(sorted(learnt.losses))
-    print(
-        f"{kind}: batch {batch}, {seconds:.1f} s a step with saving, {most:.1f} GB, file {size:.0f} MB; {losses}"
-    )
+    words = f"batch {run.pace.batch}, {seconds:.1f} s a step with saving, {most:.1f} GB, file {size:.0f} MB"
+    print(f"{kind}: {words}; {losses}", flush=True)
 
 
 def main() -> None:

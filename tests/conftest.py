@@ -46,7 +46,8 @@ sys.path += [str(ROOT / "tests" / "helpers")]  # `scenes`, `recipe` and the like
 # `make fast` leaves them out.
 NETWORKS_COMPUTE = (
     *("models/expression", "models/lips", "models/restorers", "models/faces", "models/training"),
-    *("engines", "workflows", "training/test_losses"),
+    *("engines", "workflows", "training/test_losses", "training/test_loop"),
+    *("training/data/test_prepare", "training/tasks/test_learning", "training/test_personalise"),
     *(
         "dub/test_bad_input",
         "dub/test_covered",

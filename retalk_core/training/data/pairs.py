@@ -1,4 +1,4 @@
-"""Faces and references as L-Net is shown them: by the function that a dub uses, at other sizes by its like."""
+"""Faces and references as L-Net is shown them: by a dub's own function, at other sizes by its like."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ def seconds(most: float) -> Iterator[None]:
     assert time.process_time() - begun <= most
 
 
-def learnt(kind: str, tiny: Any, folder: Path, **pace: Any) -> tuple[nn.Module, dict[str, float], Any]:
+def learnt(kind: str, tiny: Any, folder: Path, **pace: int) -> tuple[nn.Module, dict[str, float], Any]:  # noqa: ANN401 - a run
     """A network as it is loaded from an exported file, the last validation, and the run."""
-    pace = {"device": "cpu", "draw_every": 10**9, **pace}
-    run = replace(tiny, out=str(folder / "run"), data="cartoons", pace=replace(tiny.pace, **pace))
+    faster: dict[str, Any] = {"device": "cpu", "draw_every": 10**9, **pace}
+    run = replace(tiny, out=str(folder / "run"), data="cartoons", pace=replace(tiny.pace, **faster))
     done = start(kind, run)
     path = export_run(folder / "run", folder / f"{kind}.safetensors")
     network = load_network(catalog["sync_expert" if kind == "sync" else kind], path)
