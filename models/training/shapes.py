@@ -61,6 +61,8 @@ def _shape(kind: type[Any], told: Mapping[str, Any]) -> Any:  # noqa: ANN401 - o
     """A shape of the kind, every value of its type and in bounds. Raises TypeError or ValueError."""
     hints, plain, values = get_type_hints(kind), kind(), {}
     names = {each.name for each in fields(kind)}
+    if not isinstance(told, Mapping):
+        raise TypeError("it is no table of numbers")
     for name, value in told.items():
         if name not in names:
             raise ValueError(f"{name} is not known")

@@ -102,7 +102,7 @@ def test_tensors_of_another_shape_than_the_header_tells_are_refused(tmp_path: Pa
     tensors = load_file(path)
     tensors.pop("final_linear.weight")
     save_file(tensors, path, {"network": "enet", HEADER: json.dumps(to_plain(TINY["enet"][1].shape))})
-    with pytest.raises(CheckpointError, match="lacks final_linear.weight"):
+    with pytest.raises(CheckpointError, match=r"lacks final_linear.weight"):
         load_network(catalog["enet"], path)
 
 
