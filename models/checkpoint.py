@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -57,8 +57,7 @@ def load_network(place: Place, path: Path) -> nn.Module:
         found = recognise(read_tensors(path, names_only=True))
         if found not in rows:
             wanted = " or ".join(each.title for each in place.networks)
-            seems = f"seems to be {title(found)}" if found else "is none of the networks known here"
-            raise CheckpointError(f"{path} {seems}. Choose a file of {wanted}.")
+            raise CheckpointError(f"{_seeming(path, found)}. Choose a file of {wanted}.")
         row = rows[found]
     return load(_empty(row), path, row.build.find_layout(), row.key)
 
@@ -95,8 +94,7 @@ def examine(path: Path) -> Examined:
         return Examined(told[0], fit(network, contents, path, layout, told[0]).doubts)
     found = recognise(contents)
     if found is None or found not in NETWORKS:
-        seems = f"seems to be {title(found)}" if found else "is none of the networks known here"
-        raise CheckpointError(f"{path} {seems}, which is not needed. Choose another file.")
+        raise CheckpointError(f"{_seeming(path, found)}, which is not needed. Choose another file.")
     row = NETWORKS[found]
     try:
         network = _empty(row)
@@ -199,9 +197,12 @@ def fit(network: nn.Module, contents: Mapping[str, Any], path: Path, layout: Lay
     if flawed:
         words = f"{path} can't be used as {title(name)}: {'; '.join(flawed)}. {AGAIN}"
         raise CheckpointError(words, name)
-    doubts = f"{path} may be damaged: the same number stands everywhere in " if constant else ""
-    if constant:
-        doubts += f"{_some('', constant)}. Download it again if the result looks wrong."
+    doubts = (
+        f"{path} may be damaged: the same number stands everywhere in {_some(constant)}. "
+        "Download it again if the result looks wrong."
+        if constant
+        else ""
+    )
     return Fitted({names[key]: tensor for key, tensor in tensors.items()}, doubts)
 
 
@@ -218,7 +219,7 @@ def differences(
     missing = [key for key in wanted if key not in theirs]
     extra = [key for key in tensors if names[key] not in wanted or theirs[names[key]] != key]
     if len(missing) == len(wanted):
-        return ["it has none of its tensors", *filter(None, [_some("it holds", extra)])]
+        return ["it has none of its tensors", *([f"it holds {_some(extra)}"] if extra else [])]
     misshapen = [
         f"{theirs[key]} is {_shape(tensors[theirs[key]])} instead of {_shape(tensor)}"
         for key, tensor in wanted.items()
@@ -231,8 +232,8 @@ def differences(
     found = (
         *(_parts_of(stem, tensors) for stem in list(halved)[:SHOWN]),
         _lacks(missing, names, layout, name),
-        _some("it has no place for", extra),
-        _some("", misshapen),
+        f"it has no place for {_some(extra)}" if extra else "",
+        _some(misshapen) if misshapen else "",
     )
     return [words for words in found if words]
 
@@ -240,7 +241,7 @@ def differences(
 def _parts_of(stem: str, tensors: Mapping[str, Tensor]) -> str:
     """What is wrong with a spectrally normalised weight that could not be folded."""
     absent = [part for part in (f"{stem}_orig", f"{stem}_u", f"{stem}_v") if part not in tensors]
-    return _some("it lacks", absent) or f"{stem}_u and {stem}_v don't belong to {stem}_orig"
+    return f"it lacks {_some(absent)}" if absent else f"{stem}_u and {stem}_v don't belong to {stem}_orig"
 
 
 def _lacks(missing: list[str], names: Mapping[str, str], layout: Layout, name: str) -> str:
@@ -254,7 +255,7 @@ def _lacks(missing: list[str], names: Mapping[str, str], layout: Layout, name: s
     rest = len(missing) - len(shown)
     if not shown:
         return f"it lacks {rest} of its tensors"
-    return f"it lacks {', '.join(shown)}{f' and {rest} more' if rest else ''}"
+    return f"it lacks {_told(shown, rest)}"
 
 
 def _judge(tensors: Mapping[str, Tensor], floats: Mapping[str, bool]) -> tuple[list[str], list[str]]:
@@ -278,19 +279,23 @@ def _judge(tensors: Mapping[str, Tensor], floats: Mapping[str, bool]) -> tuple[l
     if 2 * len(constant) > weights:
         return [f"{len(constant)} of its {weights} weights hold one number everywhere"], []
     found = (
-        _some("there are whole numbers instead of fractions in", whole),
-        _some("there are values that are no numbers, or far too large, in", broken),
+        f"there are whole numbers instead of fractions in {_some(whole)}" if whole else "",
+        f"there are values that are no numbers, or far too large, in {_some(broken)}" if broken else "",
     )
     return [words for words in found if words], constant
 
 
-def _some(words: str, items: Iterable[str]) -> str:
+def _seeming(path: Path, found: str | None) -> str:
+    return f"{path} seems to be {title(found)}" if found else f"{path} is none of the networks known here"
+
+
+def _some(items: Sequence[str]) -> str:
     """The first few of many, and how many there are."""
-    listed = list(items)
-    if not listed:
-        return ""
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-    return f"{words} {', '.join(listed[:SHOWN])}{more}".strip()
+    return _told(items[:SHOWN], len(items) - SHOWN)
+
+
+def _told(shown: Sequence[str], rest: int) -> str:
+    return f"{', '.join(shown)} and {rest} more" if rest > 0 else ", ".join(shown)
 
 
 def _shape(tensor: Tensor) -> str:

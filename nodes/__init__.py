@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import downloads, host
+from . import downloads, host, language
 from .blend import LaplacianBlend, PasteBack
 from .coefficients import Fit3DMM
 from .compare import CompareVideos
@@ -66,6 +66,7 @@ class ReTalk(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         downloads.register_addresses()
+        language.register_address()
         host.register_folder()  # not in on_load, which old versions don't call
         host.warn_of_two_opencvs()
         return list(NODES)

@@ -81,9 +81,9 @@ class CompareVideos(io.ComfyNode):
             pair = compare_clips(one, two, path, copies, heard, host.Bar()())
         height, width = pair.size
         text = f"{pair.seconds:.2f} s at {pair.rate:g} frames per second; side by side {width}x{height}"
-        host.say(cls, text)
+        told = host.say(cls, text)
         shown = panel.player(*copies, pair.rate, pair.seconds) | {"names": ["first", "second"]}
-        return io.NodeOutput(media.video(path), ui=panel.words(text, player=shown))
+        return io.NodeOutput(media.video(path), ui=panel.words(told, player=shown))
 
 
 def _heard(given: list[tuple[Input.Video | Tensor, Clip]], end: Fraction) -> SoundStream | None:

@@ -11,6 +11,7 @@ from comfy_api.latest import io
 
 from . import host, media, panel
 from .schema import node_schema
+from .vocabulary import on_canvas
 
 CLIP, VOICE = "demo clip", "demo voice"
 CLIP_LICENCE = (
@@ -30,7 +31,7 @@ def _problem(file: str | None, shipped: str) -> bool | str:
     """True where a choice is there, else what to do; None is a value that isn't known yet."""
     if file in (None, shipped) or folder_paths.exists_annotated_filepath(file):
         return True
-    return f"{file} is not in ComfyUI's input folder: choose another file, or '{shipped}'."
+    return on_canvas(f"{file} is not in ComfyUI's input folder: choose another file, or '{shipped}'.")
 
 
 def _state(file: str | None, shipped: str) -> object:
@@ -80,11 +81,11 @@ class DemoClip(io.ComfyNode):
         if file != CLIP:
             chosen = Path(folder_paths.get_annotated_filepath(file))
             return io.NodeOutput(media.video(chosen), ui=panel.words(file))
-        host.say(cls, CLIP_LICENCE)
+        licence = host.say(cls, CLIP_LICENCE)
         shown = host.temporary_file(SHIPPED_CLIP.suffix)
         shutil.copyfile(SHIPPED_CLIP, shown)
         return io.NodeOutput(
-            media.video(SHIPPED_CLIP), ui=panel.words_beside(media.video_preview(shown), CLIP_LICENCE)
+            media.video(SHIPPED_CLIP), ui=panel.words_beside(media.video_preview(shown), licence)
         )
 
 
@@ -129,6 +130,6 @@ class DemoVoice(io.ComfyNode):
         if file != VOICE:
             heard = media.file_sound(Path(folder_paths.get_annotated_filepath(file)))
             return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=panel.words(file))
-        host.say(cls, VOICE_LICENCE)
+        licence = host.say(cls, VOICE_LICENCE)
         heard = media.file_sound(SHIPPED_VOICE)
-        return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=panel.words(VOICE_LICENCE))
+        return io.NodeOutput(media.audio(heard.samples, heard.rate), ui=panel.words(licence))

@@ -17,7 +17,9 @@ from comfy_api.latest import io, ui
 from ..models.catalog import PRESETS
 from ..models.errors import RetalkError
 from . import host, weights
+from .language import speaking
 from .schema import ADVANCED, meant, node_schema
+from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -80,8 +82,7 @@ class GetModels(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, preset: str, mirror: str, proxy: str) -> io.NodeOutput:
-        report = "\n".join(_offer(preset, mirror, proxy)["lines"])
-        host.say(cls, report)
+        report = host.say(cls, "\n".join(_offer(preset, mirror, proxy)["lines"]))
         return io.NodeOutput(report, ui=ui.PreviewText(report))
 
 
@@ -93,14 +94,14 @@ def _offer(preset: str, mirror: str, proxy: str) -> dict[str, Any]:
     wanted, route = _wanted(preset, mirror, proxy)
     lines = list(offer_lines(wanted, preset, target(), route))
     if wanted:
-        lines.append("Press Download on this node. Without the editor: ")
-        lines[-1] += command("models", "download", "--preset", preset, "--folder", f'"{target()}"')
+        instead = command("models", "download", "--preset", preset, "--folder", f'"{target()}"')
+        lines.append(f"Press Download on this node. Without the editor: {instead}")
     return {
-        "lines": lines,
+        "lines": [on_canvas(line) for line in lines],
         "files": [each.file.name for each in wanted],
         "size": sum(each.file.size for each in wanted),
-        "refused": REFUSED if wanted and not may_download() else "",
-        "state": _fetching().state(),
+        "refused": on_canvas(REFUSED) if wanted and not may_download() else "",
+        "state": _state(),
     }
 
 
@@ -152,7 +153,7 @@ def register_addresses() -> None:
     instance: Any = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     if instance is not None:
         instance.routes.get(ADDRESS)(_answering(_offer))
-        instance.routes.get(f"{ADDRESS}/state")(_answering(lambda: _fetching().state()))
+        instance.routes.get(f"{ADDRESS}/state")(_answering(_state))
         instance.routes.post(f"{ADDRESS}/start")(_answering(_start))
         instance.routes.post(f"{ADDRESS}/stop")(_answering(_stop))
 
@@ -165,13 +166,19 @@ def _start(preset: str, mirror: str, proxy: str) -> dict[str, Any]:
         raise InputError(REFUSED)
     wanted, route = _wanted(preset, mirror, proxy)
     _fetching().start(wanted, target(), route)
-    return _fetching().state()
+    return _state()
 
 
 def _stop() -> dict[str, Any]:
     _fetching().stop()
     _fetching().wait(2)
-    return _fetching().state()
+    return _state()
+
+
+def _state() -> dict[str, Any]:
+    """How far the download is, in the language of who asks."""
+    state = _fetching().state()
+    return {**state, "problems": [on_canvas(problem) for problem in state["problems"]]}
 
 
 def _answering(work: Callable[..., dict[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -184,10 +191,11 @@ def _answering(work: Callable[..., dict[str, Any]]) -> Callable[[web.Request], A
             return web.json_response({"error": "JSON is wanted."}, status=415)  # a form of another site
         given = dict(request.query) if request.method == "GET" else await request.json()
         names = {"preset", "mirror", "proxy"} & set(work.__code__.co_varnames[: work.__code__.co_argcount])
-        try:
-            told = await asyncio.to_thread(work, **{name: str(given.get(name, "")) for name in names})
-        except RetalkError as error:
-            return web.json_response({"error": str(error).replace("--", "")}, status=400)
+        with speaking(str(given.get("language", ""))):
+            try:
+                told = await asyncio.to_thread(work, **{name: str(given.get(name, "")) for name in names})
+            except RetalkError as error:
+                return web.json_response({"error": on_canvas(str(error)).replace("--", "")}, status=400)
         return web.json_response(told)
 
     return handle

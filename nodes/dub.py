@@ -17,7 +17,6 @@ from ..retalk_core.stages.options import Stages
 from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
 from .schema import node_schema
-from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
     from ..retalk_core.media.sound import SoundArray
@@ -156,8 +155,7 @@ class DubVideo(io.ComfyNode):
             dubbed = dub(clip, order.voice, path, order.options, order.networks, bar, viewing)
         pace.learn_shares(kind, dubbed.report.seconds)
         dubbed.report.warnings[:0] = order.notes
-        report = _told(dubbed.report, order.options)
-        host.say(cls, report)
+        report = host.say(cls, _told(dubbed.report, order.options))
         shown = panel.words(
             report,
             badge=panel.BADGE if dubbed.report.preview else "",
@@ -205,7 +203,7 @@ def _engine_word(report: Report) -> str:
 def _told(report: Report, options: DubOptions) -> str:
     """The report as text, with lines on who signs it and on what is kept for resuming."""
     report.output = "video"  # the temporary file's name says nothing
-    text = on_canvas(report.to_text(_engine_word(report)))
+    text = report.to_text(_engine_word(report))
     if options.records and options.records.certificate:
         text += "\nnot signed yet: Save Dub signs what it saves, and Save Video would drop a signature"
     if options.work_dir is not None and report.engine != "embedded":
@@ -356,8 +354,7 @@ class DubFrames(io.ComfyNode):
             host.stop_if_asked,
         )
         dubbed.report.warnings[:0] = order.notes
-        report = on_canvas(dubbed.report.to_text(_engine_word(dubbed.report)))
-        host.say(cls, report)
+        report = host.say(cls, dubbed.report.to_text(_engine_word(dubbed.report)))
         sound = media.cut_sound(order.heard, order.options.start, dubbed.seconds)
         return io.NodeOutput(
             media.image(dubbed.images),

@@ -123,10 +123,10 @@ class DetectFaces(io.ComfyNode):
             tracked = follow(source, choice, smooth)
             rows = range(len(source))
             sheet = overlay_sheet(source, tracked, rows)
-            report = "\n".join(track_lines(describe_track(source, tracked, rows)))
+            told = "\n".join(track_lines(describe_track(source, tracked, rows)))
             with networks.face_networks() as lent:
                 seen = choice_of_faces(source, tracked, lent)
-        host.say(cls, report)
+        report = host.say(cls, told)
         masks = oval_masks(tracked.track, together=not isinstance(clip, Tensor))
         shown = panel.words(report, faces=panel.faces(seen, _nearest), point=POINT)
         return io.NodeOutput(tracked.track, media.mask(masks), media.picture(sheet), report, ui=shown)

@@ -86,10 +86,11 @@ def in_words(execute: Callable[P, R]) -> Callable[P, R]:
         except ImportError as error:
             from ..retalk_core.places import PACK
 
-            raise RetalkError(
+            lacking = (
                 f'This node needs a library that can\'t be imported ({error}). Run "{sys.executable}" -m pip '
                 f'install -r "{PACK / "requirements.txt"}", then start ComfyUI again.'
-            ) from error
+            )
+            raise RetalkError(on_canvas(lacking)) from error
 
     return explained
 
@@ -114,20 +115,25 @@ def stoppable(network: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def say(node: type[io.ComfyNode], text: str) -> None:
-    """Show text on the face of a node that runs, where the editor is open. The node's schema shows text."""
+def say(node: type[io.ComfyNode], text: str) -> str:
+    """Show text on the face of a node that runs, where the editor is open. The node's schema shows text.
+
+    returns: it as it is shown, in the canvas's words and the editor's language
+    """
+    shown = on_canvas(text)
     server = sys.modules.get("server")
     instance: Any = getattr(getattr(server, "PromptServer", None), "instance", None)
     node_id = getattr(getattr(node, "hidden", None), "unique_id", None)
     if node_id is not None and hasattr(instance, "send_progress_text"):
-        instance.send_progress_text(text, node_id, instance.client_id)
+        instance.send_progress_text(shown, node_id, instance.client_id)
+    return shown
 
 
 class Bar:
     """The progress bar of the running node. Stages share it; telling it anything ends a stopped run."""
 
     def __init__(
-        self, shares: Mapping[str, float] | None = None, begins: Callable[[str], None] | None = None
+        self, shares: Mapping[str, float] | None = None, begins: Callable[[str], object] | None = None
     ) -> None:
         """Begin at 0.
 

@@ -250,8 +250,7 @@ def _answer(
     from ..retalk_core.judging.tell import draw_judgement, lines
 
     found = judge(question, models or networks.HostNetworks(), host.Bar(SHARES))
-    report = "\n".join(lines(found))
-    host.say(node, report)
+    report = host.say(node, "\n".join(lines(found)))
     return io.NodeOutput(
         report,
         json.dumps(found.to_dict(), indent=2, ensure_ascii=False),
@@ -305,7 +304,6 @@ class KeepBetter(io.ComfyNode):
         from ..retalk_core.judging.prefer import prefer, read_judgement
 
         found = prefer(read_judgement(first_judgement), read_judgement(second_judgement))
-        report = "\n".join(found.lines())
-        host.say(cls, report)
+        report = host.say(cls, "\n".join(found.lines()))
         is_first = found.better == 1
         return io.NodeOutput(first if is_first else second, report, is_first, ui=panel.words(report))

@@ -44,7 +44,7 @@ def file_problem(file: str | None, *keys: str) -> bool | str:
         return True
     said = "" if file == NONE else f"{file} is in none of ReTalk's folders. "
     files = weights.model_files()
-    return said + " ".join(on_canvas(files.missing_words(key)) for key in keys[:1])
+    return on_canvas(said + " ".join(files.missing_words(key) for key in keys[:1]))
 
 
 def _existing(file: str, *keys: str) -> Path:
@@ -177,6 +177,5 @@ class CheckModels(io.ComfyNode):
     def execute(cls) -> io.NodeOutput:
         from ..retalk_core.weights.commands import survey_lines
 
-        report = "\n".join(survey_lines(weights.model_files()))
-        host.say(cls, report)
+        report = host.say(cls, "\n".join(survey_lines(weights.model_files())))
         return io.NodeOutput(report, ui=panel.words(report))

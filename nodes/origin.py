@@ -100,8 +100,7 @@ class DetectOrigin(io.ComfyNode):
         from ..retalk_core.provenance.verdicts import origin_facts, origin_lines
 
         found = _examined(clip, audio, file, fps, host.Bar()())
-        text = "\n".join(origin_lines(found))
-        host.say(cls, text)
+        text = host.say(cls, "\n".join(origin_lines(found)))
         return io.NodeOutput(
             text,
             json.dumps(origin_facts(found), ensure_ascii=False),

@@ -84,10 +84,13 @@ class Viewing:
         from ..retalk_core.reports.curves import describe_scene
 
         report = dubbed.report
+        chart = describe_scene(dubbed.scene, report.seconds_out)
+        for stretch in chart["untouched"]:
+            stretch["reason"] = on_canvas(stretch["reason"])
         return {
             **player(self.before, self.after, report.frames_out / report.seconds_out, report.seconds_out),
             "finished": temporary(finished),
-            "chart": describe_scene(dubbed.scene, report.seconds_out),
+            "chart": chart,
             "doubts": doubts(report),
         }
 
@@ -96,7 +99,8 @@ def doubts(report: Report) -> list[dict[str, Any]]:
     """What looks wrong, and what to do about it on the canvas."""
     from ..retalk_core.reports.curves import describe_doubts
 
-    return [{**each, "advice": on_canvas(each["advice"])} for each in describe_doubts(report.doubts)]
+    found = describe_doubts(report.doubts)
+    return [{**each, **{name: on_canvas(each[name]) for name in ("words", "advice")}} for each in found]
 
 
 def player(before: Path, after: Path, rate: float, seconds: float) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class SaveDub(io.ComfyNode):
         with media.finished_file(video) as source:
             target, subfolder = _place(cls, filename_prefix, suffix_of(source), video.get_dimensions())
             keep(source, target, {} if args.disable_metadata else _words(cls))
-            text = "\n".join([str(target), *_signed(source, target)])
-        host.say(cls, text)
+            told = "\n".join([str(target), *_signed(source, target)])
+        text = host.say(cls, told)
         saved = ui.SavedResult(target.name, subfolder, io.FolderType.output)
         if is_played(target):
             shown = panel.words_beside(ui.PreviewVideo([saved]), text)

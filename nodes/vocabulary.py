@@ -1,8 +1,10 @@
-"""What the core says, in the canvas's words: what to press and which widget, commands last."""
+"""What the core says, in the canvas's words and language: what to press, which widget, commands last."""
 
 from __future__ import annotations
 
 import re
+
+from .language import translated
 
 PRESS = "press Download on Get ReTalk Models"
 DOWNLOAD = re.compile(r"(?:([Rr])un )?`([^`]* models download [^`]*)`")
@@ -20,7 +22,11 @@ WORDS = (  # of the command line, and what they are here; the first that fits wi
 
 
 def on_canvas(text: str) -> str:
-    """A sentence of the core for people who have nodes before them, not a command line."""
+    """Lines of the core for people who have nodes before them, not a command line."""
+    return "\n".join(translated(line) or _in_english(line) for line in text.split("\n"))
+
+
+def _in_english(text: str) -> str:
     commands = [found[1] for found in DOWNLOAD.findall(text)]
     text = DOWNLOAD.sub(lambda found: f"{PRESS[0].upper()}{PRESS[1:]}" if found[1] == "R" else PRESS, text)
     for pattern, words in WORDS:

@@ -57,7 +57,14 @@ NETWORKS_COMPUTE = (
         "dub/test_signed",
         "dub/test_stream",
     ),
-    *("cli/test_commands", "crops/test_cut", "faces/test_detect", "faces/test_edits", "faces/test_follow"),
+    *(
+        "cli/test_commands",
+        "comparing/test_compare",
+        "crops/test_cut",
+        "faces/test_detect",
+        "faces/test_edits",
+        "faces/test_follow",
+    ),
     *("faces/test_mesh", "faces/test_s3fd", "nodes/test_dub", "nodes/test_execution", "reports/test_check"),
     *(
         "faces/people/test_seek",

@@ -11,13 +11,16 @@ from torch import Tensor, nn
 from ..layers import convolve_repeated, repeating_filters
 from ..network import Layout
 from ..samples import drawn_face
-from ..stylegan import STYLE, StyledConvolution, StyleDownBlock, ToPicture, blur, leaky, middle
+from ..stylegan.blocks import STYLE, StyledConvolution, StyleDownBlock, ToPicture, blur, leaky
+from ..stylegan.tiles import Area, Tile
 
 SIDE = 384  # of the picture, in pixels
 MOUTH_SIDE = 96  # of L-Net's
 STYLE_SIDE = 256  # at which the style picture is read
-MARGIN = 2  # pixels around L-Net's picture, mirrored; they are cut away at the end
-NOISE_SIDES = (200, 200, 400, 400)
+MARGIN = 2  # pixels around L-Net's picture, mirrored; no more of them shows at the end
+NOISE_MARGIN = (4, 4, 8, 8)  # around the maps at twice and four times L-Net's size
+NOISE_SIDES = (200, 200, 400, 400)  # with it
+WHOLE = Area.whole(SIDE)
 
 LAYOUT = Layout(
     containers=("state_dict",),
@@ -64,15 +67,18 @@ class StyleEncoder(nn.Module):
 class DoublingConvolution(StyledConvolution):
     """Doubles the size bilinearly before it convolves."""
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """Map (1, channels, H, W) to (1, out_channels, 2H - 4, 2W - 4); few channels lose 2."""
+    def forward(self, x: Tile, style: Tensor, noise: Tile | None, area: Area) -> Tile:
+        """Make a part of (1, out_channels, 2H, 2W) out of (1, channels, H, W)."""
         weight = self.weight_for(style)
-        if x.shape[1] < weight.shape[0]:  # few channels are cheap to enlarge
-            x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-            return self.finish(F.conv2d(x, weight, self.bias.flatten()), noise)
+        if x.values.shape[1] < weight.shape[0]:  # few channels are cheap to enlarge
+            enlarged = x.enlarged(area.grown(1))
+            return self.finish(F.conv2d(enlarged, weight, self.bias.flatten()), noise, area)
         # Pixels repeated and then blurred with 1, 2, 1 are pixels doubled bilinearly, and a blur may as
         # well follow the convolution, where there are fewer channels.
-        return self.finish(blur(convolve_repeated(x, repeating_filters(weight)), self.bias.flatten()), noise)
+        source = area.grown(1).halved()
+        repeated = convolve_repeated(x.cut(source), repeating_filters(weight))
+        blurred = blur(Tile(repeated, source.doubled().grown(-1)).cut(area.grown(1)), self.bias.flatten())
+        return self.finish(blurred, noise, area)
 
 
 class Stage(nn.Module):
@@ -84,14 +90,19 @@ class Stage(nn.Module):
         self.refine = StyledConvolution(out_channels, out_channels)
         self.to_picture = ToPicture(out_channels)
 
+    @staticmethod
+    def source(area: Area) -> Area:
+        """What of features and picture a part of the result is made of."""
+        return area.grown(2).halved()
+
     def forward(
-        self, x: Tensor, picture: Tensor, style: Tensor, noise: Sequence[Tensor | None]
-    ) -> tuple[Tensor, Tensor]:
-        """Features (1, channels, H, H) and a picture of H or more to both at twice the size less a border."""
-        x = self.enlarge(x, style, noise[0])
-        x = self.refine(x, style, noise[1])
-        picture = F.interpolate(picture, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return x, self.to_picture(x, style) + middle(picture, x.shape[2])
+        self, x: Tile, picture: Tile, style: Tensor, noise: Sequence[Tile | None], area: Area
+    ) -> tuple[Tile, Tile]:
+        """Features (1, channels, H, W) and a picture (1, 3, H, W) to a part of both at twice the size."""
+        x = self.enlarge(x, style, noise[0], area.grown(1))
+        x = self.refine(x, style, noise[1], area)
+        drawn = self.to_picture(x.values, style) + picture.enlarged(area)
+        return x, Tile(drawn, area)
 
 
 class ENet(nn.Module):
@@ -102,13 +113,17 @@ class ENet(nn.Module):
         self.encoder = StyleEncoder()
         self.stages = nn.ModuleList((Stage(3, 256), Stage(256, 128)))
 
-    def forward(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+    def forward(
+        self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None, area: Area = WHOLE
+    ) -> Tensor:
         """Redraw faces.
 
         mouth:   (B, 3, 96, 96) BGR in [0, 1], from L-Net
-        looks:   (B, 3, 384, 384) BGR in [0, 1], whose style the picture takes: the reference
+        looks:   (B, 3, 384, 384) BGR in [0, 1], whose style the picture takes: the reference; or that style
+                 itself, (B, 512), from `encoder`
         noise:   maps (B or 1, 1, n, n), n = 200, 200, 400, 400, as `draw_noise` makes them; None for none
-        returns: (B, 3, 384, 384) BGR, unclamped
+        area:    of the picture, to make no more than that: the same numbers in less time
+        returns: (B, 3, h, w) BGR, unclamped: that area of pictures of 384 by 384
 
         Pictures are drawn one after another, because a single one fills any device. So memory hardly
         grows with the batch, and every picture may have weights of its own for no more than their product.
@@ -117,16 +132,21 @@ class ENet(nn.Module):
         maps = [torch.split(each, 1) for each in shared]
         own = list(zip(*maps, strict=True)) if maps else [(None,) * len(NOISE_SIDES)] * len(mouth)
         each_picture = zip(torch.split(mouth, 1), torch.split(looks, 1), own, strict=True)
-        return torch.cat([self._redraw(*each) for each in each_picture])
+        return torch.cat([self._redraw(*each, area) for each in each_picture])
 
-    def _redraw(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
-        style = self.encoder(looks)
-        x = picture = F.pad(mouth, (MARGIN,) * 4, mode="reflect").contiguous(
-            memory_format=torch.channels_last
-        )
-        for i, stage in enumerate(self.stages):
-            x, picture = stage(x, picture, style, noise[2 * i : 2 * i + 2])
-        return middle(picture, SIDE).contiguous()
+    def _redraw(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor | None], area: Area) -> Tensor:
+        style = looks if looks.dim() == 2 else self.encoder(looks)
+        padded = F.pad(mouth, (MARGIN,) * 4, mode="reflect").contiguous(memory_format=torch.channels_last)
+        x = picture = Tile(padded, Area.whole(MOUTH_SIDE).grown(MARGIN))
+        maps = [_around(each, margin) for each, margin in zip(noise, NOISE_MARGIN, strict=True)]
+        for i, (stage, shown) in enumerate(zip(self.stages, (Stage.source(area), area), strict=True)):
+            x, picture = stage(x, picture, style, maps[2 * i : 2 * i + 2], shown)
+        return picture.values.contiguous()
+
+
+def _around(noise: Tensor | None, margin: int) -> Tile | None:
+    """Noise (1, 1, n, n) that reaches beyond a map on every side."""
+    return None if noise is None else Tile(noise, Area.whole(noise.shape[2] - 2 * margin).grown(margin))
 
 
 def shrink(pictures: Tensor) -> Tensor:

@@ -22,11 +22,14 @@ from ..layers import (
 )
 from ..network import Layout
 from ..samples import signed_face
-from ..stylegan import EPSILON, STYLE, Modulated, StyleDownBlock, ToPicture, blur, leaky
+from ..stylegan.blocks import EPSILON, STYLE, Modulated, StyleDownBlock, ToPicture, blur, leaky
+from ..stylegan.tiles import Area, Tile
 
 WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64)  # the generator's channels at 4, 8, … 512 pixels
 HALVES = tuple(width // 2 for width in WIDTHS)  # the U-net's
 LAYERS = 2 * len(WIDTHS)  # that take a style, each its own
+SIDE = 512  # of the pictures
+WHOLE = Area.whole(SIDE)
 LARGE = 64  # pixels of a side, from which doubling by repeated pixels and merged weights pay
 GAIN = 2**0.5  # of the generator's convolutions
 
@@ -86,31 +89,53 @@ class GFPGAN(nn.Module):
         )
         after_loading(self, _settle)
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, area: Area = WHOLE) -> Tensor:
         """Restore faces.
 
         picture: (B, 3, 512, 512) RGB in [-1, 1], aligned to the FFHQ template
-        returns: (B, 3, 512, 512) RGB fp32, about [-1, 1]; clamp it
+        area:    of the picture, to make no more than that: the same numbers in less time
+        returns: (B, 3, h, w) RGB fp32, about [-1, 1]; clamp it: that area of pictures of 512 by 512
 
         The noise that the generator adds is the checkpoint's own. Pictures are restored one after another,
         because a single one fills any device. Under autocast, styles and the sum of pictures stay in fp32.
         """
-        return torch.cat([self._restore(each) for each in torch.split(picture, 1)])
+        return torch.cat([self._restore(each, area) for each in torch.split(picture, 1)])
 
-    def _restore(self, picture: Tensor) -> Tensor:
+    def _restore(self, picture: Tensor, area: Area) -> Tensor:
         features = [leaky(self.first(picture.contiguous(memory_format=torch.channels_last)))]
         for block in self.down:
             features.append(block(features[-1]))
-        x = leaky(self.last(features[-1]))
+        x = whole(leaky(self.last(features[-1])))
         with full_precision(picture.device):
-            styles = self.to_styles(x.float().flatten(1)).view(LAYERS, 1, STYLE).unbind()
-        made = self.start(self.constant.contiguous(memory_format=torch.channels_last), styles[0])
-        restored = self.start_picture(made, styles[1]).float()
-        for index, (block, level) in enumerate(zip(self.up, self.levels, strict=True)):
-            x = block(x + features.pop())
-            own = styles[2 * index + 1 : 2 * index + 4]
-            made, restored = level(made, restored, x, own)
-        return restored
+            styles = self.to_styles(x.values.float().flatten(1)).view(LAYERS, 1, STYLE).unbind()
+        constant = self.constant.contiguous(memory_format=torch.channels_last)
+        made = self.start(whole(constant), styles[0], Area.whole(4))
+        restored = Tile(self.start_picture(made.values, styles[1]).float(), made.area)
+        steps = zip(self.up, self.levels, _needed(area), strict=True)
+        for index, (block, level, (shown, led)) in enumerate(steps):
+            x = Tile(x.values + whole(features.pop()).cut(x.area), x.area)
+            x = block(x, led)
+            made, restored = level(made, restored, x, styles[2 * index + 1 : 2 * index + 4], shown)
+        return restored.cut(area)
+
+
+def _needed(area: Area) -> list[tuple[Area, Area]]:
+    """What each level has to make for an area of the picture, from 8 pixels up to 512.
+
+    returns: the areas of the generator's maps, and of the U-net's that lead them
+    """
+    needed, shown = [], area
+    led = Level.leads(shown, SIDE)
+    for side in (SIDE >> level for level in range(len(WIDTHS) - 1)):
+        needed.append((shown, led))
+        shown, below = Level.source(shown, side), UpBlock.source(led, side)
+        led = below.joined(Level.leads(shown, side // 2))
+    return needed[::-1]
+
+
+def whole(values: Tensor) -> Tile:
+    """A map (B, C, H, H), all of it."""
+    return Tile(values, Area.whole(values.shape[2]))
 
 
 class UpBlock(nn.Module):
@@ -126,12 +151,19 @@ class UpBlock(nn.Module):
         self.skip = nn.Conv2d(channels, out_channels, 1, bias=False)
         self.register_buffer("filters", torch.empty(0), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
-        inner = leaky(self.look(x))
-        wide = leaky(convolve_doubled(inner, self.widen.weight, self.filters, self.widen.bias))
+    @staticmethod
+    def source(area: Area, side: int) -> Area:
+        """What of its input a part of the result, of `side`, is made of."""
+        return _source_of_doubled(area, side).grown(1).within(side // 2)
+
+    def forward(self, x: Tile, area: Area) -> Tile:
+        """Make a part of (B, out_channels, 2H, 2H) out of (B, channels, H, H)."""
+        middle = _source_of_doubled(area, self.side)
+        inner = Tile(leaky(_convolved(x, middle, self.side // 2, self.look)), middle)
+        wide = convolve_doubled(inner, area, self.side, self.widen.weight, self.filters, self.widen.bias)
         # Doubled behind the convolution: it leaves fewer channels, and does not care.
-        return wide.add_(_double(pointwise(x, self.skip.weight)))
+        skip = Tile(pointwise(x.values, self.skip.weight), x.area)
+        return Tile(leaky(wide).add_(skip.enlarged(area)), area)
 
 
 class Level(nn.Module):
@@ -139,24 +171,37 @@ class Level(nn.Module):
 
     def __init__(self, channels: int, out_channels: int, side: int) -> None:
         super().__init__()
+        self.side = side  # of the result
         self.enlarge = StyledConvolution(channels, out_channels, side, up=True)
         self.scale, self.shift = (Condition(out_channels // 2) for _ in range(2))
         self.refine = StyledConvolution(out_channels, out_channels, side)
         self.picture = ToPicture(out_channels)
 
+    @staticmethod
+    def source(area: Area, side: int) -> Area:
+        """What of features and picture a part of the result, of `side`, is made of."""
+        return _source_of_doubled(area.grown(1).within(side), side)
+
+    @staticmethod
+    def leads(area: Area, side: int) -> Area:
+        """What of the U-net's features leads a part of the result."""
+        return area.grown(3).within(side)
+
     def forward(
-        self, x: Tensor, picture: Tensor, led_by: Tensor, styles: tuple[Tensor, ...]
-    ) -> tuple[Tensor, Tensor]:
-        """Features (1, C, H, H) and a picture (1, 3, H, H) to both at twice the size.
+        self, x: Tile, picture: Tile, led_by: Tile, styles: tuple[Tensor, ...], area: Area
+    ) -> tuple[Tile, Tile]:
+        """Features (1, C, H, H) and a picture (1, 3, H, H) to a part of both at twice the size.
 
         led_by: (1, C' / 2, 2H, 2H), from the U-net
         styles: three of (1, 512)
         """
-        x = self.enlarge(x, styles[0])
-        led = x[:, x.shape[1] // 2 :]  # only half of the channels follow the U-net
-        led.mul_(self.scale(led_by)).add_(self.shift(led_by))
-        x = self.refine(x, styles[1])
-        return x, self.picture(x, styles[2]).float() + _double(picture)
+        wider = area.grown(1).within(self.side)
+        x = self.enlarge(x, styles[0], wider)
+        led = x.values[:, x.values.shape[1] // 2 :]  # only half of the channels follow the U-net
+        led.mul_(self.scale(led_by, wider, self.side)).add_(self.shift(led_by, wider, self.side))
+        x = self.refine(x, styles[1], area)
+        drawn = self.picture(x.values, styles[2]).float()
+        return x, Tile(drawn + picture.enlarged(area), area)
 
 
 class Condition(nn.Module):
@@ -167,9 +212,11 @@ class Condition(nn.Module):
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, H, W) to the same shape."""
-        return self.second(leaky(self.first(x)))
+    def forward(self, x: Tile, area: Area, side: int) -> Tensor:
+        """Make a part (B, C, h, w) of the same shape as the whole map, which is of `side`."""
+        wider = area.grown(1).within(side)
+        inner = Tile(leaky(_convolved(x, wider, side, self.first)), wider)
+        return _convolved(inner, area, side, self.second)
 
 
 class StyledConvolution(Modulated):
@@ -192,9 +239,10 @@ class StyledConvolution(Modulated):
         self.register_buffer("energy", torch.empty(0), persistent=False)
         self.register_buffer("filters", torch.empty(0), persistent=False)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Features (1, C, H, H), a style (1, 512) to (1, C', H, H), or twice the size with `up`."""
-        with full_precision(x.device):
+    def forward(self, x: Tile, style: Tensor, area: Area) -> Tile:
+        """Make a part of (1, C', H, H) out of features (1, C, H, H), or half as large ones with `up`."""
+        side = self.noise.shape[2]
+        with full_precision(style.device):
             scale = self.modulation(style)  # (1, C)
             norm = GAIN * torch.rsqrt(F.linear(scale.square(), self.energy) + EPSILON).flatten()  # (C',)
             weight, filters, bias = self.weight[0], self.filters, self.bias.flatten()
@@ -202,41 +250,76 @@ class StyledConvolution(Modulated):
                 weight = weight * scale.view(1, -1, 1, 1)
                 filters = filters * scale.view(1, -1, 1, 1) if self.up else filters
             else:
-                x = x * scale[:, :, None, None].to(x.dtype)
+                x = Tile(x.values * scale[:, :, None, None].to(x.values.dtype), x.area)
         if self.up:
-            x = convolve_doubled(x, weight, filters, bias, norm)
+            made = convolve_doubled(x, area, side, weight, filters, bias, norm)
         elif self.merge:
-            x = F.conv2d(x, weight * norm.view(-1, 1, 1, 1), bias, padding=1)
+            made = F.conv2d(x.framed(area.grown(1), side), weight * norm.view(-1, 1, 1, 1), bias)
         else:
-            x = _scaled(convolve(F.pad(x, (1, 1, 1, 1)), weight), norm, bias)
-        return leaky(x.add_((self.noise_strength * self.noise).to(x.dtype)))
+            made = _scaled(convolve(x.framed(area.grown(1), side), weight), norm, bias)
+        noise = whole(self.noise_strength * self.noise).cut(area)
+        return Tile(leaky(made.add_(noise.to(made.dtype))), area)
+
+
+def _convolved(x: Tile, area: Area, side: int, layer: nn.Conv2d) -> Tensor:
+    """Convolve a part of a map of `side` with 3 by 3, and zeros around the whole."""
+    return F.conv2d(x.framed(area.grown(1), side), layer.weight, layer.bias)
 
 
 def convolve_doubled(
-    x: Tensor, weight: Tensor, filters: Tensor, bias: Tensor | None, gain: Tensor | None = None
+    x: Tile,
+    area: Area,
+    side: int,
+    weight: Tensor,
+    filters: Tensor,
+    bias: Tensor | None,
+    gain: Tensor | None = None,
 ) -> Tensor:
     """Double the size bilinearly, convolve with 3 by 3 and zeros around, multiply by a gain, add a bias.
 
-    x:       (1, channels, H, W)
+    x:       (1, channels, H, H), of which it holds what `_source_of_doubled` says
+    area:    what to make of the whole result
+    side:    2H
     weight:  (out, channels, 3, 3)
     filters: the same from `repeating_filters`, or empty where a picture is too small for them to pay
     bias:    (out,); none is zeros
     gain:    (out,); none is ones
-    returns: (1, out, 2H, 2W)
+    returns: (1, out, h, w), that area of the result
 
     Pixels repeated and then blurred with 1, 2, 1 are pixels doubled bilinearly, and the blur may follow
     the convolution. Only along the border, where the convolution sees zeros, it may not.
     """
+
+    def plainly(part: Area) -> Tensor:
+        wider = part.grown(1)
+        enlarged = Tile(x.enlarged(wider.within(side)), wider.within(side))
+        return _scaled(convolve(enlarged.framed(wider, side), weight), gain, bias)
+
     if not len(filters):
-        return _scaled(convolve(F.pad(_double(x), (1, 1, 1, 1)), weight), gain, bias)
-    doubled = blur(convolve_repeated(F.pad(x, (1, 1, 1, 1), mode="replicate"), filters), bias, gain)
-    above, below = _double(x[:, :, :2])[:, :, :2], _double(x[:, :, -2:])[:, :, 2:]
-    rows = F.conv2d(torch.cat([F.pad(above, (1, 1, 1, 0)), F.pad(below, (1, 1, 0, 1))]), weight)
-    doubled[:, :, :1], doubled[:, :, -1:] = torch.split(_scaled(rows, gain, bias), 1)
-    left, right = _double(x[..., :2])[..., :2], _double(x[..., -2:])[..., 2:]
-    columns = F.conv2d(torch.cat([F.pad(left, (1, 0, 1, 1)), F.pad(right, (0, 1, 1, 1))]), weight)
-    doubled[..., :1], doubled[..., -1:] = torch.split(_scaled(columns, gain, bias), 1)
-    return doubled
+        return plainly(area)
+    source = area.grown(1).halved()
+    repeated = convolve_repeated(x.framed(source, side // 2, "replicate"), filters)
+    made = blur(Tile(repeated, source.doubled().grown(-1)).cut(area.grown(1)), bias, gain)
+    for strip in _border(area, side):
+        Tile(made, area).cut(strip)[:] = plainly(strip)
+    return made
+
+
+def _source_of_doubled(area: Area, side: int) -> Area:
+    """What `convolve_doubled` looks at for a part of its result, of `side`."""
+    return area.grown(1).halved().within(side // 2)
+
+
+def _border(area: Area, side: int) -> list[Area]:
+    """What of the outermost rows and columns of a square map lies in an area."""
+    top, left, bottom, right = area
+    strips = (
+        (top == 0, Area(0, left, 1, right)),
+        (bottom == side, Area(side - 1, left, side, right)),
+        (left == 0, Area(top, 0, bottom, 1)),
+        (right == side, Area(top, side - 1, bottom, side)),
+    )
+    return [strip for touches, strip in strips if touches]
 
 
 def _scaled(x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -244,10 +327,6 @@ def _scaled(x: Tensor, gain: Tensor | None, bias: Tensor | None) -> Tensor:
     gain = x.new_ones(x.shape[1]) if gain is None else gain
     bias = x.new_zeros(x.shape[1]) if bias is None else bias
     return torch.addcmul(bias.view(-1, 1, 1), x, gain.view(-1, 1, 1)).to(x.dtype)
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _settle(network: GFPGAN, _: object) -> None:

@@ -11,6 +11,7 @@ the transposed convolutions.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -20,9 +21,12 @@ from torch import Tensor, nn
 from ..layers import after_loading, full_precision
 from ..network import Layout
 from ..samples import signed_face
+from ..stylegan.tiles import Area, Tile
 
 STYLE = 512  # numbers in a style
 WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64)  # channels at 4, 8, … 512 pixels
+SIDE = 512  # of the pictures
+WHOLE = Area.whole(SIDE)
 COARSE = 4  # levels above the first, up to 64 pixels
 SLOPE = 0.2  # of the leaky ReLU
 GAIN = math.sqrt(2)  # keeps the variance behind it
@@ -66,11 +70,12 @@ class GPEN(nn.Module):
             Level(*widths, merge=index >= COARSE) for index, widths in enumerate(pairwise(WIDTHS))
         )
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, area: Area = WHOLE) -> Tensor:
         """Restore faces.
 
         picture: (B, 3, 512, 512) RGB in [-1, 1], aligned to GPEN's template
-        returns: (B, 3, 512, 512) RGB fp32, about [-1, 1]; clamp it
+        area:    of the picture, to make no more than that: the same numbers in less time
+        returns: (B, 3, h, w) RGB fp32, about [-1, 1]; clamp it: that area of pictures of 512 by 512
 
         Under autocast, styles and the sum of pictures stay in fp32.
         """
@@ -81,24 +86,35 @@ class GPEN(nn.Module):
         with full_precision(picture.device):
             style = self.mapping(self.to_vector(encoded[0].float().flatten(1)))
         constant = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = self.first(constant, style, encoded[0])
-        restored = self.first_picture(x, style)
-        for level, led_by in zip(self.levels[:COARSE], encoded[1:], strict=False):
-            x, restored = level(x, restored, style, led_by)
+        x = self.first(Tile(constant, Area.whole(4)), style, encoded[0], Area.whole(4))
+        restored = Tile(self.first_picture(x.values, style), x.area)
+        needed = _needed(area)
+        for level, led_by, shown in zip(self.levels[:COARSE], encoded[1:], needed, strict=False):
+            x, restored = level(x, restored, style, led_by, shown)
         # Each face for itself from here: its pixels outnumber the weights, and the memory of one is enough.
+        each = [torch.split(whole, 1) for whole in (x.values, restored.values, style)]
+        leading = zip(*(torch.split(map_, 1) for map_ in encoded[COARSE + 1 :]), strict=True)
         return torch.cat(
             [
-                self._finish(
-                    x[i : i + 1], restored[i : i + 1], style[i : i + 1], [e[i : i + 1] for e in encoded]
-                )
-                for i in range(len(x))
+                self._finish(Tile(made, x.area), Tile(below, x.area), own, led_by, needed[COARSE:])
+                for made, below, own, led_by in zip(*each, leading, strict=True)
             ]
         )
 
-    def _finish(self, x: Tensor, restored: Tensor, style: Tensor, encoded: list[Tensor]) -> Tensor:
-        for level, led_by in zip(self.levels[COARSE:], encoded[COARSE + 1 :], strict=True):
-            x, restored = level(x, restored, style, led_by)
-        return restored
+    def _finish(
+        self, x: Tile, restored: Tile, style: Tensor, encoded: Sequence[Tensor], needed: Sequence[Area]
+    ) -> Tensor:
+        for level, led_by, shown in zip(self.levels[COARSE:], encoded, needed, strict=True):
+            x, restored = level(x, restored, style, led_by, shown)
+        return restored.values
+
+
+def _needed(area: Area) -> list[Area]:
+    """What each level has to make for an area of the picture, from 8 pixels up to 512."""
+    needed = [area]
+    for level in range(1, len(WIDTHS) - 1):
+        needed.append(Level.source(needed[-1], SIDE >> level))
+    return needed[::-1]
 
 
 class Level(nn.Module):
@@ -110,11 +126,22 @@ class Level(nn.Module):
         self.refine = StyledConvolution(2 * out_channels, out_channels, merge=merge)
         self.picture = ToPicture(2 * out_channels, up=True)
 
-    def forward(self, x: Tensor, picture: Tensor, style: Tensor, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, C, H, W), pictures (B, 3, H, W), styles (B, 512) to the next features and pictures."""
-        x = self.enlarge(x, style, encoded)
-        x = self.refine(x, style, encoded)
-        return x, self.picture(x, style, picture)
+    @staticmethod
+    def source(area: Area, side: int) -> Area:
+        """What of features and picture of `side` a part of the result, of twice the side, is made of."""
+        return area.grown(1).within(2 * side).grown(1).halved().within(side)
+
+    def forward(
+        self, x: Tile, picture: Tile, style: Tensor, encoded: Tensor, area: Area
+    ) -> tuple[Tile, Tile]:
+        """Features (B, C, H, H) and pictures (B, 3, H, H) to a part of both at twice the size.
+
+        encoded: (B, C', 2H, 2H)
+        """
+        side = encoded.shape[2]
+        x = self.enlarge(x, style, encoded, area.grown(1).within(side))
+        x = self.refine(x, style, encoded, area)
+        return x, Tile(self.picture(x.values, style) + self.picture.enlarged(picture, area), area)
 
 
 class Modulation(nn.Linear):
@@ -153,27 +180,38 @@ class StyledConvolution(nn.Module):
         self.register_buffer("energy", torch.zeros(out_channels, channels), persistent=False)
         after_loading(self, _settle)
 
-    def forward(self, x: Tensor, style: Tensor, encoded: Tensor) -> Tensor:
-        """Features (B, C, H, W), styles (B, 512), encoded (B, C', H', W') to features (B, 2 C', H', W').
+    def forward(self, x: Tile, style: Tensor, encoded: Tensor, area: Area) -> Tile:
+        """Make a part of features (B, 2 C', H, H) out of (B, C, H, H), or of half as large ones with `up`.
 
-        Height and width are doubled with `up`, else kept.
+        style:   (B, 512)
+        encoded: (B, C', H, H)
         """
-        with full_precision(x.device):
+        with full_precision(style.device):
             scale = self.modulation(style)  # (B, C)
             norm = GAIN * torch.rsqrt(F.linear(scale.square(), self.energy) + EPSILON)  # (B, C')
             own, behind = (GAIN * self.bias[:, None, None]).chunk(2)
+        side = encoded.shape[2]
         if self.merge:
             weight = self.weight[0] * scale[0, :, None, None] * norm[0, :, None, None, None]
-            x = self._convolve(x, weight, own.flatten())
+            made = self._convolve(x, area, side, weight, own.flatten())
         else:
-            x = self._convolve(x * scale[:, :, None, None].to(x.dtype), self.weight[0])
-            x = torch.addcmul(own, x, norm[:, :, None, None])
-        return _join(x, encoded, GAIN * self.strength, behind)
+            scaled = Tile(x.values * scale[:, :, None, None].to(x.values.dtype), x.area)
+            made = torch.addcmul(
+                own, self._convolve(scaled, area, side, self.weight[0]), norm[:, :, None, None]
+            )
+        led_by = Tile(encoded, Area.whole(side)).cut(area)
+        return Tile(_join(made, led_by, GAIN * self.strength, behind), area)
 
-    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    def _convolve(self, x: Tile, area: Area, side: int, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if not self.up:
-            return F.conv2d(x, weight, bias, padding=1)
-        return blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), self.kernel, 1, bias)
+            return F.conv2d(x.framed(area.grown(1), side), weight, bias)
+        source = area.grown(1).halved()
+        doubled = F.conv_transpose2d(x.framed(source, side // 2), weight.transpose(0, 1), stride=2)
+        blurred = blur(
+            doubled, self.kernel, 0, bias
+        )  # one row and column more than twice the source's, less 4
+        top, left = (2 * at + 1 for at in source[:2])
+        return Tile(blurred, Area(top, left, top + blurred.shape[2], left + blurred.shape[3])).cut(area)
 
 
 def _settle(module: StyledConvolution, _: object) -> None:
@@ -212,18 +250,20 @@ class ToPicture(nn.Module):
         if up:
             self.register_buffer("kernel", 4 * blur_kernel())
 
-    def forward(self, x: Tensor, style: Tensor, below: Tensor | None = None) -> Tensor:
-        """Features (B, C, H, W), styles (B, 512), pictures (B, 3, H / 2, W / 2) to pictures (B, 3, H, W)."""
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """Features (B, C, H, W), styles (B, 512) to pictures (B, 3, H, W)."""
         with full_precision(x.device):
             weight = self.weight.flatten(2) * self.modulation(style)[:, None]  # (B, 3, C)
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # (B, H · W, C)
         drawn = (pixels @ weight.mT.to(x.dtype)).mT  # (B, 3, H · W)
-        picture = torch.unflatten(drawn, 2, x.shape[2:]) + self.bias
-        if below is None:
-            return picture
-        with full_precision(x.device):
+        return torch.unflatten(drawn, 2, x.shape[2:]) + self.bias
+
+    def enlarged(self, below: Tile, area: Area) -> Tensor:
+        """A part of pictures of twice the size; the tile holds `area.halved()`, or all there is of it."""
+        with full_precision(below.values.device):
             kernel = self.kernel.expand(3, 1, 4, 4)
-            return picture + F.conv_transpose2d(below, kernel, stride=2, padding=1, groups=3)
+            doubled = F.conv_transpose2d(below.values, kernel, stride=2, padding=1, groups=3)
+        return Tile(doubled, below.area.doubled()).cut(area)
 
 
 class Stem(nn.Module):

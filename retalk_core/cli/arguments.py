@@ -80,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _learn_dub(dub: argparse.ArgumentParser) -> None:
-    from .words import add_options
+    from .words import add_options, add_talk
 
     dub.set_defaults(run=run_dub)
     dub.add_argument("clip", type=Path, help="a clip, or a still picture")
@@ -90,80 +90,39 @@ def _learn_dub(dub: argparse.ArgumentParser) -> None:
     made.add_argument("--sheet", type=Path, metavar="PICTURE", help="write mouths before and after")
     made.add_argument("--chart", type=Path, metavar="PICTURE", help="write loudness and mouth over time")
     made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
-    _add_talk(dub)
+    add_talk(dub)
 
 
 def _learn_inspect(inspect: argparse.ArgumentParser) -> None:
-    from .words import add_face_choice
+    from .words import add_face_choice, add_talk
 
     inspect.set_defaults(run=run_inspect)
     inspect.add_argument("clip", type=Path)
     inspect.add_argument("-o", "--output", type=Path, help="a video with the track drawn in, or a .png sheet")
     add_face_choice(inspect.add_argument_group("whose face"))
-    _add_talk(inspect)
+    add_talk(inspect)
 
 
 def _learn_demo(demo: argparse.ArgumentParser) -> None:
     from ..dub.options import DubOptions
     from ..fields import option_named
-    from .words import add_option
+    from .words import add_option, add_talk
 
     demo.set_defaults(run=run_demo)
     demo.add_argument("-o", "--output", type=Path, default=Path("out/demo.mp4"), help="default: out/demo.mp4")
     add_option(demo, option_named(DubOptions, "mark"))
-    _add_talk(demo)
+    add_talk(demo)
 
 
 def _learn_eval(evaluate: argparse.ArgumentParser) -> None:
-    from ..visemes.text.languages import AUTO, LANGUAGES
-    from .judging import run_judge
-    from .words import add_face_choice, read_path
+    from .evaluation.words import learn_eval
 
-    actions = evaluate.add_subparsers(title="actions", required=True, metavar="ACTION")
-    judge = actions.add_parser("judge", help="judge a video, or a folder of them")
-    judge.set_defaults(run=run_judge)
-    judge.add_argument("video", type=read_path, help="a video of anyone's making, or a folder of them")
-    what = judge.add_argument_group("what it is judged against")
-    what.add_argument(
-        "--source", type=read_path, metavar="CLIP", help="what it was made from; a folder: by the same names"
-    )
-    what.add_argument("--voice", type=read_path, metavar="SOUND", help="default: the video's own sound")
-    what.add_argument("--truth", action="store_true", help="the source shows what the result should be")
-    what.add_argument(
-        "--transcript", type=read_path, metavar="FILE", help="what the voice says: text, SRT or VTT"
-    )
-    what.add_argument("--language", choices=(AUTO, *LANGUAGES), default=AUTO, help="of the transcript")
-    what.add_argument(
-        "--real", type=read_path, metavar="FOLDER", help="real videos, for a folder's FID and KID"
-    )
-    how = judge.add_argument_group("how")
-    how.add_argument("--metrics", metavar="NAMES", help="such as lse_d,lse_c,cpbd; default: all")
-    how.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
-    how.add_argument(
-        "--no-references",
-        action="store_true",
-        help="don't judge the source too, to compare with",
-    )
-    how.add_argument(
-        "--frames",
-        type=int,
-        default=64,
-        metavar="N",
-        help="of each video, that are compared with --real; default: 64",
-    )
-    how.add_argument("--models", type=read_path, metavar="FOLDER", help="look for weights here only")
-    made = judge.add_argument_group("what is written")
-    made.add_argument("--chart", type=read_path, metavar="PICTURE", help="loudness and mouth over time")
-    made.add_argument(
-        "--report", type=read_path, metavar="JSON", help="of a folder: what is there is not judged again"
-    )
-    add_face_choice(judge.add_argument_group("whose face"))
-    _add_talk(judge)
+    learn_eval(evaluate)
 
 
 def _learn_origin(origin: argparse.ArgumentParser) -> None:
     from .origin import run_origin
-    from .words import read_path
+    from .words import add_talk, read_path
 
     origin.set_defaults(run=run_origin)
     origin.add_argument("file", type=read_path, help="a video, a picture or a sound")
@@ -178,25 +137,13 @@ def _learn_origin(origin: argparse.ArgumentParser) -> None:
     )
     origin.add_argument("--heat", type=read_path, metavar="PICTURE", help="write where the mark is and isn't")
     _add_records(origin)
-    _add_talk(origin)
+    add_talk(origin)
 
 
 def _learn_selfcheck(check: argparse.ArgumentParser) -> None:
-    from .judging import run_selfcheck
-    from .words import read_path
+    from .evaluation.words import learn_selfcheck
 
-    check.set_defaults(run=run_selfcheck)
-    check.add_argument(
-        "clip",
-        type=read_path,
-        nargs="?",
-        help="a clip that speaks; default: the one that ships",
-    )
-    check.add_argument("--voice", type=read_path, metavar="SOUND", help="what it shall say; default: its own")
-    check.add_argument("--models", type=read_path, metavar="FOLDER", help="look for weights here only")
-    talk = check.add_argument_group("what is said")
-    talk.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
-    _add_verbose(talk)
+    learn_selfcheck(check)
 
 
 def _learn_train(train: argparse.ArgumentParser) -> None:
@@ -205,23 +152,12 @@ def _learn_train(train: argparse.ArgumentParser) -> None:
     learn_train(train)
 
 
-def _add_talk(command: argparse.ArgumentParser) -> None:
-    talk = command.add_argument_group("what is said")
-    talk.add_argument("--json", action="store_true", help="print the report as JSON")
-    talk.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
-    _add_verbose(talk)
-
-
-def _add_verbose(group: argparse._ActionsContainer) -> None:
-    group.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")
-
-
 # Commands that look after files
 
 
 def _learn_models(models: argparse.ArgumentParser) -> None:
     from ..stages.options import PRESETS
-    from .words import read_path
+    from .words import add_verbose, read_path
 
     actions = models.add_subparsers(title="actions", required=True, metavar="ACTION")
 
@@ -257,11 +193,12 @@ def _learn_models(models: argparse.ArgumentParser) -> None:
             help="look, or put files, here and nowhere else",
         )
     for action in (listing, getting, checking, converting):
-        _add_verbose(action)
+        add_verbose(action)
 
 
 def _learn_marks(marks: argparse.ArgumentParser) -> None:
     from .origin import run_marks_certificate, run_marks_forget, run_marks_list, run_marks_show
+    from .words import add_verbose
 
     actions = marks.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="the dubs that were marked or signed here")
@@ -280,7 +217,7 @@ def _learn_marks(marks: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", help="print it as JSON")
     for action in (listing, showing, forgetting, making):
         _add_records(action)
-        _add_verbose(action)
+        add_verbose(action)
 
 
 def _add_records(command: argparse.ArgumentParser) -> None:
@@ -295,7 +232,7 @@ def _add_records(command: argparse.ArgumentParser) -> None:
 
 
 def _learn_work(work: argparse.ArgumentParser) -> None:
-    from .words import read_path
+    from .words import add_verbose, read_path
 
     actions = work.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="what dubs left in a folder, its size and age")
@@ -305,4 +242,4 @@ def _learn_work(work: argparse.ArgumentParser) -> None:
     clearing.add_argument("--older-than", type=float, metavar="DAYS", help="only what was unused for so long")
     for action in (listing, clearing):
         action.add_argument("folder", type=read_path, help="what was given as --work-dir")
-        _add_verbose(action)
+        add_verbose(action)

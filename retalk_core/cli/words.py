@@ -143,3 +143,16 @@ def default_of(asked: Option) -> str:
         return f"{asked.default:g}"
     plain = asked.kind in ("choice", "choice or picture", "choice or amounts", "whole", "text", "seconds")
     return f"{asked.default}" if plain and asked.default is not None else ""
+
+
+def add_talk(command: argparse.ArgumentParser) -> None:
+    """Add what a command that reports may be told of its words."""
+    talk = command.add_argument_group("what is said")
+    talk.add_argument("--json", action="store_true", help="print the report as JSON")
+    talk.add_argument("-q", "--quiet", action="store_true", help="no progress bars")
+    add_verbose(talk)
+
+
+def add_verbose(group: argparse._ActionsContainer) -> None:
+    """Add the option that every command has."""
+    group.add_argument("-v", "--verbose", action="store_true", help="say where a mistake happened")

@@ -14,7 +14,7 @@ from contextlib import suppress
 import numpy as np
 
 LEAST = 32 << 20  # bytes; smaller arrays stay in memory
-ROWS_AT_HAND = 4000  # of a long array that are in memory together
+ROWS_AT_HAND = 1000  # of a long array that are in memory together
 
 _pages: dict[int, weakref.ref[mmap.mmap]] = {}  # by the address of the array that lies in them
 

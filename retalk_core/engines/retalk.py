@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.faces.parsing import FaceParser
+from ...models.lips.enet import SIDE
+from ...models.stylegan.tiles import Area
 from ..covers.hold import hidden_rows
 from ..crops.cut import reframe, reframe_masks
 from ..crops.framing import SIDES
@@ -16,7 +19,7 @@ from ..crops.masks import face_masks
 from ..crops.patch import Patch
 from ..crops.region import Region
 from ..stages.expression import EMOTIONS, action_units, edit_upper_face, neutralise_expression
-from ..stages.lips.enet import enhance_identity
+from ..stages.lips.enet import enhance_identity, read_styles
 from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Stages
 from ..stages.restore import parse_regions, restore_faces
@@ -26,7 +29,8 @@ from .chunks import edited_outputs
 from .cutter import Cutter
 from .lender import Lender
 from .likeness import Likeness
-from .references import ReferenceBank
+from .references import Reference, ReferenceBank
+from .shown import crop_area, face_area, mouth_area, reached
 from .steady_masks import SteadyMasks
 
 RESTORER_FRAMING = {"gfpgan": "ffhq", "gpen": "gpen"}
@@ -87,31 +91,33 @@ class RetalkEngine:
         faces = self._cutter.cut(face, part)
         references = self._references(part, faces, progress)
         synced = self._sync(part, faces, references, progress)
-        redrawn = self._enhance(synced, references, progress) if stages.enhance else synced
+        # An edited upper face is not covered by the redrawn one.
+        keep_upper = stages.keep_upper or stages.upper_face != "off"
+        side = SIDE if stages.enhance else synced.shape[1]
+        masks = self._masks(part, side, keep_upper=keep_upper)
+        redrawn = self._enhance(synced, references, masks, progress) if stages.enhance else synced
         regions = self._cutter.open(part, self._framings)
         if stages.upper_face != "off":
             upper = self._edit_upper(part, progress)
-            self._paste(part, regions, upper, face, self._masks(part, upper, keep_upper=False))
-        # An edited upper face is not covered by the redrawn one.
-        keep_upper = stages.keep_upper or stages.upper_face != "off"
-        self._paste(part, regions, redrawn, face, self._masks(part, redrawn, keep_upper=keep_upper))
+            self._paste(part, regions, upper, face, self._masks(part, upper.shape[1], keep_upper=False))
+        self._paste(part, regions, redrawn, face, masks)
         if stages.restore != "off":
             restored, mouths = self._restore(part, regions, progress)
             self._paste(part, regions, restored, self._restorer_framing, mouths)
         return self._cutter.close(part, regions)
 
-    def _references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
-        """What the faces look like while they say nothing, (n, 384, 384, 3) in the framing of `faces`."""
+    def _references(self, part: Part, faces: Tensor, progress: Progress) -> list[Reference]:
+        """What the n faces look like while they say nothing, in the framing of `faces`."""
         found = {row: self._bank.take(row) for row in part.rows.tolist()}
         lacking = [i for row, i in _first_places(part.rows).items() if found[row] is None]
         if lacking:
             some = part[lacking]
             made = self._make_references(some, faces[lacking], progress)
-            found.update(zip(some.rows.tolist(), made, strict=True))
+            found.update(zip(some.rows.tolist(), map(Reference, made), strict=True))
         kept = {row: reference for row, reference in found.items() if reference is not None}
         for row, reference in kept.items():
             self._bank.keep(row, reference)
-        return torch.stack([kept[row] for row in part.rows.tolist()])
+        return [kept[row] for row in part.rows.tolist()]
 
     def _make_references(self, part: Part, faces: Tensor, progress: Progress) -> Tensor:
         """The frames themselves, neutralised and restored as the stages say."""
@@ -123,7 +129,8 @@ class RetalkEngine:
             wide, around = self._cutter.crops("gpen", part), self._cutter.cut("gpen", part)
             sharp, _ = reframe(given, framed, wide, side=SIDES["gpen"], base=around)
             with self._lender.using("gpen", "restore reference") as (gpen, batch):
-                given = restore_faces(gpen, sharp, batch_size=batch, progress=progress)
+                area = crop_area(here, wide, SIDES["gpen"])
+                given = restore_faces(gpen, sharp, area=area, batch_size=batch, progress=progress)
             framed = wide
         if framed.framing == here.framing:
             return given
@@ -156,18 +163,24 @@ class RetalkEngine:
             self._first_faces[shot] = self._cutter.cut_one("portrait", frame, row)
         return self._first_faces[shot]
 
-    def _sync(self, part: Part, faces: Tensor, references: Tensor, progress: Progress) -> Tensor:
+    def _sync(self, part: Part, faces: Tensor, references: Sequence[Reference], progress: Progress) -> Tensor:
         """Small faces whose lips follow the voice, (n, S, S, 3) of the syncer's own side."""
         times = [self._plan.times[output] for output in part.outputs]
         windows = self._syncer.windows(self._plan.spectrogram, times)
+        pictures = torch.stack([reference.picture for reference in references])
         with self._lender.using(self._chosen["lips"], "sync") as (network, batch):
-            return self._syncer.sync(network, faces, references, windows, batch_size=batch, progress=progress)
+            return self._syncer.sync(network, faces, pictures, windows, batch_size=batch, progress=progress)
 
-    def _enhance(self, synced: Tensor, references: Tensor, progress: Progress) -> Tensor:
-        """The same faces redrawn at four times the size, (n, 384, 384, 3)."""
-        seed = self._stages.noise_seed
+    def _enhance(
+        self, synced: Tensor, references: Sequence[Reference], masks: Tensor, progress: Progress
+    ) -> Tensor:
+        """The same faces redrawn at four times the size where masks show them, (n, 384, 384, 3)."""
+        seed, area = self._stages.noise_seed, face_area(masks)
         with self._lender.using("enet", "enhance") as (enet, batch):
-            return enhance_identity(enet, synced, references, seed=seed, batch_size=batch, progress=progress)
+            styles = _styles(enet, references, batch, progress)
+            return enhance_identity(
+                enet, synced, styles, seed=seed, area=area, batch_size=batch, progress=progress
+            )
 
     def _edit_upper(self, part: Part, progress: Progress) -> Tensor:
         """The frames' own faces with other brows and eyes, (n, S, S, 3) at about their own size."""
@@ -182,10 +195,33 @@ class RetalkEngine:
     def _restore(self, part: Part, regions: Sequence[Region], progress: Progress) -> tuple[Tensor, Tensor]:
         """Faces restored with their new mouths (n, 512, 512, 3), and where these are (n, 512, 512)."""
         drawn = self._cutter.cut_edited(self._restorer_framing, part, regions)
+        areas = [self._mouth_area] * len(drawn)
+        restored = self._restore_area(drawn, self._mouth_area, progress)
+        masks = self._parse_mouths(part, restored, progress)
+        for i, area in enumerate(areas):  # few mouths reach so far that more of the face has to be made
+            while (needed := reached(masks[i], area)) != area:
+                restored[i] = self._restore_area(drawn[i : i + 1], needed, progress)[0]
+                masks[i] = self._parse_mouths(part[[i]], restored[i : i + 1], progress)[0]
+                areas[i] = area = needed
+        if self._steady is None:
+            return restored, masks
+        masks = self._steady.steady(masks, part.outputs)
+        for i, area in enumerate(areas):  # mouths of earlier frames fade
+            if (needed := reached(masks[i], area)) != area:
+                restored[i] = self._restore_area(drawn[i : i + 1], needed, progress)[0]
+        return restored, masks
+
+    @cached_property
+    def _mouth_area(self) -> Area:
+        framing = self._restorer_framing
+        return mouth_area(self._track, self._cutter.framed(framing), SIDES[framing])
+
+    def _restore_area(self, drawn: Tensor, area: Area, progress: Progress) -> Tensor:
         strength = self._stages.restore_strength
         with self._lender.using(self._chosen["restorer"], "restore") as (network, batch):
-            restored = restore_faces(network, drawn, strength=strength, batch_size=batch, progress=progress)
-        return restored, self._parse_mouths(part, restored, progress)
+            return restore_faces(
+                network, drawn, strength=strength, area=area, batch_size=batch, progress=progress
+            )
 
     def _parse_mouths(self, part: Part, restored: Tensor, progress: Progress) -> Tensor:
         """Where the mouths are in restored faces, (n, 512, 512).
@@ -197,8 +233,7 @@ class RetalkEngine:
         with self._lender.using("parser", "parse") as (parser, batch):
             assert isinstance(parser, FaceParser)
             found = parse_regions(parser, faces, batch_size=batch, progress=progress)
-        masks = reframe_masks(found, close, aligned, side=SIDES[self._restorer_framing])
-        return masks if self._steady is None else self._steady.steady(masks, part.outputs)
+        return reframe_masks(found, close, aligned, side=SIDES[self._restorer_framing])
 
     # Where it shows
 
@@ -209,10 +244,9 @@ class RetalkEngine:
         weights, match = self._plan.show[part.outputs], self._stages.colour_match
         self._cutter.paste(framing, part, regions, crops, masks, weights=weights, colour_match=match)
 
-    def _masks(self, part: Part, crops: Tensor, *, keep_upper: bool) -> Tensor:
-        """Where redrawn faces (n, S, S, 3) show, (n, S, S)."""
-        framed = self._cutter.crops(self._syncer.framing, part)
-        return face_masks(framed, crops.shape[1], keep_upper=keep_upper)
+    def _masks(self, part: Part, side: int, *, keep_upper: bool) -> Tensor:
+        """Where redrawn faces of `side` pixels show, (n, side, side)."""
+        return face_masks(self._cutter.crops(self._syncer.framing, part), side, keep_upper=keep_upper)
 
     @property
     def _restorer_framing(self) -> str:
@@ -238,3 +272,14 @@ def _first_places(rows: np.ndarray) -> dict[int, int]:
     for place, row in enumerate(rows.tolist()):
         first.setdefault(row, place)
     return first
+
+
+def _styles(enet: nn.Module, references: Sequence[Reference], batch: int, progress: Progress) -> Tensor:
+    """The looks of references as E-Net reads them, (n, 512); each is read once."""
+    lacking = list({id(each): each for each in references if each.style is None}.values())
+    if lacking:
+        pictures = torch.stack([each.picture for each in lacking])
+        styles = read_styles(enet, pictures, batch_size=batch, progress=progress)
+        for each, style in zip(lacking, styles, strict=True):
+            each.style = style
+    return torch.stack([each.style for each in references if each.style is not None])

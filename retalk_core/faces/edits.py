@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..compute.aside import LEAST, in_parts, long_array, put_aside
 from ..covers.hold import hidden_rows
 from ..errors import OptionError
 from ..times import inside, timecode
@@ -121,17 +122,12 @@ def whole_track(part: FaceTrack, times: Sequence[Fraction], first: int) -> FaceT
 
     times: of the clip's frames, in seconds; first: the frame that the part begins with
     """
-    before, after = first, len(times) - first - len(part)
+    known = torch.zeros(len(times), dtype=torch.bool)
+    known[first : first + len(part)] = True
 
     def widened(values: Tensor) -> Tensor:
-        head, tail = (
-            values[:1].expand(before, *values.shape[1:]),
-            values[-1:].expand(after, *values.shape[1:]),
-        )
-        return torch.cat([head, values, tail])
+        return values if known.all() else _among_copies(values, first, len(times))
 
-    known = torch.zeros(len(times), dtype=torch.bool)
-    known[before : before + len(part)] = True
     return FaceTrack(
         times=tuple(times),
         boxes=widened(part.boxes),
@@ -142,6 +138,19 @@ def whole_track(part: FaceTrack, times: Sequence[Fraction], first: int) -> FaceT
         weight=widened(part.weight) * known,
         frame_size=part.frame_size,
     )
+
+
+def _among_copies(rows: Tensor, first: int, count: int) -> Tensor:
+    """Rows in the midst of `count`, from `first` on, with copies of the outermost ones before and behind."""
+    size = count * rows[0].numel() * rows.element_size()
+    wide = rows.new_empty(count, *rows.shape[1:])
+    if rows.dtype == torch.float32 and size >= LEAST:  # an hour's mesh would stay in memory
+        wide = torch.from_numpy(long_array(tuple(wide.shape)))
+    array, given = wide.numpy(), rows.numpy()
+    for part in in_parts(array, slice(0, count)):
+        array[part] = given[np.clip(np.arange(part.start, part.stop) - first, 0, len(given) - 1)]
+        put_aside(given)
+    return wide
 
 
 def tracked_face(track: FaceTrack) -> TrackedFace:

@@ -28,9 +28,9 @@ HINTS = (
 def lines(judgement: Judgement) -> Iterator[str]:
     """A table for people, and what is to be said beside it."""
     for name, value in judgement.values.items():
-        yield f"{name:<18}{_number(value):>10}   {ARROWS[metrics()[name].better]}; {judgement.details[name]}"
+        yield f"{name:<17} {_number(value):>10}   {ARROWS[metrics()[name].better]}; {judgement.details[name]}"
     for name, why in judgement.unavailable.items():
-        yield f"{name:<18}{'–':>10}   unavailable ({why})"
+        yield f"{name:<17} {'–':>10}   unavailable ({why})"
     if judgement.values.get("lse_c", WEAK) < WEAK:
         yield HINTS
     yield from reference_lines(judgement.references)

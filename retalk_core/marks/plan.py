@@ -56,8 +56,8 @@ class Marking:
         carried = f"{id_prefix(self.number, PICTURE_BITS):08x}"
         short = f"{id_prefix(self.number, SOUND_BITS):04x}"
         told = " and ".join(filter(None, parts)) or "nothing anew"
-        short = f", in sound {short}" if self.sound else ""
-        return f"{told}; id {carried}{short}, under {whose}"
+        known = f"{carried}, in sound {short}" if self.sound else carried
+        return f"{told}; id {known}, under {whose}"
 
 
 def read_key(path: Path | None) -> bytes:

@@ -153,7 +153,8 @@ class Report:
         lines += [f"marked before: {words}" for words in self.marks_before]
         lines += [f"signed: by {self.signed}"] if self.signed else []
         lines += [f"note: {warning}" for warning in self.warnings]
-        lines.append("time: " + ", ".join(f"{stage} {spent:.1f} s" for stage, spent in self.seconds.items()))
+        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.seconds.items())
+        lines.append(f"time: {spent}")
         lines += filter(None, [self.last_word])
         return "\n".join(lines)
 

@@ -70,7 +70,7 @@ def survey_lines(files: ModelFiles) -> Iterator[str]:
     """The survey for people."""
     for row in survey(files):
         needed = f" (for {', '.join(row['presets'])})" if row["presets"] else ""
-        absent = "UNUSABLE" if row["problems"] else "MISSING" if row["presets"] else "not there"
+        absent = "UNUSABLE" if row["problems"] else "MISSING" if row["presets"] else "absent"
         state = "found" if row["path"] else absent
         yield f"{row['key']:<11} {state:<9} {row['title']}: {row['role']}{needed}"
         if row["path"]:

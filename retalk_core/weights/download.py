@@ -157,7 +157,9 @@ def _host(url: str) -> str:
 
 def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
     """What to fetch with a browser, and where to put it."""
-    tried = f" could not be downloaded ({'; '.join(failures)})." if failures else ""
+    tried = f"{file.name} can't be downloaded, no public source is known."
+    if failures:
+        tried = f"{file.name} could not be downloaded ({'; '.join(failures)})."
     facts = [
         f"{file.size} bytes" if file.size else "",
         f"sha256 {file.sha256}" if file.sha256 else "",
@@ -165,10 +167,9 @@ def by_hand(file: File, folder: Path, failures: Sequence[str] = ()) -> str:
     fits = f" ({', '.join(filter(None, facts))})" if any(facts) else ""
     if not file.sources:
         known = f": it is {file.known}" if file.known else ""
-        none = " can't be downloaded, no public source is known."
-        return f"{file.name}{tried or none} Put it{fits} into {folder} by hand{known}."
+        return f"{tried} Put it{fits} into {folder} by hand{known}."
     addresses = " or ".join(file.sources)
-    return f"{file.name}{tried} Fetch it{fits} by hand from {addresses} and put it into {folder}."
+    return f"{tried} Fetch it{fits} by hand from {addresses} and put it into {folder}."
 
 
 def _keep(path: Path, file: File, check: Callable[[Path], None]) -> Path:

@@ -152,13 +152,12 @@ def missing_words(key: str, folders: Sequence[Path], another: bool = False) -> s
     """
     place = catalog[key]
     files = " or ".join(file.name for file in place.files)
-    hand = f"put {files} into {folders[0]}"
     what = f"{place.title} {'were' if place.title.endswith('s') else 'was'} not found;"
     if another:
         what = f"No other file of {place.title} was found; move this one away and"
     if not any(file.sources for file in place.files):
-        return f"{what} {hand}."
-    return f"{what} run `{command('models', 'download', key)}`, or {hand}."
+        return f"{what} put {files} into {folders[0]}."
+    return f"{what} run `{command('models', 'download', key)}`, or put {files} into {folders[0]}."
 
 
 def command(*words: str) -> str:

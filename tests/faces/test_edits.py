@@ -16,6 +16,7 @@ from retalk_nodes.retalk_core.faces.edits import (
     place_by_mask,
     skip,
     tracked_face,
+    whole_track,
 )
 from retalk_nodes.retalk_core.faces.mesh import face_box
 from retalk_nodes.retalk_core.times import parse_ranges
@@ -101,3 +102,22 @@ def test_a_track_that_came_alone_says_why_nothing_shows(track: FaceTrack) -> Non
     assert tracked_face(interpolate(track, parse_ranges("0.16-0.28"))).filled.tolist()[3:8] == [
         False, True, True, True, False,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("least", [0, 1 << 30], ids=["on disk", "in memory"])
+def test_a_track_of_some_frames_is_told_among_all_of_the_clips(
+    track: FaceTrack, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    for module in ("compute.aside", "faces.edits"):
+        monkeypatch.setattr(f"retalk_nodes.retalk_core.{module}.LEAST", least)
+    times = [Fraction(i, 25) for i in range(14)]
+    told = whole_track(track, times, 3)
+    assert told.times == tuple(times)
+    assert torch.equal(told.mesh[3:13], track.mesh) and torch.equal(told.boxes[3:13], track.boxes)
+    assert torch.equal(told.mesh[0], track.mesh[0]) and torch.equal(told.mesh[13], track.mesh[9])
+    assert told.present.tolist() == [False] * 3 + track.present.tolist() + [False]
+    assert told.weight[[0, 13]].tolist() == [0, 0] and told.scores[[0, 13]].tolist() == [0, 0]
+
+
+def test_a_track_of_the_whole_clip_is_told_without_a_copy_of_its_mesh(track: FaceTrack) -> None:
+    assert whole_track(track, track.times, 0).mesh.data_ptr() == track.mesh.data_ptr()

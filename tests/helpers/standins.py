@@ -10,8 +10,16 @@ from retalk_nodes.models.expression.dnet import Portrait
 from retalk_nodes.models.expression.ganimation import Animated
 from retalk_nodes.models.faces.parsing import FaceParser
 from retalk_nodes.models.faces.s3fd import Level
+from retalk_nodes.models.lips.enet import WHOLE as ENET_WHOLE
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.retalk_core.faces.s3fd import STRIDES
+from retalk_nodes.retalk_core.stages.restore import WHOLE
 from torch import Tensor, nn
+
+
+def part_of(picture: Tensor, area: Area) -> Tensor:
+    """An area of pictures (B, C, H, W)."""
+    return picture[..., area.top : area.bottom, area.left : area.right]
 
 
 class StandIn(nn.Module):
@@ -73,21 +81,27 @@ class LNetStandIn(StandIn):
 
 
 class ENetStandIn(StandIn):
-    """Gives the looks back, with the brightness of L-Net's lower half."""
+    """Gives the looks back, with the brightness of L-Net's lower half. A style is all of the looks."""
 
-    def forward(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
+    def encoder(self, looks: Tensor) -> Tensor:
+        return looks.flatten(1)
+
+    def forward(
+        self, mouth: Tensor, style: Tensor, noise: Sequence[Tensor] | None = None, area: Area = ENET_WHOLE
+    ) -> Tensor:
+        looks = style.view(-1, 3, 384, 384)
         made = looks.clone()
         small = nn.functional.interpolate(looks, size=(96, 96), mode="bilinear")
         change = (mouth - small)[:, :, 48:].mean(dim=(1, 2, 3))
         made[:, :, 192:] += change[:, None, None, None]
-        return self.note(made, mouth, looks)
+        return part_of(self.note(made, mouth, looks), area)
 
 
 class RestorerStandIn(StandIn):
     """Gives the face back."""
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return self.note(picture.clone(), picture)
+    def forward(self, picture: Tensor, area: Area = WHOLE) -> Tensor:
+        return part_of(self.note(picture.clone(), picture), area)
 
 
 class GanimationStandIn(StandIn):
@@ -124,8 +138,8 @@ class ParserStandIn(FaceParser):
 class DarkeningRestorer(StandIn):
     """Gives the face back darker, so that what it restored can be seen."""
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return self.note(picture * 0.8 - 0.2, picture)
+    def forward(self, picture: Tensor, area: Area = WHOLE) -> Tensor:
+        return part_of(self.note(picture * 0.8 - 0.2, picture), area)
 
 
 class PulsingParser(ParserStandIn):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from retalk_nodes.models import stylegan
 from retalk_nodes.models.interception import Function, Interception
 from retalk_nodes.models.layers import ORDERED, AdaIN, InOrder, LayerNorm2d, full_precision
 from retalk_nodes.models.restorers import gpen
+from retalk_nodes.models.stylegan import blocks
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -85,7 +85,7 @@ def test_in_order_convolutions_see_plain_tensors_and_give_the_same() -> None:
 
     def compute() -> Tensor:
         large = enlarge(pictures, style, led_by)
-        return F.interpolate(stylegan.blur(last(large[:, 2:6]), bias=None), scale_factor=2.0)
+        return F.interpolate(blocks.blur(last(large[:, 2:6]), bias=None), scale_factor=2.0)
 
     with Watch() as unordered:
         expected = compute()

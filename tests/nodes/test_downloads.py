@@ -26,7 +26,9 @@ def folder(nodes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def never(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever would begin a download fails the test."""
-    monkeypatch.setattr(downloads, "_fetching", lambda: SimpleNamespace(state=dict, start=pytest.fail))
+    monkeypatch.setattr(
+        downloads, "_fetching", lambda: SimpleNamespace(state=lambda: {"problems": []}, start=pytest.fail)
+    )
 
 
 def test_run_tells_and_downloads_nothing(nodes: dict[str, Any], folder: Path, never: None) -> None:

@@ -30,7 +30,11 @@ for end, place in zip(ends, (3, 4)):
     os.close(end)
 os.execv(sys.argv[3], sys.argv[3:])"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-KEYS = {" ": "Space", "ArrowLeft": "ArrowLeft", "ArrowRight": "ArrowRight", "Home": "Home"}
+KEYS = {
+    **{" ": "Space", "Enter": "Enter", "Backspace": "Backspace"},
+    **{"ArrowLeft": "ArrowLeft", "ArrowRight": "ArrowRight", "Home": "Home"},
+}
+NUMBERS = {" ": 32, "Enter": 13, "Backspace": 8, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36}
 
 
 def browser_path() -> str | None:
@@ -137,7 +141,7 @@ class Browser:
         """Press and release a key."""
         text = {"text": key} if len(key) == 1 else {}
         code = KEYS.get(key, f"Key{key.upper()}")
-        number = {" ": 32, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36}.get(key, ord(key[0].upper()))
+        number = NUMBERS.get(key, ord(key[0].upper()))
         more = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         self._send("Input.dispatchKeyEvent", type="keyDown", **more, **text)
         self._send("Input.dispatchKeyEvent", type="keyUp", **more)
@@ -166,6 +170,14 @@ class Browser:
             kind = "touchStart" if index == 0 else "touchMove"
             self._send("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
         self._send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def tap(self, selector: str) -> None:
+        """Put a finger on an element."""
+        self.touch(self.place(selector))
+
+    def downloads(self, folder: Path) -> None:
+        """Save what a page offers in a folder, without asking."""
+        self._send("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def theme(self, scheme: str) -> None:
         """Take the page's colours: light or dark."""

@@ -98,13 +98,14 @@ def test_every_workflow_runs_and_a_second_time_for_nothing(comfy: ComfyServer, n
     succeeded(again)
 
 
-def test_the_papers_workflow_takes_gfpgan_1_4_too(comfy: ComfyServer) -> None:
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_what_runs_the_papers_networks_takes_gfpgan_1_4_too(comfy: ComfyServer, name: str) -> None:
     """The files of 1.3 and 1.4 have the same tensors; the name is all that a loader of names would see."""
     folder = comfy.base / "models" / "retalk"
     old, new = folder / "GFPGANv1.3.pth", folder / "GFPGANv1.4.pth"
     old.rename(new)
     try:
-        succeeded(comfy.wait(comfy.queue(ready("paper_stage_by_stage")), 900))
+        succeeded(comfy.wait(comfy.queue(ready(name)), 900))
     finally:
         new.rename(old)
 

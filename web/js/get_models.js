@@ -28,9 +28,12 @@ const WORDS = {
   },
 }
 
+function language() {
+  return String(app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en").split("-")[0]
+}
+
 function words() {
-  const language = String(app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en")
-  return WORDS[language.startsWith("zh") ? "zh" : "en"]
+  return WORDS[language()] ?? WORDS.en
 }
 
 function amount(bytes) {
@@ -90,7 +93,7 @@ class Panel {
 
   given() {
     const value = (name) => this.node.widgets?.find((each) => each.name === name)?.value ?? ""
-    return { preset: value("preset"), mirror: value("mirror"), proxy: value("proxy") }
+    return { preset: value("preset"), mirror: value("mirror"), proxy: value("proxy"), language: language() }
   }
 
   async guarded(work) {
@@ -122,7 +125,7 @@ class Panel {
 
   async stop() {
     this.button.disabled = true
-    await this.guarded(() => ask("/stop", {}))
+    await this.guarded(() => ask("/stop", { language: language() }))
   }
 
   async follow() {
@@ -133,7 +136,7 @@ class Panel {
     let state = null
     do {
       if (!this.node.graph) break // it was deleted
-      state = await this.guarded(() => ask("/state"))
+      state = await this.guarded(() => ask(`/state?language=${language()}`))
       if (state) this.show(state)
       await new Promise((done) => setTimeout(done, EVERY))
     } while (state?.running)

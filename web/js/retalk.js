@@ -4,7 +4,7 @@ import { app } from "../../../scripts/app.js"
 import { api } from "../../../scripts/api.js"
 import { dropLivePicture, dropWords, keepPreviewToItself, nodeBy } from "./editor.js"
 import { Panel } from "./panel.js"
-import { nameChoices, spokenIn, translateWorkflow } from "./translate.js"
+import { nameChoices, spokenIn, tellLanguage, translateWorkflow } from "./translate.js"
 import { wordsOf } from "./words.js"
 
 const OURS = "ReTalk" // our nodes' types begin with it
@@ -126,6 +126,7 @@ app.registerExtension({
     const link = document.createElement("link")
     Object.assign(link, { rel: "stylesheet", href: new URL("panel.css", import.meta.url).href })
     document.head.append(link)
+    tellLanguage(api, locale)
     api.addEventListener("progress_text", ({ detail }) => {
       const node = nodeBy(app, detail.nodeId)
       if (!node?.comfyClass?.startsWith(OURS)) return

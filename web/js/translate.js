@@ -12,6 +12,22 @@ export async function spokenIn(api, locale) {
   }
 }
 
+// Let the server word reports and errors in the language of this editor: once it is there, again when it was
+// started anew, and when another language was chosen, which is seen at the latest when something is queued.
+export function tellLanguage(api, locale) {
+  let told = ""
+  const tell = () => {
+    const said = { client_id: api.clientId, language: locale() }
+    if (!said.client_id || told === JSON.stringify(said)) return
+    told = JSON.stringify(said)
+    const sent = { method: "POST", headers: { "Content-Type": "application/json" }, body: told }
+    api.fetchApi("/retalk/language", sent).catch(() => { told = "" })
+  }
+  api.addEventListener("reconnected", () => { told = "" })
+  for (const moment of ["status", "promptQueueing"]) api.addEventListener(moment, tell)
+  tell()
+}
+
 // Let a node's widgets show words where their values are identifiers, and what is to be written in them.
 export function nameChoices(node, spoken, locale) {
   const inputs = () => spoken().nodeDefs?.[node.comfyClass]?.inputs ?? {}

@@ -58,7 +58,7 @@ def one_each(count: int, what: str, **pictures: Tensor) -> list[Tensor]:
                 f"There are {len(given)} {name} for {count} {what}. "
                 "Give one for each of them, or a single one for all."
             )
-    return [given.expand(count, -1, -1, -1) for given in pictures.values()]
+    return [given.expand(count, *given.shape[1:]) for given in pictures.values()]
 
 
 def drawn_pictures(x: Tensor, network: nn.Module) -> Tensor:

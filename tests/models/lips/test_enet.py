@@ -17,6 +17,7 @@ from retalk_nodes.models import checkpoint
 from retalk_nodes.models.lips.enet import LAYOUT, NOISE_SIDES, ENet, draw_noise
 from retalk_nodes.models.lips.lnet import LAYOUT as LNET_LAYOUT
 from retalk_nodes.models.lips.lnet import LNet
+from retalk_nodes.models.stylegan.tiles import Area, Tile
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -50,8 +51,9 @@ def watch(network: ENet, seen: dict[str, list[Tensor]]) -> list[torch.utils.hook
     first = network.stages[0]
     parts = {"style_code": network.encoder, "style_conv0": first.enlarge, "style_conv1": first.refine}
 
-    def note(name: str, _: object, __: object, result: Tensor | tuple[Tensor, Tensor]) -> None:
-        value = result[1] if isinstance(result, tuple) else result
+    def note(name: str, _: object, __: object, result: Tensor | Tile | tuple[Tile, Tile]) -> None:
+        made = result if isinstance(result, (Tensor, Tile)) else result[1]
+        value = made.values if isinstance(made, Tile) else made
         seen.setdefault(name, []).append(F.pad(value, (BORDERS[name],) * 4) if name in BORDERS else value)
 
     parts["to_rgb0"] = first
@@ -128,6 +130,23 @@ def test_pictures_of_a_batch_keep_apart_and_noise_is_repeatable(network: ENet) -
 
     torch.testing.assert_close(together[1:], last, rtol=0, atol=1e-6)
     assert (last - silent).abs().mean() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "area",
+    [Area(96, 0, 384, 384), Area(301, 77, 340, 200), Area(0, 383, 1, 384)],
+    ids=["lower", "inner", "corner"],
+)
+def test_a_part_is_what_the_whole_picture_shows_there(network: ENet, area: Area) -> None:
+    mouth, looks = faces(2)
+    noise = draw_noise(7)
+
+    with torch.inference_mode():
+        whole = network(mouth, looks, noise)
+        part = network(mouth, network.encoder(looks), noise, area)
+
+    expected = whole[..., area.top : area.bottom, area.left : area.right]
+    torch.testing.assert_close(part, expected, rtol=0, atol=1e-5)
 
 
 def test_lower_precision_leaves_the_picture_as_it_was(network: ENet) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import recipe
 import torch
-from probes import SMALLEST, decibels, loaded, run
+from probes import PARTS, SMALLEST, assert_part, decibels, loaded, run
 from recordings import TOLERANCE, Recording, load_recording
 from retalk_nodes.models.layers import repeating_filters
-from retalk_nodes.models.restorers.gfpgan import GFPGAN, LAYOUT, convolve_doubled
+from retalk_nodes.models.restorers.gfpgan import GFPGAN, LAYOUT, convolve_doubled, whole
+from retalk_nodes.models.stylegan.tiles import Area
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -75,6 +76,16 @@ def test_network_agrees_with_the_class_in_spandrel_for_other_weights(tmp_path: P
     assert off <= TOLERANCE * (1 + expected.abs().max())
 
 
+@pytest.mark.parametrize("area", PARTS, ids=str)
+def test_a_part_is_what_the_whole_picture_shows_there(
+    network: GFPGAN, given: dict[str, Tensor], recorded: Recording, area: Area
+) -> None:
+    with torch.inference_mode():
+        part = network(recorded.inputs["image_rgb"][:1], area)
+
+    assert_part(part, given["image_rgb_out_stored_noise"][:1], area)
+
+
 def test_bfloat16_leaves_the_picture_as_it_was(
     network: GFPGAN, given: dict[str, Tensor], recorded: Recording
 ) -> None:
@@ -87,12 +98,12 @@ def test_bfloat16_leaves_the_picture_as_it_was(
 
 def test_doubling_behind_the_convolution_keeps_the_border() -> None:
     torch.manual_seed(0)
-    x, weight, bias, gain = torch.randn(1, 5, 7, 6), torch.randn(4, 5, 3, 3), torch.randn(4), torch.rand(4)
+    x, weight, bias, gain = torch.randn(1, 5, 7, 7), torch.randn(4, 5, 3, 3), torch.randn(4), torch.rand(4)
     doubled = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
     expected = F.conv2d(doubled, weight * gain[:, None, None, None], bias, padding=1)
 
     for filters in (repeating_filters(weight), torch.empty(0)):
-        given = convolve_doubled(x, weight, filters, bias, gain)
+        given = convolve_doubled(whole(x), Area.whole(14), 14, weight, filters, bias, gain)
         torch.testing.assert_close(given, expected, rtol=0, atol=1e-4)
 
 

@@ -8,9 +8,10 @@ import plain_gpen
 import pytest
 import recipe
 import torch
-from probes import SMALLEST, decibels, loaded, run
+from probes import PARTS, SMALLEST, assert_part, decibels, loaded, run
 from recordings import TOLERANCE, Recording, load_recording
 from retalk_nodes.models.restorers.gpen import GPEN, LAYOUT, StyledConvolution
+from retalk_nodes.models.stylegan.tiles import Area, Tile
 from torch import Tensor, nn
 
 
@@ -41,7 +42,7 @@ def given(network: GPEN, recorded: Recording) -> dict[str, Tensor]:
         "encoder_vector": network.to_vector,
         "style_vector": network.mapping,
         "generator_conv1": network.first,
-        "rgb_64": level_64.get_submodule("picture"),
+        "rgb_64": level_64,
     }
     seen = run(network, recorded.inputs["image_rgb"], parts)
     return {**seen, "image_rgb_out": seen[""]}
@@ -81,10 +82,24 @@ def test_merged_weights_do_what_shared_weights_do(up: bool) -> None:
     x, style, encoded = torch.randn(3, 6, 8, 8), torch.randn(3, 512), torch.randn(3, 5, size, size)
 
     with torch.inference_mode():
-        together = shared(x, style, encoded)
-        apart = [merged(*one) for one in zip(x.split(1), style.split(1), encoded.split(1), strict=True)]
+        together = shared(Tile(x, Area.whole(8)), style, encoded, Area.whole(size)).values
+        apart = [
+            merged(Tile(one, Area.whole(8)), *others, Area.whole(size)).values
+            for one, *others in zip(x.split(1), style.split(1), encoded.split(1), strict=True)
+        ]
 
     torch.testing.assert_close(together, torch.cat(apart), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("area", PARTS, ids=str)
+def test_a_part_is_what_the_whole_picture_shows_there(
+    network: GPEN, given: dict[str, Tensor], recorded: Recording, area: Area
+) -> None:
+    pictures = recorded.inputs["image_rgb"]
+    with torch.inference_mode():
+        part = network(pictures, area)
+
+    assert_part(part, given["image_rgb_out"], area)
 
 
 def test_bfloat16_leaves_the_picture_as_it_was(

@@ -6,18 +6,18 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import OptionError
-from .bars import Bars
+from ...errors import OptionError
+from ..bars import Bars
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..compute.provider import LocalNetworks
+    from ...compute.provider import LocalNetworks
 
 
 def run_judge(args: argparse.Namespace) -> None:
-    from ..files import PICTURE_SUFFIXES
-    from ..places import check_place
+    from ...files import PICTURE_SUFFIXES
+    from ...places import check_place
 
     if args.report:
         check_place(args.report, "the report", may_stream=not args.video.is_dir())
@@ -32,11 +32,11 @@ def run_judge(args: argparse.Namespace) -> None:
 
 
 def _judge_one(args: argparse.Namespace) -> None:
-    from ..files import write_file, write_picture
-    from ..judging.judge import judge
-    from ..judging.question import Question
-    from ..judging.tell import draw_judgement, lines
-    from ..media.reader import open_clip
+    from ...files import write_file, write_picture
+    from ...judging.judge import judge
+    from ...judging.question import Question
+    from ...judging.tell import draw_judgement, lines
+    from ...media.reader import open_clip
 
     if args.real is not None:
         raise OptionError("--real compares a folder's pictures with those of real videos: judge a folder.")
@@ -54,8 +54,8 @@ def _judge_one(args: argparse.Namespace) -> None:
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:
     """What is asked of each video, by the fields of `Question`."""
-    from ..visemes.text.transcript import read_transcript
-    from .options import read_face
+    from ...visemes.text.transcript import read_transcript
+    from ..options import read_face
 
     return {
         "voice": args.voice,
@@ -70,15 +70,15 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _networks(args: argparse.Namespace) -> LocalNetworks:
-    from ..compute.provider import LocalNetworks
-    from ..weights.files import ModelFiles
+    from ...compute.provider import LocalNetworks
+    from ...weights.files import ModelFiles
 
     return LocalNetworks(ModelFiles([args.models]) if args.models else None)
 
 
 def _judge_folder(args: argparse.Namespace) -> None:
-    from ..judging.corpus.folder import FolderQuestion, judge_folder
-    from ..judging.tell import corpus_lines
+    from ...judging.corpus.folder import FolderQuestion, judge_folder
+    from ...judging.tell import corpus_lines
 
     if args.chart:
         raise OptionError("--chart draws one video over time: judge one, not a folder.")
@@ -102,10 +102,10 @@ def _judge_folder(args: argparse.Namespace) -> None:
 
 
 def run_selfcheck(args: argparse.Namespace) -> None:
-    from ..judging.selfcheck import machine_lines, receipt_lines, selfcheck, weight_lines
-    from ..media.reader import open_clip
-    from ..weights.files import ModelFiles
-    from .demo import SHIPPED_CLIP, SHIPPED_VOICE
+    from ...judging.selfcheck import machine_lines, receipt_lines, selfcheck, weight_lines
+    from ...media.reader import open_clip
+    from ...weights.files import ModelFiles
+    from ..demo import SHIPPED_CLIP, SHIPPED_VOICE
 
     voice: Path | None = args.voice
     if args.clip is None and voice is None:

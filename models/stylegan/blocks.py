@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import pointwise
+from ..layers import pointwise
+from .tiles import Area, Tile
 
 STYLE = 512  # numbers that describe a face's looks
 SLOPE = 0.2  # of every leaky ReLU
@@ -57,7 +58,7 @@ class ToPicture(Modulated):
 class StyledConvolution(Modulated):
     """A modulated convolution of even strength, then noise and a leaky ReLU.
 
-    Its border is not padded: the picture's margin is wide enough for all of them and cut away at the end.
+    Its border is not padded: the picture's margin is wide enough for all of them and never shown.
     """
 
     def __init__(self, channels: int, out_channels: int) -> None:
@@ -70,15 +71,16 @@ class StyledConvolution(Modulated):
         norm = weight.square().sum(dim=(1, 2, 3), keepdim=True)
         return weight * torch.rsqrt(norm + EPSILON) * 2**0.5
 
-    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """Map (1, channels, H, W) to (1, out_channels, H - 2, W - 2)."""
-        return self.finish(F.conv2d(x, self.weight_for(style), self.bias.flatten()), noise)
+    def forward(self, x: Tile, style: Tensor, noise: Tile | None, area: Area) -> Tile:
+        """Make a part of (1, out_channels, H, W) out of (1, channels, H, W), one more on each side."""
+        given = x.cut(area.grown(1))
+        return self.finish(F.conv2d(given, self.weight_for(style), self.bias.flatten()), noise, area)
 
-    def finish(self, x: Tensor, noise: Tensor | None) -> Tensor:
-        """Add noise of any greater size, its middle on x's; overwrites x."""
+    def finish(self, x: Tensor, noise: Tile | None, area: Area) -> Tile:
+        """Add the part of the noise (1, 1, H, W) that lies in x's area; overwrites x."""
         if noise is not None:
-            x.add_(self.noise_strength * middle(noise, x.shape[2]))
-        return leaky(x)
+            x.add_(self.noise_strength * noise.cut(area))
+        return Tile(leaky(x), area)
 
 
 def blur(x: Tensor, bias: Tensor | None, gain: Tensor | None = None) -> Tensor:
@@ -91,12 +93,6 @@ def blur(x: Tensor, bias: Tensor | None, gain: Tensor | None = None) -> Tensor:
     if gain is not None:
         kernel = kernel * gain.view(-1, 1, 1, 1)
     return F.conv2d(x, kernel, bias, groups=x.shape[1])
-
-
-def middle(maps: Tensor, side: int) -> Tensor:
-    """Cut (..., N, N) down to its middle (..., side, side)."""
-    border = (maps.shape[-1] - side) // 2
-    return maps[..., border : border + side, border : border + side]
 
 
 def leaky(x: Tensor) -> Tensor:

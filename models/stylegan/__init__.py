@@ -1,0 +1,1 @@
+"""StyleGAN2's blocks, and how to compute only a part of a picture with them."""

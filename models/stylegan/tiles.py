@@ -1,0 +1,95 @@
+"""Parts of maps: a decoder's last levels need to make no more than the part of a picture that is looked at.
+
+Its convolutions are local, so a part of a level's output depends on a part of its input that is a little
+larger. What lies outside of the whole map is made up by the convolution (zeros) or by the enlarging (pixels
+repeated), and so it is here: a part's numbers are those that the whole picture has there.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class Area(NamedTuple):
+    """Half-open rows and columns of a map; they may reach beyond it."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @classmethod
+    def whole(cls, side: int) -> Area:
+        """All of a square map."""
+        return cls(0, 0, side, side)
+
+    def grown(self, by: int) -> Area:
+        """With so many rows and columns more on every side; fewer where negative."""
+        return Area(self.top - by, self.left - by, self.bottom + by, self.right + by)
+
+    def within(self, side: int) -> Area:
+        """What of it lies in a square map."""
+        return Area(max(self.top, 0), max(self.left, 0), min(self.bottom, side), min(self.right, side))
+
+    def joined(self, other: Area) -> Area:
+        """The smallest one that holds both."""
+        return Area(
+            min(self.top, other.top),
+            min(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+        )
+
+    def halved(self) -> Area:
+        """What a map of half the size is looked at for, where it is enlarged bilinearly."""
+        return Area((self.top - 1) // 2, (self.left - 1) // 2, self.bottom // 2 + 1, self.right // 2 + 1)
+
+    def doubled(self) -> Area:
+        """The same part of a map of twice the size."""
+        return Area(*(2 * edge for edge in self))
+
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return self.bottom - self.top, self.right - self.left
+
+
+class Tile(NamedTuple):
+    """A part of a map, (B, C, h, w), and where it lies."""
+
+    values: Tensor
+    area: Area
+
+    def cut(self, area: Area) -> Tensor:
+        """A part of the part, (B, C, h, w): a view. It has to lie in it."""
+        top, left = area.top - self.area.top, area.left - self.area.left
+        assert min(top, left) >= 0, f"{area} is not in {self.area}"
+        assert area.bottom <= self.area.bottom and area.right <= self.area.right, (
+            f"{area} is not in {self.area}"
+        )
+        height, width = area.shape()
+        return self.values[..., top : top + height, left : left + width]
+
+    def framed(self, area: Area, side: int, mode: str = "constant") -> Tensor:
+        """A part of a square map of `side`; beyond the map are zeros, or with "replicate" its own edge."""
+        inside = area.within(side)
+        beyond = (
+            inside.left - area.left,
+            area.right - inside.right,
+            inside.top - area.top,
+            area.bottom - inside.bottom,
+        )
+        part = self.cut(inside)
+        part = F.pad(part, beyond, mode=mode) if any(beyond) else part
+        return part.contiguous(memory_format=torch.channels_last)
+
+    def enlarged(self, area: Area) -> Tensor:
+        """A part of the map at twice the size, enlarged bilinearly.
+
+        The tile holds `area.halved()`, or all that the map has of it.
+        """
+        large = F.interpolate(self.values, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return Tile(large, self.area.doubled()).cut(area)

@@ -1,0 +1,1 @@
+"""What `retalk eval` and `retalk selfcheck` do: judge videos, compare systems, ask people."""

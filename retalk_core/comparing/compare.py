@@ -1,0 +1,221 @@
+"""The paper's comparison: make and judge all videos, then tables, pictures, videos and pages from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..compute.provider import NetworkProvider
+from ..dub.session import StageProgress, quiet
+from ..files import write_file, write_picture
+from ..media.reader import open_clip
+from .exhibits.pages import Exhibit, Page, html_page, markdown
+from .exhibits.strips import StripRow, draw_strip, shows_pictures
+from .exhibits.together import write_together
+from .inputs import PAIRED, SILENT, UNPAIRED, Case
+from .repaste import borrowed_faces
+from .systems import WITHOUT_AND_WITH_D, System, restorer_systems
+from .tables import look_at_sets, make_tables, table_to_dict
+from .work import CompareQuestion, Outcome, Work, check_folder, do_work
+
+JSON_FILE, PAGE_FILE, TEXT_FILE = "comparison.json", "comparison.html", "comparison.md"
+_FORM = 1  # of the JSON
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """A finished comparison, as it lies in its folder."""
+
+    work: Work
+    page: Page
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; files are told from the comparison's folder where they lie in it."""
+        return {
+            "form": _FORM,
+            "tables": [table_to_dict(table) for table in self.page.tables],
+            "exhibits": [vars(each) for each in self.page.exhibits],
+            "systems": [_system_to_dict(each, self.work) for each in self.work.systems],
+            "cases": [_case_to_dict(case, self.work) for case in self.work.cases],
+            "failures": list(self.page.failures),
+            "facts": list(self.page.facts),
+        }
+
+
+def compare(
+    question: CompareQuestion, networks: NetworkProvider, progress: StageProgress = quiet
+) -> Comparison:
+    """Compare systems on pairs of clip and voice, and write it down.
+
+    Stopped and asked again, what was made and judged is taken as it is. One pair that a system fails at is
+    counted and doesn't stop the others.
+
+    raises: InputError, OptionError for pairs, words or a folder that can't be used
+    """
+    check_folder(question.folder)
+    work = do_work(question, networks, progress)
+    tables = make_tables(work, look_at_sets(work, networks, progress))
+    exhibits = [*_draw(work, networks, progress), *_side_by_side(work, progress)]
+    page = Page(tables, exhibits, tuple(_failures(work)), tuple(_facts(work, networks)))
+    comparison = Comparison(work, page)
+    told = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False)
+    for name, content in (
+        (JSON_FILE, f"{told}\n"),
+        (TEXT_FILE, markdown(page)),
+        (PAGE_FILE, html_page(page)),
+    ):
+        write_file(question.folder / name, content.encode())
+    return comparison
+
+
+def _failures(work: Work) -> Iterator[str]:
+    for each in work.entries:
+        if each.failed:
+            yield f"{each.system.label}, pair {each.case.name} with {each.case.protocol}: {each.failed}"
+
+
+def _facts(work: Work, networks: NetworkProvider) -> Iterator[str]:
+    """What the figures depend on."""
+    for protocol in (UNPAIRED, PAIRED):
+        count = sum(case.protocol == protocol for case in work.cases)
+        yield f"{count} clips with {protocol}"
+    yield "videos are lossless (FFV1) and unmarked; frames that a system leaves alone count like the others"
+    described = networks.describe()
+    yield f"computed in {described['precision']} on {described['device']}"
+    used = {key: each for entry in work.entries for key, each in _weights(entry)}
+    for key, each in sorted({**used, **described["networks"]}.items()):
+        odd = f"; {each['warning']}" if each["warning"] else ""
+        yield f"weights: {key}: {each['file']}, sha256 {each['sha256'][:16]}{odd}"
+
+
+def _weights(entry: Outcome) -> Iterator[tuple[str, Any]]:
+    """Of those that drew it and of those that judged it, by their keys."""
+    judges = entry.judgement.get("networks", {}).get("networks", {})
+    return iter({**entry.weights, **judges}.items())
+
+
+# Pictures
+
+
+def _shown_cases(work: Work, protocol: str = UNPAIRED) -> list[Case]:
+    return [case for case in work.cases if case.protocol == protocol][: work.question.shown]
+
+
+def _rows(work: Work, case: Case, systems: Sequence[System]) -> list[StripRow]:
+    found = [(each, work.entry(case, each)) for each in systems]
+    return [
+        StripRow(each.label, entry.video)
+        for each, entry in found
+        if entry is not None and entry.video is not None
+    ]
+
+
+def _draw(work: Work, networks: NetworkProvider, progress: StageProgress) -> Iterator[Exhibit]:
+    """The paper's figures, of the pairs that are shown."""
+    with borrowed_faces(networks) as faces:
+        strips = [*_mouth_strips(work), *_silent_strips(work), *_restorer_strips(work)]
+        tell = progress("draw strips")
+        for number, (name, title, rows, mouths) in enumerate(strips, 1):
+            path = work.question.folder / "pictures" / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_picture(path, draw_strip(rows, faces, mouths=mouths))
+            tell(number, len(strips))
+            yield Exhibit(title, f"pictures/{path.name}")
+
+
+_Strip = tuple[str, str, list[StripRow], bool]
+
+
+def _mouth_strips(work: Work) -> Iterator[_Strip]:
+    for case in _shown_cases(work):
+        made = _rows(work, case, [each for each in work.systems if each.is_whole])
+        rows = [StripRow("Source", case.source), *made]
+        if shows_pictures(case.pair.voice):
+            rows.append(StripRow("Who says it", case.pair.voice, case.pair.voice_start))
+        yield f"mouths_{case.name}", f"Mouths over time, pair {case.name} (as figure 7)", rows, True
+
+
+def _silent_strips(work: Work) -> Iterator[_Strip]:
+    words = dict(zip(WITHOUT_AND_WITH_D, ("without D-Net", "with D-Net"), strict=True))
+    for case in _shown_cases(work, SILENT):
+        made = [each for each in work.entries if each.case is case and each.video is not None]
+        rows = [StripRow(words[each.system.name], each.video) for each in made if each.video is not None]
+        if rows:
+            seen = [rows[0]._replace(words="Source", video=case.source), *rows]
+            yield f"silence_{case.name}", f"A silent voice, clip {case.name} (as figure 4)", seen, False
+
+
+def _restorer_strips(work: Work) -> Iterator[_Strip]:
+    whole = [each for each in work.systems if "restorer" in each.roles]
+    for case in _shown_cases(work) if whole else ():
+        rows = _rows(work, case, [*reversed(whole), *restorer_systems()])
+        if len(rows) > 1:
+            seen = [StripRow("Source", case.source), *rows]
+            yield (
+                f"restorers_{case.name}",
+                f"What sharpens the face, clip {case.name} (as figure 6)",
+                seen,
+                False,
+            )
+
+
+def _side_by_side(work: Work, progress: StageProgress) -> Iterator[Exhibit]:
+    systems = [each for each in work.systems if each.is_whole]
+    for case in _shown_cases(work):
+        made = _rows(work, case, systems)
+        path = work.question.folder / "pictures" / f"together_{case.name}.mp4"
+        if made:
+            tell = progress(f"side by side, {case.name}")
+            write_together([StripRow("Source", case.source), *made], case.voice, path, tell)
+            yield Exhibit(f"Side by side, pair {case.name}", f"pictures/{path.name}")
+
+
+# Plain values
+
+
+def _system_to_dict(system: System, work: Work) -> dict[str, Any]:
+    return {
+        "name": system.name,
+        "title": system.title,
+        "finish": system.finish,
+        "roles": list(system.roles),
+        "note": system.note,
+        "lacking": work.lacking.get(system.name, ""),
+        "options": repr(system.options),
+    }
+
+
+def _case_to_dict(case: Case, work: Work) -> dict[str, Any]:
+    videos = {}
+    for each in work.entries:
+        if each.case is case:
+            video = None if each.video is None else _within(work, each)
+            videos[each.system.name] = {
+                "video": video,
+                "seconds": each.seconds,
+                "failed": each.failed,
+                **each.judgement,
+            }
+    return {
+        "name": case.name,
+        "protocol": case.protocol,
+        "clip": str(case.pair.video),
+        "speaker": str(case.pair.voice),
+        "source": _told(work, case.source),
+        "voice": _told(work, case.voice),
+        "seconds": float(open_clip(case.source).end),
+        "entries": videos,
+    }
+
+
+def _within(work: Work, entry: Outcome) -> str:
+    assert entry.video is not None
+    return _told(work, entry.video)
+
+
+def _told(work: Work, path: Any) -> str:  # noqa: ANN401 - a path
+    folder = work.question.folder.resolve()
+    whole = path.resolve()
+    return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)
