@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..lips.enet import MARGIN
-from ..stylegan import EPSILON, SLOPE, middle
+from ..stylegan.blocks import EPSILON, SLOPE
+from ..stylegan.tiles import Area
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Redrawn(NamedTuple):
 
     picture: Tensor  # (B, 3, 4S, 4S) BGR, unclamped
     half: Tensor  # (B, 3, 2S, 2S) BGR, on its way
+
+
+def _middle(maps: Tensor, side: int) -> Tensor:
+    """Cut (..., N, N) down to its middle (..., side, side)."""
+    border = (maps.shape[-1] - side) // 2
+    return maps[..., border : border + side, border : border + side]
 
 
 class LooksDown(nn.Module):
@@ -86,7 +93,7 @@ class StyleConvolution(nn.Module):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
         x = self.modulated_conv(x, style) * 2**0.5
         if noise is not None:
-            x = x + self.weight * middle(noise, x.shape[2])
+            x = x + self.weight * _middle(noise, x.shape[2])
         return F.leaky_relu(x + self.bias, SLOPE)
 
 
@@ -129,18 +136,26 @@ class ENetInTraining(nn.Module):
             if isinstance(part, nn.Conv2d):  # else styles of all faces are nearly the same at first
                 nn.init.kaiming_normal_(part.weight, SLOPE)
 
-    def forward(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Redraw faces, as `models.lips.enet.ENet` does."""
-        return self.redraw(mouth, looks, noise).picture
+    @property
+    def encoder(self) -> Callable[[Tensor], Tensor]:
+        """What reads a style, under the name that it has where faces are only drawn."""
+        return self.read_looks
+
+    def forward(
+        self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None, area: Area | None = None
+    ) -> Tensor:
+        """Redraw faces, as `models.lips.enet.ENet` does; of an area all is drawn, and the rest left out."""
+        drawn = self.redraw(mouth, looks, noise).picture
+        return drawn if area is None else drawn[..., area.top : area.bottom, area.left : area.right]
 
     def redraw(self, mouth: Tensor, looks: Tensor, noise: Sequence[Tensor] | None = None) -> Redrawn:
         """Redraw faces, and keep the one on its way.
 
         mouth: (B, 3, S, S) BGR in [0, 1], from L-Net; the released one knows S = 96
-        looks: (B, 3, any, any) BGR in [0, 1], whose style the picture takes
+        looks: (B, 3, any, any) BGR in [0, 1], whose style the picture takes; or that style, (B, style)
         noise: four maps (B or 1, 1, n, n), n at least 2S + 8 for the first two and 4S + 16 for the others
         """
-        style, side = self.read_looks(looks), mouth.shape[2]
+        style, side = looks if looks.dim() == 2 else self.read_looks(looks), mouth.shape[2]
         x = picture = F.pad(mouth, (MARGIN,) * 4, mode="reflect")
         pictures = []
         for i, draw in enumerate(self.to_rgbs):
@@ -148,7 +163,7 @@ class ENetInTraining(nn.Module):
                 x = self.style_convs[j](x, style, None if noise is None else noise[j])
             picture = draw(x, style, picture)
             pictures.append(picture)
-        return Redrawn(middle(pictures[1], 4 * side), middle(pictures[0], 2 * side))
+        return Redrawn(_middle(pictures[1], 4 * side), _middle(pictures[0], 2 * side))
 
     def read_looks(self, picture: Tensor) -> Tensor:
         """Picture (B, 3, H, W) BGR in [0, 1] to a style (B, style)."""

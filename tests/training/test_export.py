@@ -10,12 +10,14 @@ import torch
 from retalk_nodes.models.catalog import catalog
 from retalk_nodes.models.checkpoint import examine, load_network
 from retalk_nodes.models.errors import CheckpointError
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.models.training.dnet import DNetInTraining, DNetShape
 from retalk_nodes.models.training.enet import ENetInTraining, ENetShape
 from retalk_nodes.models.training.lnet import LNetInTraining, LNetShape
 from retalk_nodes.models.training.shapes import HEADER
 from retalk_nodes.models.training.sync_expert import SyncExpert, SyncShape
 from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.stages.lips.enet import enhance_identity, read_styles
 from retalk_nodes.retalk_core.training.checkpoints import RunState
 from retalk_nodes.retalk_core.training.export import export_run, export_state
 from retalk_nodes.retalk_core.training.settings import to_plain
@@ -73,6 +75,17 @@ def test_a_loaded_lnet_draws_what_the_trained_one_does(tmp_path: Path) -> None:
     with torch.no_grad():
         expected, given = network.eval()(mel, face), load_network(catalog["lnet"], path)(mel, face)
     torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_small_enet_is_used_as_the_large_one_is(tmp_path: Path) -> None:
+    path = export_state(state_of("enet", TINY["enet"][1]), tmp_path / "enet.safetensors")
+    network = load_network(catalog["enet"], path)
+    synced, references = torch.rand(2, 96, 96, 3), torch.rand(2, 384, 384, 3)
+    area = Area(192, 64, 384, 320)
+    whole = enhance_identity(network, synced, references, seed=1)
+    part = enhance_identity(network, synced, read_styles(network, references), seed=1, area=area)
+    assert whole.shape == (2, 384, 384, 3) and whole.std() > 0.01
+    torch.testing.assert_close(part[:, 192:, 64:320], whole[:, 192:, 64:320], rtol=1e-5, atol=1e-5)
 
 
 def test_a_full_network_is_loaded_by_the_network_that_draws(tmp_path: Path) -> None:
