@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from torch import Tensor
+if TYPE_CHECKING:  # whoever only tells progress, or lists files, doesn't wait for torch
+    import numpy as np
+    from torch import Tensor
 
 # The 68 iBUG points, jaw to inner lip, as indices of FaceMesh's 468 points.
 IBUG_FROM_MESH = (

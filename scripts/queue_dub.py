@@ -4,7 +4,8 @@
     queue_dub.py CLIP VOICE -o OUT [options]      one dub
     queue_dub.py --jobs JOBS.csv [options]        many, one after the other
 
-It needs Python 3.10 and aiohttp, which ComfyUI brings; ReTalk need not be installed where it runs. Clip and
+It needs Python 3.10 and aiohttp, which ComfyUI brings; ReTalk need not be installed where it runs, but tables
+are read by the pack that the script is part of. Clip and
 voice are uploaded, or copied where the server takes no file as large and runs on this machine. --help lists
 the options, and docs/headless.md explains them.
 
@@ -15,17 +16,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
+import importlib
 import json
 import os
+import runpy
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +37,7 @@ try:
 except ImportError:
     sys.exit("queue_dub: this needs aiohttp. Run it with ComfyUI's own Python, or `pip install aiohttp`.")
 
+PACK = Path(__file__).resolve().parents[1]
 DONE, FAILED, MISTAKE, STOPPED = 0, 1, 3, 130
 USUAL_LIMIT = 100 * 1024 * 1024  # bytes that a ComfyUI takes unless told otherwise
 MARGIN = 65_536  # of an upload's size, for what surrounds the file
@@ -123,41 +127,66 @@ def read_workflow(path: Path | None) -> Workflow:
     return found
 
 
-def read_jobs(path: Path, changes: Sequence[tuple[str, Any]]) -> list[Job]:
-    """The rows of a CSV file; its columns are clip, voice, output, and more if wanted.
-
-    A column is soundtrack (a file), a widget of Dub Video such as engine, or NODE.input. Empty cells
-    change nothing. Paths are relative to the CSV file. Raises QueueError.
-    """
+def tables() -> ModuleType:
+    """The reader of tables that `retalk batch` has, too, out of this script's pack. Raises QueueError."""
+    name = "retalk_nodes.retalk_core.jobs.table"
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.DictReader(file, skipinitialspace=True) if any(row.values())]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise QueueError(f"{path} can't be read ({error}).") from None
-    return [
-        _job_of(row, f"{path.name}, row {number}", path.parent, changes) for number, row in enumerate(rows, 2)
-    ]
+        if "retalk_nodes" not in sys.modules:
+            runpy.run_path(str(PACK / "__main__.py"))["load_pack"]()
+        return importlib.import_module(name)
+    except (OSError, ImportError, KeyError) as error:
+        raise QueueError(
+            f"--jobs needs the pack that this script is part of, in {PACK} ({error}). Run it from there."
+        ) from None
 
 
-def _job_of(
-    row: Mapping[str | None, Any], where: str, folder: Path, changes: Sequence[tuple[str, Any]]
-) -> Job:
-    if None in row:
-        raise QueueError(f"{where} has more cells than the first row has names.")
-    given = {str(name).strip(): value.strip() for name, value in row.items() if value and value.strip()}
-    files = {name: given.pop(name, None) for name in ("clip", "voice", "output", "soundtrack")}
-    for name in ("clip", "voice", "output"):
-        if files[name] is None:
-            raise QueueError(
-                f"{where} names no {name}. The columns are clip, voice, output, and more if wanted."
-            )
+def read_jobs(path: Path, changes: Sequence[tuple[str, Any]]) -> Iterator[Job | QueueError]:
+    """What the rows of a table ask for, or what is wrong with a row; see docs/headless.md.
+
+    A column is clip, voice, output, soundtrack (a file), a widget of Dub Video such as engine, or NODE.input.
+    Empty cells change nothing. Paths are relative to the table. Raises QueueError for the whole table.
+    """
+    table = tables()
+    try:
+        for row in table.read_rows(str(path)):
+            try:
+                yield _job_of(table, row, path.parent, changes)
+            except QueueError as error:
+                yield error
+    except table.InputError as error:
+        raise QueueError(str(error)) from None
+
+
+def _job_of(table: ModuleType, row: Any, folder: Path, changes: Sequence[tuple[str, Any]]) -> Job:  # noqa: ANN401
+    if row.fault:
+        raise QueueError(row.fault)
+    given, missing = dict(row.cells), table.missing_names(row.cells)
+    if missing:
+        raise QueueError(f"{row.place} {missing}: every row needs {', '.join(table.NEEDED)}.")
+    files = {name: given.pop(name, None) for name in (*table.NEEDED, "soundtrack")}
     own = []
     for name, value in given.items():
         if "." not in name and name not in ON_DUB:
-            raise QueueError(f"{where}: there is no column {name}. Use {', '.join(ON_DUB)}, or NODE.input.")
-        own.append((name, value_of(ENGINES.get(value, value) if name == "engine" else value, folder)))
-    paths = {name: folder / value for name, value in files.items() if value}
+            raise QueueError(
+                f"{row.place}: there is no column {name}. Use {', '.join(ON_DUB)}, or NODE.input."
+            )
+        own.append((name, _cell_value(name, value, folder)))
+    paths = {name: folder / str(value) for name, value in files.items() if value}
     return Job(**paths, changes=(*changes, *own))
+
+
+def _cell_value(name: str, value: Any, folder: Path) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """What a cell gives to an input, which is named as `retalk batch` names its options."""
+    if not isinstance(value, str):
+        return value
+    if name == "engine":
+        return ENGINES.get(value, value)
+    if name == "transcript" and (folder / value).is_file():
+        try:
+            return (folder / value).read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise QueueError(f"{value} can't be read ({error}).") from None
+    return value_of(value, folder)
 
 
 def value_of(text: str, folder: Path | None = None) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -597,19 +626,23 @@ def _ready(output: Path) -> None:
 async def run_all(args: argparse.Namespace) -> int:
     """Do all jobs, one after the other; a failed one doesn't keep the others. Returns the exit status."""
     workflow = read_workflow(args.workflow)
-    jobs = (
-        read_jobs(args.jobs, args.changes)
-        if args.jobs
-        else [Job(args.clip, args.voice, args.output, args.soundtrack, tuple(args.changes))]
-    )
+    jobs: Iterable[Job | QueueError]
+    if args.jobs:
+        jobs = read_jobs(args.jobs, args.changes)
+    else:
+        jobs = [Job(args.clip, args.voice, args.output, args.soundtrack, tuple(args.changes))]
     worst = DONE
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=30)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         server = Server(args.server, session, args.copy_into)
         await _answering(server)
         for number, job in enumerate(jobs, 1):
+            if isinstance(job, QueueError):
+                worst = max(worst, FAILED)
+                print(f"queue_dub: {job}", file=sys.stderr)
+                continue
             if args.jobs:
-                say(f"{number} of {len(jobs)}: {job.output.name}")
+                say(f"{number}: {job.output.name}")
                 if job.output.exists() and not args.again:
                     say("is there already, and left as it is; --again makes it anew")
                     continue
@@ -620,16 +653,16 @@ async def run_all(args: argparse.Namespace) -> int:
 
 
 @dataclass
-class Outcome:
+class JobOutcome:
     """How a job ended."""
 
     status: int = DONE
 
 
 @contextmanager
-def _told(job: Job | None) -> Iterator[Outcome]:
+def _told(job: Job | None) -> Iterator[JobOutcome]:
     """Say in words what went wrong."""
-    outcome, name = Outcome(), "" if job is None else f"{job.output.name}: "
+    outcome, name = JobOutcome(), "" if job is None else f"{job.output.name}: "
     try:
         yield outcome
     except QueueError as error:
@@ -666,7 +699,13 @@ def parser() -> argparse.ArgumentParser:
     add("clip", nargs="?", type=Path, metavar="CLIP", help="the video")
     add("voice", nargs="?", type=Path, metavar="VOICE", help="what shall be said: a sound file or a video")
     add("-o", "--output", type=Path, metavar="OUT", help="the result, such as out.mp4")
-    add("--jobs", type=Path, metavar="CSV", help="many dubs: columns clip, voice, output, and more if wanted")
+    add(
+        "--jobs",
+        type=Path,
+        metavar="TABLE",
+        help="many dubs, as `retalk batch` has them: CSV with the columns clip, voice, "
+        "output, and more if wanted; or .jsonl",
+    )
     add("--again", action="store_true", help="with --jobs: make results anew that are there already")
     add("--server", default="http://127.0.0.1:8188", metavar="URL", help="where ComfyUI is (%(default)s)")
     add("--workflow", type=Path, metavar="JSON", help="in API form; without it: load, dub, save")

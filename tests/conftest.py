@@ -58,8 +58,11 @@ NETWORKS_COMPUTE = (
         "dub/test_stream",
     ),
     *(
+        "cli/test_batch",
         "cli/test_commands",
         "comparing/test_compare",
+        "jobs/test_dubbing",
+        "jobs/test_on_ray",
         "crops/test_cut",
         "faces/test_detect",
         "faces/test_edits",

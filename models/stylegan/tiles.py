@@ -66,10 +66,8 @@ class Tile(NamedTuple):
     def cut(self, area: Area) -> Tensor:
         """A part of the part, (B, C, h, w): a view. It has to lie in it."""
         top, left = area.top - self.area.top, area.left - self.area.left
-        assert min(top, left) >= 0, f"{area} is not in {self.area}"
-        assert area.bottom <= self.area.bottom and area.right <= self.area.right, (
-            f"{area} is not in {self.area}"
-        )
+        assert min(top, left) >= 0, (area, self.area)
+        assert area.bottom <= self.area.bottom and area.right <= self.area.right, (area, self.area)
         height, width = area.shape()
         return self.values[..., top : top + height, left : left + width]
 

@@ -61,6 +61,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     for name, told, learn in (
         ("dub", "make the lips in a clip follow a voice", _learn_dub),
+        ("batch", "dub all that a table names, here or on other machines", _learn_batch),
         ("inspect", "show which face would be followed, and where it is lost", _learn_inspect),
         ("demo", "dub a public-domain portrait with a synthetic voice", _learn_demo),
         ("eval", "judge any dub by the paper's metrics and more", _learn_eval),
@@ -91,6 +92,39 @@ def _learn_dub(dub: argparse.ArgumentParser) -> None:
     made.add_argument("--chart", type=Path, metavar="PICTURE", help="write loudness and mouth over time")
     made.add_argument("--report", type=Path, metavar="JSON", help="write the report as JSON")
     add_talk(dub)
+
+
+def _learn_batch(batch: argparse.ArgumentParser) -> None:
+    from .batch import run_batch_command
+    from .words import add_options, add_talk, read_path
+
+    batch.set_defaults(run=run_batch_command)
+    batch.add_argument(
+        "table",
+        help="CSV with the columns clip, voice, output, and any option by its name; or .jsonl, one object a "
+        "line; -: what is piped in",
+    )
+    all_jobs = batch.add_argument_group("all jobs")
+    all_jobs.add_argument(
+        "--results",
+        type=read_path,
+        metavar="FOLDER",
+        help="for results.csv, .json and .html; default: beside the table, TABLE.results",
+    )
+    all_jobs.add_argument("--again", action="store_true", help="make results anew that are there already")
+    all_jobs.add_argument("--dry-run", action="store_true", help="check every row and dub nothing")
+    all_jobs.add_argument(
+        "--workers", type=int, metavar="N", help="processes side by side; default: by memory and cores"
+    )
+    cluster = batch.add_argument_group("on other machines, by Ray (docs/scale.md)")
+    cluster.add_argument(
+        "--ray", metavar="ADDRESS", help="auto: the cluster of this machine; else HOST:PORT of its head"
+    )
+    cluster.add_argument("--cpus", type=float, default=1, metavar="N", help="that a job takes; default: 1")
+    cluster.add_argument("--gpus", type=float, default=0, metavar="N", help="that a job takes; default: 0")
+    cluster.add_argument("--memory", type=float, default=0, metavar="GB", help="that a job takes")
+    add_options(batch)
+    add_talk(batch)
 
 
 def _learn_inspect(inspect: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, OptionError
+from ..imports import without_tidying
 from .bars import Bars
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ MOST_DAYS = 1_000_000
 
 
 def run_dub(args: argparse.Namespace) -> None:
-    from ..dub.pipeline import dub, finished
-    from ..media.reader import open_clip
+    with without_tidying():
+        from ..dub.pipeline import dub, finished
+        from ..media.reader import open_clip
     from ..places import check_place
     from .options import read_dub_options
 

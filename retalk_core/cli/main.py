@@ -43,7 +43,7 @@ def _run(argv: Sequence[str] | None, stops: Stops) -> int:
         with stops.heeded():
             make_parser().parse_args(argv, args)
             _check_where()
-            args.run(args)
+            status = args.run(args)
     except RetalkError as error:
         complain(f"{error}")
         return FAILED
@@ -61,7 +61,7 @@ def _run(argv: Sequence[str] | None, stops: Stops) -> int:
         what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         complain(f"this should not have happened ({what}). Please report it with what -v prints.")
         return MISTAKE
-    return 0
+    return status or 0
 
 
 def _check_where() -> None:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, TypeVar
 
 from ...models.catalog import catalog
 from ...models.network import Cost
+
+if TYPE_CHECKING:
+    import torch
 
 MB = 1_000_000
 UNKNOWN = 2_000 * MB  # assumed where a device doesn't say what it has: less than nearly every one has
@@ -33,11 +34,13 @@ def free_memory(device: torch.device) -> int:
     others: UNKNOWN, since they don't say
     """
     if device.type == "cpu":
-        return _free_on_cpu()
+        return free_on_cpu()
     if device.type == "cuda":
+        import torch  # here: who only asks for the CPU's memory doesn't wait for it
+
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return _free_on_cpu() // 2 if device.type == "mps" else UNKNOWN
+    return free_on_cpu() // 2 if device.type == "mps" else UNKNOWN
 
 
 def total_memory(device: torch.device) -> int:
@@ -51,6 +54,8 @@ def total_memory(device: torch.device) -> int:
     if device.type == "cpu":
         return _all_on_cpu()
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.get_device_properties(device).total_memory)
     return _all_on_cpu() // 2 if device.type == "mps" else UNKNOWN
 
@@ -76,7 +81,8 @@ def tidied(frames: Iterable[_T]) -> Iterator[_T]:
 # The CPU's
 
 
-def _free_on_cpu(root: Path = ROOT) -> int:
+def free_on_cpu(root: Path = ROOT) -> int:
+    """Bytes that this process may still take of the system's memory."""
     return max(min([_free_in_system(root), *(group.left for group in _limited_groups(root))]), 0)
 
 

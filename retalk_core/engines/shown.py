@@ -19,7 +19,7 @@ ABOVE_SEAM = 64  # pixels of 384
 RESAMPLED = 4  # pixels that a resampling looks at beyond what it shows
 # How far a mouth may lie from where the frame's own lips are, in their widths: it opens, and rounds.
 BESIDE_LIPS, ABOVE_LIPS, BELOW_LIPS = 0.2, 0.25, 0.45
-MOST = 0.98  # of a clip's mouths lie in the area that is made of all
+NEARLY_ALL = 0.98  # of a clip's mouths lie in the area that is made of all
 LARGER = 48  # pixels that an area grows by where a mouth reaches further
 
 
@@ -38,8 +38,8 @@ def mouth_area(track: FaceTrack, crops: FaceCrops, side: int) -> Area:
         [apply_affine(crops.frame_to_crop[row].numpy(), track.landmarks[row, LIPS].numpy()) for row in seen]
     )
     width = float(np.median(np.ptp(lips[..., 0], axis=1)))
-    left, top = np.quantile(lips.min(axis=1), 1 - MOST, axis=0)
-    right, bottom = np.quantile(lips.max(axis=1), MOST, axis=0)
+    left, top = np.quantile(lips.min(axis=1), 1 - NEARLY_ALL, axis=0)
+    right, bottom = np.quantile(lips.max(axis=1), NEARLY_ALL, axis=0)
     area = Area(
         int(top - ABOVE_LIPS * width),
         int(left - BESIDE_LIPS * width),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
-from scipy.signal import savgol_filter
+from scipy.ndimage import convolve1d, maximum_filter1d, uniform_filter1d
 
 from ..images import smooth_step
 from .canonical import EYE_CORNERS, STABLE
@@ -104,4 +103,20 @@ def _smoothed(values: np.ndarray) -> np.ndarray:
 
 
 def _filtered(values: np.ndarray) -> np.ndarray:
-    return savgol_filter(values, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp")
+    """The Savitzky–Golay filter of values (T, ...) over time; at both ends the parabola of five values.
+
+    It is `scipy.signal.savgol_filter` in its mode `interp`, without that package's import, which takes longer
+    than a dub of one second.
+    """
+    half = SMOOTHED_FRAMES // 2
+    values = values.astype(np.float64)
+    moments = np.arange(-half, half + 1.0) ** np.arange(SMOOTHING_ORDER + 1)[:, None]
+    weights = np.linalg.pinv(moments)[:, 0]  # of the parabola's value in the middle
+    calm: np.ndarray = convolve1d(values, weights, axis=0, mode="constant")
+    for end, first in ((slice(0, half), 0), (slice(len(values) - half, None), len(values) - SMOOTHED_FRAMES)):
+        known = values[first : first + SMOOTHED_FRAMES].reshape(SMOOTHED_FRAMES, -1)
+        parabola = np.polynomial.polynomial.polyfit(np.arange(SMOOTHED_FRAMES), known, SMOOTHING_ORDER)
+        asked = np.arange(len(values))[end] - first
+        found = np.polynomial.polynomial.polyval(asked, parabola).T
+        calm[end] = found.reshape(calm[end].shape)
+    return calm

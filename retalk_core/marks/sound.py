@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 from scipy.fft import fft, ifft, rfft
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from .cells.code import coded_bits, decode_number
 from .cells.payload import FALSE_RATE
@@ -49,8 +49,8 @@ def find_sound_mark(
     returns: the verdict; `score` and `threshold` as of `find_picture_mark`
     """
     looks = len(tempos) * _PHASES * BLOCKS
-    needed = float(norm.isf(FALSE_RATE / (2 * looks)))
-    needed_read = float(norm.isf(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
+    needed = -float(ndtri(FALSE_RATE / (2 * looks)))
+    needed_read = -float(ndtri(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
     if rate < LEAST_SOUND_RATE or len(samples) < LEAST_SOUND * rate or not np.any(samples):
         words = f"less than {LEAST_SOUND:g} s of sound: too little to look at"
         return MarkFound(False, None, SOUND_BITS, 0.0, needed, words=words)

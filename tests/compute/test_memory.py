@@ -49,7 +49,7 @@ def test_this_machine_has_some_memory_free() -> None:
 
 
 def test_it_is_what_the_kernel_says(tmp_path: Path) -> None:
-    assert memory._free_on_cpu(system(tmp_path, available=1024 * 5000)) == 1024 * 5000
+    assert memory.free_on_cpu(system(tmp_path, available=1024 * 5000)) == 1024 * 5000
 
 
 def test_psutil_is_asked_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,30 +59,30 @@ def test_psutil_is_asked_where_it_is_installed(tmp_path: Path, monkeypatch: pyte
             return type("Memory", (), {"available": 12345})
 
     monkeypatch.setitem(sys.modules, "psutil", Psutil)
-    assert memory._free_on_cpu(system(tmp_path)) == 12345
+    assert memory.free_on_cpu(system(tmp_path)) == 12345
 
 
 def test_half_of_all_memory_counts_where_nothing_says_what_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1000}.__getitem__)
-    assert memory._free_on_cpu(tmp_path) == 4096 * 500
+    assert memory.free_on_cpu(tmp_path) == 4096 * 500
 
 
 def test_a_system_that_says_nothing_is_assumed_to_have_little(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(memory.os, "sysconf")
-    assert memory._free_on_cpu(tmp_path) == UNKNOWN
+    assert memory.free_on_cpu(tmp_path) == UNKNOWN
 
 
 def test_a_containers_limit_counts_less_what_it_used(tmp_path: Path) -> None:
     root = system(tmp_path)
     write(root, "sys/fs/cgroup/memory.max", f"{2 * GB}\n")
     write(root, "sys/fs/cgroup/memory.current", f"{GB}\n")
-    assert memory._free_on_cpu(root) == GB
+    assert memory.free_on_cpu(root) == GB
     write(root, "sys/fs/cgroup/memory.stat", f"active_file 7\ninactive_file {100 * MB}\n")
-    assert memory._free_on_cpu(root) == GB + 100 * MB  # files that were read are forgotten first
+    assert memory.free_on_cpu(root) == GB + 100 * MB  # files that were read are forgotten first
 
 
 def test_the_narrowest_group_around_counts(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_the_narrowest_group_around_counts(tmp_path: Path) -> None:
     for name, limit in (("user/me", "max"), ("user", 3 * GB)):
         write(root, f"sys/fs/cgroup/{name}/memory.max", f"{limit}\n")
         write(root, f"sys/fs/cgroup/{name}/memory.current", f"{GB}\n")
-    assert memory._free_on_cpu(root) == 2 * GB
+    assert memory.free_on_cpu(root) == 2 * GB
 
 
 def test_the_first_version_of_control_groups_is_understood(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_first_version_of_control_groups_is_understood(tmp_path: Path) -> No
     write(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", f"{2 * GB}\n")
     write(root, "sys/fs/cgroup/memory/memory.usage_in_bytes", f"{GB}\n")
     write(root, "sys/fs/cgroup/memory/memory.stat", f"inactive_file 5\ntotal_inactive_file {MB}\n")
-    assert memory._free_on_cpu(root) == GB + MB
+    assert memory.free_on_cpu(root) == GB + MB
 
 
 @pytest.mark.parametrize("limit", [2**63 - 4096, 100 * GB])
@@ -106,14 +106,14 @@ def test_a_wide_limit_changes_nothing(tmp_path: Path, limit: int) -> None:
     root = system(tmp_path, available=1024 * 5000)
     write(root, "sys/fs/cgroup/memory.max", f"{limit}\n")
     write(root, "sys/fs/cgroup/memory.current", "0\n")
-    assert memory._free_on_cpu(root) == 1024 * 5000
+    assert memory.free_on_cpu(root) == 1024 * 5000
 
 
 def test_an_overdrawn_limit_leaves_nothing(tmp_path: Path) -> None:
     root = system(tmp_path)
     write(root, "sys/fs/cgroup/memory.max", f"{GB}\n")
     write(root, "sys/fs/cgroup/memory.current", f"{2 * GB}\n")
-    assert memory._free_on_cpu(root) == 0
+    assert memory.free_on_cpu(root) == 0
 
 
 def test_what_torch_holds_unused_on_cuda_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_what_torch_holds_unused_on_cuda_is_free(monkeypatch: pytest.MonkeyPatch
 
 
 def test_devices_that_do_not_say_are_reckoned_low(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_free_on_cpu", lambda: 1000)
+    monkeypatch.setattr(memory, "free_on_cpu", lambda: 1000)
     assert free_memory(torch.device("mps")) == 500
     assert free_memory(torch.device("meta")) == UNKNOWN
 

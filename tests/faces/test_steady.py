@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.faces.steady import smooth, steady
+from retalk_nodes.retalk_core.faces.steady import SMOOTHED_FRAMES, SMOOTHING_ORDER, _filtered, smooth, steady
 from scenes import drawn_mesh, rotation
 
 EYES = 60.0  # pixels between the eyes of the drawn face
@@ -72,3 +72,11 @@ def test_stretches_shorter_than_the_window_stay(frames: int) -> None:
     steady(mesh)
 
     np.testing.assert_array_equal(mesh, before)
+
+
+@pytest.mark.parametrize("shape", [(5,), (6,), (60, 7, 3)])
+def test_the_filter_is_savitzkys_and_golays(shape: tuple[int, ...]) -> None:
+    signal = pytest.importorskip("scipy.signal")
+    values = np.random.default_rng(3).normal(size=shape) * 300
+    wanted = signal.savgol_filter(values, SMOOTHED_FRAMES, SMOOTHING_ORDER, axis=0, mode="interp")
+    np.testing.assert_allclose(_filtered(values), wanted, rtol=0, atol=1e-10)

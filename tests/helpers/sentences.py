@@ -11,6 +11,8 @@ from pathlib import Path
 # Rooms whose words are for other readers: a terminal, who trains, who judges folders.
 ELSEWHERE = (
     "retalk_core/cli",
+    "retalk_core/comparing",
+    "retalk_core/study",
     "retalk_core/jobs",
     "retalk_core/training",
     "retalk_core/judging/corpus",

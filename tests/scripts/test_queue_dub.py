@@ -272,9 +272,10 @@ def test_many_are_done_one_after_the_other_and_a_failed_one_keeps_no_other(
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (("clip,voice", "clip.mp4,voice.wav"), "row 2 names no output"),
+        (("clip,voice", "clip.mp4,voice.wav"), "names no column output"),
         (("clip,voice,output,colour", "clip.mp4,voice.wav,o.mp4,red"), "no column colour"),
-        (("clip,voice,output", "clip.mp4,voice.wav,o.mp4,more"), "more cells"),
+        (("clip,voice,output", "clip.mp4,voice.wav,o.mp4,more"), "row 2 has 4 cells"),
+        (("clip,voice,output", "clip.mp4,,o.mp4"), "row 2 names no voice"),
     ],
 )
 def test_a_list_that_does_not_fit_is_told_by_its_row(
@@ -288,6 +289,26 @@ def test_a_list_that_does_not_fit_is_told_by_its_row(
     assert queue_dub.main(["--jobs", write_jobs(tmp_path, *lines), "--server", comfy.url]) == 1
     assert said in capsys.readouterr().err
     assert comfy.prompts == []
+
+
+def test_a_table_is_read_as_retalk_batch_reads_it(
+    queue_dub: ModuleType, comfy: ComfyStandIn, files: dict[str, str], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "said.txt").write_text("Hello you", encoding="utf-8")
+    named = {"clip": "clip.mp4", "voice": "voice.wav"}
+    rows = [
+        {**named, "output": "one.mp4", "engine": "embedded", "transcript": "said.txt", "start": 1.5},
+        {**named, "colour": "red", "output": "two.mp4"},
+        {**named, "output": "three.mp4"},
+    ]
+    path = tmp_path / "jobs.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n[]\n", encoding="utf-8")
+    assert queue_dub.main(["--jobs", str(path), "--server", comfy.url]) == 1
+    first, third = (prompt["3"]["inputs"] for prompt in comfy.prompts)
+    assert (first["engine"], first["start"], first["transcript"]) == ("embedded preview", 1.5, "Hello you")
+    assert third["engine"] == "auto" and (tmp_path / "three.mp4").exists()
+    said = capsys.readouterr().err
+    assert "row 2: there is no column colour" in said and "row 4 is '[]'" in said
 
 
 # Stopping

@@ -5,17 +5,19 @@ from __future__ import annotations
 import pytest
 import torch
 from retalk_nodes.models.faces.parsing import BiSeNet, FaceParser, ParseNet
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.retalk_core.errors import OptionError
 from retalk_nodes.retalk_core.stages.restore import MOUTH, parse_regions, restore_faces
+from standins import part_of
 from torch import Tensor, nn
 
 
 class Negative(nn.Module):
     """Turns light into dark and exaggerates it, in half precision."""
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, area: Area) -> Tensor:
         assert picture.shape[1:] == (3, 512, 512)
-        return (-1.5 * picture).half()
+        return part_of((-1.5 * picture).half(), area)
 
 
 class Redness(FaceParser):
@@ -48,6 +50,15 @@ def painted(side: int, count: int = 1) -> Tensor:
 
 
 # Restoring
+
+
+def test_only_the_area_is_restored_and_there_as_the_whole_is() -> None:
+    given, area = faces(2), Area(300, 100, 500, 400)
+    part = restore_faces(Negative(), given, strength=0.5, area=area)
+    inside = torch.zeros(512, 512, dtype=torch.bool)
+    inside[300:500, 100:400] = True
+    assert torch.equal(part[:, inside], restore_faces(Negative(), given, strength=0.5)[:, inside])
+    assert torch.equal(part[:, ~inside], given[:, ~inside])
 
 
 def test_a_restored_face_is_what_the_network_drew_within_bounds() -> None:

