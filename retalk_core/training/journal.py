@@ -19,7 +19,7 @@ from ..places import unwritable
 LOG = "log.jsonl"
 
 
-class Journal:
+class RunJournal:
     """Writes into a run's folder; what came after the state that a run goes on from is dropped."""
 
     def __init__(self, folder: Path, begun: int) -> None:

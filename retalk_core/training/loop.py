@@ -23,9 +23,9 @@ from ..errors import CheckpointError, InputError, OptionError
 from ..types import Progress, silent
 from .checkpoints import BEST, RunState, fill, keep_latest, load_state, save_state, saved_steps, state_path
 from .engine import TrainingEngine
-from .journal import Journal
+from .journal import RunJournal
 from .settings import differences_between
-from .tasks.base import Batch, Player, Stage, Task, collate
+from .tasks.base import LearntBatch, Player, Stage, TrainingTask, collate
 
 MOST_LOST = 10  # steps in a row with a loss that is no number, after which a run ends
 
@@ -42,7 +42,7 @@ class Learnt:
 
 
 def learn(
-    task: Task,
+    task: TrainingTask,
     engine: TrainingEngine,
     folder: Path,
     settings: dict[str, Any],
@@ -64,7 +64,7 @@ def learn(
 class _Run:
     def __init__(
         self,
-        task: Task,
+        task: TrainingTask,
         engine: TrainingEngine,
         folder: Path,
         settings: dict[str, Any],
@@ -139,7 +139,7 @@ class _Run:
     def go(self, progress: Progress) -> Learnt:
         """All steps that are left."""
         begun = time.monotonic()
-        journal = Journal(self.folder, self.step) if self.engine.leads else None
+        journal = RunJournal(self.folder, self.step) if self.engine.leads else None
         interval = _Interval(self.step)
         try:
             for portions in self._portions():
@@ -188,7 +188,7 @@ class _Run:
                 player = players[name]
                 self.optimisers[name] = torch.optim.Adam(weights, lr=player.rate, betas=player.betas)
 
-    def _learn(self, portions: Sequence[Batch], stage: Stage) -> dict[str, float]:
+    def _learn(self, portions: Sequence[LearntBatch], stage: Stage) -> dict[str, float]:
         """One step of every network whose turn it is; gives each term's mean over the portions."""
         told: dict[str, float] = {}
         for player in stage.players:
@@ -204,7 +204,7 @@ class _Run:
         self.mean.update_parameters(self.task.networks[self.task.draws])
         return told
 
-    def _slope(self, player: Player, portions: Sequence[Batch], stage: Stage) -> dict[str, Tensor]:
+    def _slope(self, player: Player, portions: Sequence[LearntBatch], stage: Stage) -> dict[str, Tensor]:
         """Gradients over all portions and processes, and each term's mean."""
         weights = self.task.weights(player.network, stage.name)
         self.optimisers[player.network].zero_grad(set_to_none=True)
@@ -245,7 +245,7 @@ class _Run:
 
     # Telling
 
-    def _note(self, journal: Journal | None, stage: Stage, interval: _Interval) -> None:
+    def _note(self, journal: RunJournal | None, stage: Stage, interval: _Interval) -> None:
         if journal is None:
             return
         size = self.pace.batch * self.pace.accumulate * self.engine.world
@@ -260,7 +260,7 @@ class _Run:
             seconds_left=round((self.pace.steps - self.step) / max(rate, 1e-9)),
         )
 
-    def _look(self, journal: Journal | None, last: bool) -> bool:
+    def _look(self, journal: RunJournal | None, last: bool) -> bool:
         """Validate and draw where it is time to; whether the run ends because nothing became better."""
         pace, network = self.pace, self.mean.module
         if journal is not None and (last or self.step % pace.draw_every == 0):
@@ -289,7 +289,7 @@ class _Run:
 
     # Samples
 
-    def _portions(self) -> Iterator[list[Batch]]:
+    def _portions(self) -> Iterator[list[LearntBatch]]:
         """For every step that is left the portions of this process."""
         pace = self.pace
         loader = DataLoader(
@@ -298,7 +298,7 @@ class _Run:
             collate_fn=collate,
             num_workers=pace.workers,
         )
-        portions: list[Batch] = []
+        portions: list[LearntBatch] = []
         for batch in loader:
             portions.append(batch)
             if len(portions) == pace.accumulate:
@@ -326,7 +326,7 @@ class _Order:
 class _Samples(Dataset[dict[str, Tensor]]):
     """Samples by step and place."""
 
-    def __init__(self, task: Task, seed: int) -> None:
+    def __init__(self, task: TrainingTask, seed: int) -> None:
         self._draw, self._seed = task.draw, seed
 
     def __getitem__(self, at: tuple[int, int]) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ from .judges import JudgeFiles
 from .loop import learn
 from .runs import TRAININGS, begin_with
 from .settings import from_plain, read_run, to_plain
-from .tasks.base import Task
+from .tasks.base import TrainingTask
 
 LEAST_SECONDS, WANTED_SECONDS = 3, 60
 _HELD_SHARE = 0.2  # of the clip, kept back in stretches
@@ -170,7 +170,7 @@ def _parted(talk: Talk, rights: str) -> TalkSet:
     return TalkSet((learnt,), (PartOfTalk(talk, held & talk.usable, f"{talk.name}, kept back"),), about)
 
 
-def _task(wanted: Personal, begin: Path, talks: TalkSet) -> Task:
+def _task(wanted: Personal, begin: Path, talks: TalkSet) -> TrainingTask:
     kind = TRAININGS[wanted.network]
     told = told_shape(begin)
     if told is not None and told[0] != wanted.network:

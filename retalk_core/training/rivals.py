@@ -16,7 +16,7 @@ def fooling(kind: Rivalry, drawn: Tensor) -> Tensor:
     return -drawn.mean() if kind == "hinge" else _scored(kind, drawn, real=True)
 
 
-def telling(kind: Rivalry, real: Tensor, drawn: Tensor) -> Tensor:
+def telling_apart(kind: Rivalry, real: Tensor, drawn: Tensor) -> Tensor:
     """What the one who tells wants to be small, (), given its scores of real and of drawn pictures."""
     return telling_part(kind, real, real=True) + telling_part(kind, drawn, real=False)
 

@@ -27,7 +27,7 @@ from .judges import JudgeFiles
 from .loop import Learnt, learn
 from .settings import read_run, to_plain, told_knobs
 from .tasks import dnet, enet, lnet, sync
-from .tasks.base import Task
+from .tasks.base import TrainingTask
 
 CARTOONS = "cartoons"
 
@@ -37,7 +37,7 @@ class Training:
     """One of the things that can be trained."""
 
     presets: Mapping[str, Any]
-    make: Callable[..., Task]
+    make: Callable[..., TrainingTask]
     judged: bool = True  # whether others judge it
 
 
@@ -103,7 +103,7 @@ def open_talks(data: str) -> TalkSet:
     return open_set(Path(data))
 
 
-def begin_with(task: Task, path: Path) -> None:
+def begin_with(task: TrainingTask, path: Path) -> None:
     """Give the network of a task the weights in a file. Raises CheckpointError where they aren't its own."""
     network = task.networks[task.draws]
     layout = catalog[NETWORKS[task.kind]].networks[0].build.find_layout()
@@ -120,7 +120,7 @@ def begin_with(task: Task, path: Path) -> None:
     network.load_state_dict(known, strict=True)
 
 
-def _size(task: Task) -> str:
+def _size(task: TrainingTask) -> str:
     weights: itertools.chain[nn.Parameter] = itertools.chain(task.networks[task.draws].parameters())
     return f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million weights"
 

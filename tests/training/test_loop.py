@@ -21,7 +21,7 @@ from retalk_nodes.retalk_core.training.engine import TrainingEngine
 from retalk_nodes.retalk_core.training.journal import LOG, read_log
 from retalk_nodes.retalk_core.training.loop import MOST_LOST, Learnt, learn
 from retalk_nodes.retalk_core.training.settings import Pace
-from retalk_nodes.retalk_core.training.tasks.base import Batch, Player, Stage, Task, collate
+from retalk_nodes.retalk_core.training.tasks.base import LearntBatch, Player, Stage, TrainingTask, collate
 from torch import Tensor, nn
 
 PACE = Pace(
@@ -36,7 +36,7 @@ PACE = Pace(
 )
 
 
-class Lines(Task):
+class Lines(TrainingTask):
     """Learns a line; then a rival joins."""
 
     kind: ClassVar[str] = "lnet"
@@ -55,7 +55,7 @@ class Lines(Task):
         x = chance.standard_normal(3, np.float32)
         return {"x": torch.from_numpy(x), "y": torch.tensor([float(x.sum())])}
 
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         drawn = self.networks["line"](batch["x"])
         if player == "rival":
             return {"telling": (self.networks["rival"](drawn.detach()) - 1).square().mean()}
@@ -77,7 +77,10 @@ class Lines(Task):
 
 
 def run(
-    folder: Path, pace: Pace = PACE, task: Callable[[Pace], Task] = Lines, told: list[str] | None = None
+    folder: Path,
+    pace: Pace = PACE,
+    task: Callable[[Pace], TrainingTask] = Lines,
+    told: list[str] | None = None,
 ) -> Learnt:
     return learn(
         task(pace),

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 from recordings import load_recording
-from retalk_nodes.retalk_core.training.rivals import Rivalry, fooling, steepness, telling, telling_part
+from retalk_nodes.retalk_core.training.rivals import Rivalry, fooling, steepness, telling_apart, telling_part
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,7 +35,7 @@ def test_both_sides_are_the_recorded_ones(kind: Rivalry) -> None:
         assert value == pytest.approx(recorded.expected[f"gan_{kind}_{part}"].item(), rel=VALUE)
         wanted = recorded.expected[f"gan_{kind}_{part}_gradient_norm"].item()
         assert norm == pytest.approx(wanted, rel=NORM)
-    both = telling(kind, real, drawn)
+    both = telling_apart(kind, real, drawn)
     parts = (recorded.expected[f"gan_{kind}_disc_{name}"] for name in ("real", "fake"))
     torch.testing.assert_close(both.detach(), sum(parts, start=torch.zeros(1))[0])
 

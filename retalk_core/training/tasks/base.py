@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..settings import Pace
 
-Batch = Mapping[str, Tensor]
+LearntBatch = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Stage:
     players: tuple[Player, ...]  # in the order of their turns
 
 
-class Task(ABC):
+class TrainingTask(ABC):
     """Something to be learnt."""
 
     kind: ClassVar[str]  # sync, dnet, lnet or enet
@@ -59,7 +59,7 @@ class Task(ABC):
         """One sample, the same for the same chance."""
 
     @abstractmethod
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         """Terms for one network, each by itself and without its weight."""
 
     @abstractmethod

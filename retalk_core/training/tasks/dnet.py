@@ -15,7 +15,7 @@ from ....models.training.dnet import DNetInTraining, DNetShape
 from ..data.talks import TalkSet, draw_talk, first_rows, long_enough, spread_rows
 from ..judges import Features, JudgeFiles, Perception
 from ..settings import Pace, knob
-from .base import Batch, Player, Stage, Task, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
 
 _LOOKED_AT = 8  # pairs of a clip that is kept back
 
@@ -59,7 +59,7 @@ DNET_TINY = DNetRun(
 DNET_PRESETS = {"full": DNetRun(), "tiny": DNET_TINY}
 
 
-class DNetTask(Task):
+class DNetTask(TrainingTask):
     """See the module."""
 
     kind: ClassVar[str] = "dnet"
@@ -92,7 +92,7 @@ class DNetTask(Task):
             "windows": talk.windows(rows),
         }
 
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         given, wanted = batch["pictures"].flatten(0, 1), batch["pictures"].flip(1).flatten(0, 1)
         drawn = self.networks["dnet"](given, batch["windows"].flip(1).flatten(0, 1), stage)
         terms = {"warp": self.perception(drawn.warped, wanted).content}

@@ -18,9 +18,9 @@ from ..data.pairs import pair_to_learn
 from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import BEFORE_LAST, compare_identities, in_sync, probably
-from ..rivals import Rivalry, fooling, telling
+from ..rivals import Rivalry, fooling, telling_apart
 from ..settings import Pace, knob
-from .base import Batch, Player, Stage, Task, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
 
 _LOOKED_AT = 1  # stretch of a clip that is kept back
 IDENTITY_SIDE = 112
@@ -80,7 +80,7 @@ ENET_TINY = ENetRun(
 ENET_PRESETS = {"full": ENetRun(), "tiny": ENET_TINY}
 
 
-class ENetTask(Task):
+class ENetTask(TrainingTask):
     """See the module."""
 
     kind: ClassVar[str] = "enet"
@@ -150,7 +150,7 @@ class ENetTask(Task):
             "speech": talk.mels(rows),
         }
 
-    def coarse(self, batch: Batch) -> Tensor:
+    def coarse(self, batch: LearntBatch) -> Tensor:
         """L-Net's faces (B T, 3, S, S) BGR of sharp ones, said with their own speech."""
         wanted = batch["wanted"].flatten(0, 1)
         with torch.no_grad():
@@ -161,7 +161,7 @@ class ENetTask(Task):
                 return drawn.float()
             return F.avg_pool2d(wanted, 4)
 
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
         noise = [batch[f"noise{i}"].flatten(0, 1) for i in range(4)] if "noise0" in batch else None
         network: Any = self.networks["enet"]
@@ -169,7 +169,7 @@ class ENetTask(Task):
             with torch.no_grad():
                 drawn = network.redraw(self.coarse(batch), looks, noise).picture.float()
             rival = self.networks["rival"]
-            return {"telling": telling(self.run.rivalry, rival(wanted * 2 - 1), rival(drawn * 2 - 1))}
+            return {"telling": telling_apart(self.run.rivalry, rival(wanted * 2 - 1), rival(drawn * 2 - 1))}
         redrawn = network.redraw(self.coarse(batch), looks, noise)
         if stage == "half":
             return self._likeness(redrawn.half.float(), F.avg_pool2d(wanted, 2))
@@ -183,7 +183,7 @@ class ENetTask(Task):
             terms["features"] = self.perception(drawn.flip(1) * 2 - 1, wanted.flip(1) * 2 - 1).content
         return terms
 
-    def _lively(self, drawn: Tensor, wanted: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def _lively(self, drawn: Tensor, wanted: Tensor, batch: LearntBatch) -> dict[str, Tensor]:
         """What comes in last: fooling, sync, identity."""
         terms = {}
         if "rival" in self.networks:

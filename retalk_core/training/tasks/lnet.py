@@ -19,7 +19,7 @@ from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, 
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import in_sync, probably
 from ..settings import Pace, knob
-from .base import Batch, Player, Stage, Task, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
 
 _LOOKED_AT = 4  # stretches of a clip that is kept back
 _LEAST_STARTS = 11
@@ -74,7 +74,7 @@ LNET_PRESETS = {
 }
 
 
-class LNetTask(Task):
+class LNetTask(TrainingTask):
     """See the module."""
 
     kind: ClassVar[str] = "lnet"
@@ -132,7 +132,7 @@ class LNetTask(Task):
             "speech": talk.mels(rows),
         }
 
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         wanted = batch["wanted"].flatten(0, 1)
         if player == "quality":
             with torch.no_grad():
@@ -153,12 +153,12 @@ class LNetTask(Task):
             terms["quality"] = probably(self.networks["quality"](drawn[:, :, drawn.shape[2] // 2 :]), 1.0)
         return terms
 
-    def _drawn(self, network: nn.Module, batch: Batch) -> Tensor:
+    def _drawn(self, network: nn.Module, batch: LearntBatch) -> Tensor:
         """Faces (B T, 3, S, S) BGR."""
         drawn: Tensor = network(batch["speech"].flatten(0, 1), batch["pairs"].flatten(0, 1))
         return drawn.float()
 
-    def _sync(self, drawn: Tensor, batch: Batch) -> Tensor:
+    def _sync(self, drawn: Tensor, batch: LearntBatch) -> Tensor:
         frames = drawn.unflatten(0, batch["speech"].shape[:2])
         expert: Any = self.judges["expert"]
         return probably(in_sync(expert, batch["speech"][:, 0], frames), 1.0)

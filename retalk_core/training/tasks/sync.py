@@ -16,7 +16,7 @@ from ..data.offsets import judge_sync
 from ..data.talks import TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
-from .base import Batch, Player, Stage, Task
+from .base import LearntBatch, Player, Stage, TrainingTask
 
 _LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
 
@@ -54,7 +54,7 @@ SYNC_TINY = SyncRun(
 SYNC_PRESETS = {"full": SyncRun(), "tiny": SYNC_TINY}
 
 
-class SyncTask(Task):
+class SyncTask(TrainingTask):
     """See the module."""
 
     kind: ClassVar[str] = "sync"
@@ -88,7 +88,7 @@ class SyncTask(Task):
             "right": torch.from_numpy((heard == starts).astype(np.float32)),
         }
 
-    def losses(self, player: str, batch: Batch, stage: str, step: int) -> dict[str, Tensor]:
+    def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         """One term, and how sure it is where it should be and where not."""
         speech, lips = self.networks["expert"](batch["speech"].flatten(0, 1), batch["lips"].flatten(0, 1))
         size = batch["lips"].shape[:2]
