@@ -10,6 +10,7 @@ from .rows.faces import FACES, STRANGERS
 from .rows.judges import JUDGES
 from .rows.lips import LIPS
 from .rows.restorers import RESTORERS
+from .rows.training import TRAINING
 
 
 def _order(row: Entry) -> int:
@@ -17,7 +18,7 @@ def _order(row: Entry) -> int:
     return STAGES.index(row.stage) if isinstance(row, Network) else len(STAGES)
 
 
-ROWS = tuple(sorted((*FACES, *EXPRESSION, *LIPS, *RESTORERS, *JUDGES), key=_order))
+ROWS = tuple(sorted((*FACES, *EXPRESSION, *LIPS, *RESTORERS, *JUDGES, *TRAINING), key=_order))
 NETWORKS: Mapping[str, Network] = {row.key: row for row in ROWS if isinstance(row, Network)}
 # Whatever a file of weights can be recognised as
 RECOGNISED: Mapping[str, Network | Stranger] = {**NETWORKS, **{each.key: each for each in STRANGERS}}

@@ -21,6 +21,7 @@ from .naming import find_name, rename
 from .network import Layout, Network, Place
 from .reading import AGAIN, check_sums, read_tensors
 from .telltales import recognise
+from .training.shapes import build_told, told_shape
 
 SHOWN = 3  # differences in a message
 TRIED = 12  # missing tensors whose names are looked for
@@ -48,6 +49,8 @@ def load_network(place: Place, path: Path) -> nn.Module:
     """
     if not place.networks:
         raise CheckpointError(f"{place.title} is no network, so {path} can't be loaded as one.")
+    if (told := told_shape(path)) is not None:
+        return _load_told(place, path, *told)
     row = place.networks[0]
     if len(place.networks) > 1:
         rows = {each.key: each for each in place.networks}
@@ -57,6 +60,15 @@ def load_network(place: Place, path: Path) -> nn.Module:
             raise CheckpointError(f"{_seeming(path, found)}. Choose a file of {wanted}.")
         row = rows[found]
     return load(_empty(row), path, row.build.find_layout(), row.key)
+
+
+def _load_told(place: Place, path: Path, key: str, shape: object) -> nn.Module:
+    """Load a network that was trained here in another shape than the released one."""
+    if key not in {row.key for row in place.networks}:
+        raise CheckpointError(f"{path} is {title(key)}, not {place.title}. Choose another file.")
+    with Blank():
+        network, layout = build_told(key, shape)
+    return load(network, path, layout, key)
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,10 @@ def examine(path: Path) -> Examined:
     """
     check_sums(path)
     contents = read_tensors(path, names_only=True)
+    if (told := told_shape(path)) is not None:
+        with Blank():
+            network, layout = build_told(*told)
+        return Examined(told[0], fit(network, contents, path, layout, told[0]).doubts)
     found = recognise(contents)
     if found is None or found not in NETWORKS:
         raise CheckpointError(f"{_seeming(path, found)}, which is not needed. Choose another file.")

@@ -45,7 +45,9 @@ sys.path += [str(ROOT / "tests" / "helpers")]  # `scenes`, `recipe` and the like
 # Modules and rooms in which networks compute: those of the paper, or those that find faces in whole dubs.
 # `make fast` leaves them out.
 NETWORKS_COMPUTE = (
-    *("models/expression", "models/lips", "models/restorers", "models/faces", "engines", "workflows"),
+    *("models/expression", "models/lips", "models/restorers", "models/faces", "models/training"),
+    *("engines", "workflows", "training/test_losses", "training/test_loop"),
+    *("training/data/test_prepare", "training/tasks/test_learning", "training/test_personalise"),
     *(
         "dub/test_bad_input",
         "dub/test_covered",

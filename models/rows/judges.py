@@ -95,7 +95,7 @@ JUDGES: tuple[Entry, ...] = (
         telltales={
             "features.0.weight": (64, 3, 11, 11),
             "features.3.weight": (192, 64, 5, 5),
-            "classifier.6.weight": (1000, 4096),
+            "features.6.weight": (384, 192, 3, 3),
         },
         cost=Cost(once=20, picture=2, most=8),
         measures=True,

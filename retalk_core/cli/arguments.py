@@ -68,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
         ("origin", "tell what a file is: signed, marked, known", _learn_origin),
         ("marks", "list, show or forget marked dubs; make a certificate", _learn_marks),
         ("selfcheck", "check this installation: a receipt to paste into a report", _learn_selfcheck),
+        ("train", "train the networks on videos of your own", _learn_train),
         ("models", "list, download, verify and convert files of weights", _learn_models),
         ("work", "list or clear what --work-dir keeps", _learn_work),
     ):
@@ -177,6 +178,12 @@ def _learn_selfcheck(check: argparse.ArgumentParser) -> None:
     from .evaluation.words import learn_selfcheck
 
     learn_selfcheck(check)
+
+
+def _learn_train(train: argparse.ArgumentParser) -> None:
+    from .training import learn_train
+
+    learn_train(train)
 
 
 # Commands that look after files

@@ -37,6 +37,10 @@ class Bars:
     def __call__(self, stage: str) -> Progress:
         return self._open(STAGES.get(stage, stage), " s" if stage == "listen" else " frames")
 
+    def of(self, words: str, unit: str) -> Progress:
+        """A bar for something else that is counted."""
+        return self._open(words, unit)
+
     def of_bytes(self, name: str) -> Progress:
         """A bar that counts bytes."""
         return self._open(name, "B", unit_scale=True)

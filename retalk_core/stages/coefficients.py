@@ -201,18 +201,23 @@ def hold_absent(coefficients: Coefficients, present: Tensor, shot: Tensor) -> Co
 
 
 def coefficient_windows(
-    coefficients: Coefficients, shot: Tensor, rows: Sequence[int] | Tensor | None = None
+    coefficients: Coefficients,
+    shot: Tensor,
+    rows: Sequence[int] | Tensor | None = None,
+    after: int = AFTER,
 ) -> Tensor:
     """What D-Net is told: the frames from 13 before to 12 after each.
 
     coefficients: T rows
     shot:         (T,) int; no window reaches across a change, the shot's first or last row is repeated
     rows:         which n of the T rows, all by default
-    returns:      (n, 73, 26): 64 of expression, 3 angles, 3 of translation, then scale, x, y of the alignment
+    after:        frames after each; D-Net learns with 13 and draws with 12, as the released one does
+    returns:      (n, 73, 14 + after): 64 of expression, 3 angles, 3 of translation, then scale, x, y of the
+                  alignment
     """
     first, last = shot_bounds(shot)
     chosen = torch.arange(len(shot)) if rows is None else torch.as_tensor(rows)
-    index = chosen[:, None] + torch.arange(-BEFORE, AFTER + 1)  # (n, 26)
+    index = chosen[:, None] + torch.arange(-BEFORE, after + 1)  # (n, 26)
     index = torch.minimum(torch.maximum(index, first[chosen, None]), last[chosen, None])
     crop = coefficients.alignment[:, 2:]
     parts = (coefficients.expression, coefficients.angle, coefficients.translation, crop)

@@ -55,6 +55,9 @@ OFFICIAL = {
     "s3fd": ("s3fd-619a316812.pth", "", ""),
     "syncnet_v2": ("syncnet_v2.model", "", ""),
     "inception_fid": ("pt_inception-2015-12-05-6726825d.pth", "", ""),
+    "vgg19": ("vgg19-dcbb9e9d.pth", "", ""),
+    "sync_expert": ("lipsync_expert.pth", "state_dict", "module."),
+    "quality_discriminator": ("visual_quality_disc.pth", "state_dict", "module."),
 }
 # The networks that a dub borrows.
 PIPELINE = ("face3d", "dnet", "lnet", "enet", "ganimation", "parsenet", "gfpgan", "gpen", "s3fd")
@@ -103,6 +106,8 @@ OVERRIDES: dict[str, list[tuple[str, str, float]]] = {
         (r"^netfc...\.0\.weight$", "gain", 1.4),
     ],
     "inception_fid": [(r"conv\.weight$", "gain", 1.4)],
+    "vgg19": [(r"weight$", "gain", 1.4)],
+    "quality_discriminator": [(r"weight$", "gain", 1.4)],
     "wav2lip": [
         (r"face_decoder_blocks\.[1-6]\.0\.conv_block\.0\.weight$", "diff0", 1.3),
         (r"(conv_block\.0|output_block\.1)\.weight$", "diff", 1.25),

@@ -26,6 +26,9 @@ ELSEWHERE = (
     "retalk_core/visemes/targets.py",
     "retalk_core/provenance/manifest.py",  # what a finished file says of itself
     "retalk_core/reports/charts.py",  # drawn into pictures
+    "models/training/dnet.py",  # names of tensors
+    "models/training/lnet.py",
+    "models/training/enet.py",
     "nodes/vocabulary.py",  # English for English
     "nodes/language.py",
 )
@@ -40,6 +43,10 @@ ELSEWHERE_IN = {
 }
 # Names, addresses and keys that look like words.
 NO_WORDS = {
+    "lips {}",
+    "lower half",
+    "log-mel spectrogram, 55 to 7600 Hz, in [-4, 4]",
+    "log-mel spectrogram of the voice at one loudness, 125 to 7600 Hz, in [0, 1]",
     "{} on {}",
     "BSD-3-Clause (torchvision)",
     "JSON is wanted.",

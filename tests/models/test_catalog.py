@@ -41,8 +41,8 @@ from torch import nn
 FILES = [(row.key, file) for row in ROWS for file in row.files]
 PCAVS = ("pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
 # Nobody has published their files' hashes
-UNHASHED = ("dnet", "arcface", "lpips", "lipgan", *PCAVS, "Wav2Lip-SD-NOGAN.pt")
-BY_HAND = ("s3fd", "wav2lip", "wav2lip_gan", "lipgan", *PCAVS)  # nor addresses of theirs
+UNHASHED = ("dnet", "arcface", "lpips", "vgg19", "lipgan", *PCAVS, "Wav2Lip-SD-NOGAN.pt")
+BY_HAND = ("s3fd", "wav2lip", "wav2lip_gan", "lipgan", "sync_expert", *PCAVS)  # nor addresses of theirs
 by_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
 by_network = pytest.mark.parametrize("row", NETWORKS.values(), ids=lambda row: row.key)
 

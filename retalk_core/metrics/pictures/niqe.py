@@ -53,14 +53,14 @@ def why_no_niqe() -> str:
 
 @cache
 def _imported() -> Callable[..., float]:
-    with _old_torchvision():
+    with old_torchvision():
         from basicsr.metrics.niqe import calculate_niqe
     found: Callable[..., float] = calculate_niqe
     return found
 
 
 @contextmanager
-def _old_torchvision() -> Iterator[None]:
+def old_torchvision() -> Iterator[None]:
     """Let a module be imported that torchvision no longer has; only while the block runs."""
     if find_spec(_GONE) is not None:
         yield

@@ -43,8 +43,9 @@ def pair_faces(faces: Tensor, references: Tensor) -> Tensor:
     return pair_halves(faces, references, SIDE)
 
 
-def _pair_shrunk(faces: Tensor, references: Tensor) -> Tensor:
+def pair_shrunk_faces(faces: Tensor, references: Tensor) -> Tensor:
+    """What L-Net is shown, and learns from, (T, 6, 96, 96) BGR in [0, 1]: see `pair_faces`."""
     return shrink(pair_faces(faces, references))
 
 
-LNET = HalfFaceSync(Wants("L-Net", ("lnet",), MEL, side=DRAWN_SIDE, seen=SIDE), _pair_shrunk)
+LNET = HalfFaceSync(Wants("L-Net", ("lnet",), MEL, side=DRAWN_SIDE, seen=SIDE), pair_shrunk_faces)

@@ -19,7 +19,12 @@ from ..speech import windows_at
 from .base import HeardVoice, SpeechWanted, Wants, one_each
 from .pcavs_speech import ROWS_PER_SECOND, LoudSpectrogram
 
-NETWORKS = ("pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
+FOUR = (  # networks, in the order in which they are used
+    "pcavs_v",
+    "pcavs_e",
+    "pcavs_a_sync",
+    "pcavs_g",
+)
 OFFSET = -8  # rows from a frame's own to its window's first
 
 
@@ -31,7 +36,7 @@ class HeadSync:
 
     wants = Wants(
         "PC-AVS",
-        NETWORKS,
+        FOUR,
         SpeechWanted(
             "log-mel spectrogram of the voice at one loudness, 125 to 7600 Hz, in [0, 1]",
             BANDS,
@@ -74,7 +79,7 @@ class HeadSync:
     ) -> Tensor:
         """See `base.LipSyncer.sync`; references say who it is, faces how the head is held."""
         faces, references = one_each(len(windows), "windows of speech", faces=faces, references=references)
-        identify, pose, listen, draw = (networks[key] for key in NETWORKS)
+        identify, pose, listen, draw = (networks[key] for key in FOUR)
         device = device_of(draw)
         noise = None if seed is None else draw_head_noise(seed, device)
 

@@ -1,0 +1,1 @@
+"""What is learnt: the sync expert, D-Net, L-Net, E-Net; each says its stages, samples and losses."""

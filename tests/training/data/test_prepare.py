@@ -1,0 +1,170 @@
+"""What is learnt from is what a dub sees, to the last bit; what can't be used is told."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scenes
+import torch
+from retalk_nodes.models.lips.enet import shrink
+from retalk_nodes.retalk_core.crops.cut import cut_crop
+from retalk_nodes.retalk_core.crops.framing import SIDES, frame_faces
+from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.faces.detect import load_face_networks
+from retalk_nodes.retalk_core.faces.follow import track_faces
+from retalk_nodes.retalk_core.media.reader import open_clip
+from retalk_nodes.retalk_core.media.sound import read_mono
+from retalk_nodes.retalk_core.stages.lips.lnet import LNET, pair_faces
+from retalk_nodes.retalk_core.training.data import prepare
+from retalk_nodes.retalk_core.training.data.kept import KeptTalk
+from retalk_nodes.retalk_core.training.data.layouts import Video, find_videos
+from retalk_nodes.retalk_core.training.data.pairs import pair_to_learn
+from retalk_nodes.retalk_core.training.data.prepare import Prepared, frames_at_rate
+from retalk_nodes.retalk_core.training.data.sets import open_set, prepare_set, read_list, split_clips
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two talking portraits with sound, one without a face, and one without sound."""
+    folder = tmp_path_factory.mktemp("videos")
+    for person in ("ann", "bob"):
+        (folder / person).mkdir()
+        speaking_clip(folder / person / "talk.mkv", 30 if person == "ann" else 34)
+    speaking_clip(folder / "wall.mkv", 20, np.full((20, 96, 96, 3), 90, np.uint8))
+    scenes.write_clip(folder / "mute.mkv", scenes.talking(16))
+    return folder
+
+
+def speaking_clip(path: Path, count: int, frames: np.ndarray | None = None) -> Path:
+    import av
+
+    silent = scenes.write_clip(
+        path.with_name("silent.mkv"), scenes.talking(count) if frames is None else frames
+    )
+    voice = scenes.write_voice(path.with_name("voice.wav"), scenes.babble(count / 25))
+    with av.open(str(path), "w") as made, av.open(str(silent)) as picture, av.open(str(voice)) as sound:
+        streams = [made.add_stream_from_template(each.streams[0]) for each in (picture, sound)]
+        for each, stream in zip((picture, sound), streams, strict=True):
+            for packet in each.demux(each.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    made.mux(packet)
+    silent.unlink()
+    voice.unlink()
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Prepared]]:
+    place = tmp_path_factory.mktemp("set")
+    return place, prepare_set(find_videos(folder), place, "drawn for this test", processes=2)
+
+
+def assert_like_a_dub(video: Path, talk: KeptTalk, rows: range) -> None:
+    """Crops, pairs and speech are those that a dub of the video would have."""
+    clip = open_clip(video)
+    track = track_faces(clip.frames(), load_face_networks()).track
+    shown = frames_at_rate(clip)
+    crops = {framing: frame_faces(track, framing) for framing in ("face", "portrait")}
+    faces = []
+    for row, frame in zip(rows, clip.frames(shown[list(rows)].tolist()), strict=True):
+        for framing, crop in crops.items():
+            affine = crop.frame_to_crop[shown[row]].numpy()
+            expected = cut_crop(frame.pixels, affine, SIDES[framing])
+            assert np.array_equal(talk.crop(framing, row), expected), f"{framing} {row}"
+            if framing == "face":
+                faces.append(torch.from_numpy(expected))
+    given, others = talk.faces(list(rows), 384), talk.faces(list(reversed(rows)), 384)
+    whole = torch.stack(faces)
+    assert torch.equal(pair_to_learn(given, others, 96), shrink(pair_faces(whole, whole.flip(0))))
+    voice = LNET.spectrogram(read_mono(video, 16_000))
+    assert torch.equal(talk.mels(list(rows)), LNET.windows(voice, [talk.times[row] for row in rows]))
+
+
+def test_crops_pairs_and_speech_are_a_dubs(folder: Path, made: tuple[Path, list[Prepared]]) -> None:
+    line = next(each for each in made[1] if each.speaker == "ann")
+    talk = KeptTalk(made[0] / "clips" / line.file, line.name, line.speaker, line.voice)
+    assert line.frames == len(talk.usable) == 30
+    assert_like_a_dub(folder / "ann" / "talk.mkv", talk, range(0, 30, 7))
+
+
+@pytest.mark.parametrize("name", ["face_1.mp4", "face_3.mp4"])
+def test_of_real_clips_too(media: Path, tmp_path: Path, name: str) -> None:
+    """One of them isn't evenly timed."""
+    video = Video(media / name, name, "one", "one")
+    line = prepare.prepare_video(video, tmp_path, load_face_networks(), prepare.Filters(), "test clips")
+    assert not line.dropped and line.usable > 75
+    assert_like_a_dub(
+        media / name, KeptTalk(tmp_path / line.file, name, "one", "one"), range(3, line.frames, 29)
+    )
+
+
+def test_what_was_dropped_is_told(made: tuple[Path, list[Prepared]]) -> None:
+    folder, lines = made
+    dropped = {each.name: each.dropped for each in lines if each.dropped}
+    assert set(dropped) == {"wall.mkv", "mute.mkv"}
+    assert "No face was found" in dropped["wall.mkv"] and "sound" in dropped["mute.mkv"]
+    assert (folder / "sheet.png").stat().st_size > 500 and "mute.mkv" in (folder / "report.json").read_text()
+    assert {each.rights for each in read_list(folder)} == {"drawn for this test"}
+
+
+def test_no_face_and_no_voice_is_learnt_from_and_kept_back(made: tuple[Path, list[Prepared]]) -> None:
+    talks = open_set(made[0])
+    assert {talk.speaker for talk in talks.train} | {talk.speaker for talk in talks.held} == {"ann", "bob"}
+    assert len(talks.train) == len(talks.held) == 1 and talks.about["licences"] == ["drawn for this test"]
+    dubs = [clip(f"{face}-{voice}", face, voice) for face in "abcd" for voice in "abcd"]
+    parts = split_clips(dubs)
+    train, held = ([each for each in parts if each.split == split] for split in ("train", "held"))
+    assert len(train) == 9 and len(held) == 1 and sum(each.split == "neither" for each in parts) == 6
+    assert not {each.speaker for each in train} & {each.speaker for each in held}
+    assert not {each.voice for each in train} & {each.voice for each in held}
+
+
+def clip(name: str, speaker: str, voice: str) -> Prepared:
+    return Prepared(id=name, name=name, speaker=speaker, voice=voice, split="", rights="test", dropped="")
+
+
+def test_what_is_prepared_is_not_prepared_again(
+    folder: Path, made: tuple[Path, list[Prepared]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("prepared again")
+
+    before = [each.line() for each in read_list(made[0])]
+    monkeypatch.setattr(prepare, "track_faces", refuse)
+    prepare_set(find_videos(folder), made[0], "drawn for this test")
+    assert [each.line() for each in read_list(made[0])] == before
+    with pytest.raises(AssertionError, match="prepared again"):
+        prepare_set(find_videos(folder), made[0], "another licence")
+
+
+def test_nothing_is_learnt_from_without_leave_or_faces(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="state the licence or whose consent"):
+        prepare_set(find_videos(folder), tmp_path, " ")
+    with pytest.raises(InputError, match="holds no video"):
+        find_videos(tmp_path)
+    walls = [video for video in find_videos(folder) if video.name == "wall.mkv"]
+    with pytest.raises(InputError, match="None of 1 videos can be learnt from; of the first one: No face"):
+        prepare_set(walls, tmp_path / "set", "drawn")
+    with pytest.raises(InputError, match="none to learn from"):
+        open_set(tmp_path / "set")
+
+
+def test_layouts_say_who_speaks_and_what_is_kept_back(tmp_path: Path) -> None:
+    for name in ("main/63/00001.mp4", "pretrain/64/00002.mp4", "id1#abc#000#001.mp4", "RD_Radio1_000.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "val.txt").write_text("63/00001\n")
+    with (tmp_path / "talks.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("file", "speaker", "voice", "split"), ("RD_Radio1_000.mp4", "r", "v", "held")]
+        )
+    lrs2 = {video.name: (video.speaker, video.split) for video in find_videos(tmp_path / "", "lrs2")}
+    assert lrs2["main/63/00001.mp4"] == ("63", "held") and lrs2["pretrain/64/00002.mp4"] == ("64", "train")
+    assert [video.speaker for video in find_videos(tmp_path, "voxceleb")] == ["id1"]
+    assert [video.speaker for video in find_videos(tmp_path, "hdtf")] == ["RD_Radio1"]
+    told = {video.name: video for video in find_videos(tmp_path)}["RD_Radio1_000.mp4"]
+    assert (told.speaker, told.voice, told.split) == ("r", "v", "held")
