@@ -34,9 +34,8 @@ def face_area(masks: Tensor) -> Area:
 def mouth_area(track: FaceTrack, crops: FaceCrops, side: int) -> Area:
     """Where in crops of `side` pixels nearly all mouths of a track (T rows) will be; see `reached`."""
     seen = torch.nonzero(track.present).flatten().tolist()
-    lips = side * np.stack(
-        [apply_affine(crops.frame_to_crop[row].numpy(), track.landmarks[row, LIPS].numpy()) for row in seen]
-    )
+    points = track.landmarks[:, LIPS].numpy()
+    lips = side * np.stack([apply_affine(crops.frame_to_crop[row].numpy(), points[row]) for row in seen])
     width = float(np.median(np.ptp(lips[..., 0], axis=1)))
     left, top = np.quantile(lips.min(axis=1), 1 - NEARLY_ALL, axis=0)
     right, bottom = np.quantile(lips.max(axis=1), NEARLY_ALL, axis=0)
