@@ -11,6 +11,7 @@ from retalk_nodes.models.interception import Function, Interception
 from retalk_nodes.models.layers import ORDERED, AdaIN, InOrder, LayerNorm2d, full_precision
 from retalk_nodes.models.restorers import gpen
 from retalk_nodes.models.stylegan import blocks
+from retalk_nodes.models.stylegan.tiles import Area, Tile
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -84,7 +85,7 @@ def test_in_order_convolutions_see_plain_tensors_and_give_the_same() -> None:
     style = torch.randn(2, gpen.STYLE)
 
     def compute() -> Tensor:
-        large = enlarge(pictures, style, led_by)
+        large = enlarge(Tile(pictures, Area.whole(6)), style, led_by, Area.whole(12)).values
         return F.interpolate(blocks.blur(last(large[:, 2:6]), bias=None), scale_factor=2.0)
 
     with Watch() as unordered:

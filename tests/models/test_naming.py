@@ -16,7 +16,7 @@ from retalk_nodes.models.network import Layout
 LAYOUT = Layout(renames=((r"^enc(\d)\.", r"blocks.\1."), (r"^top\.", "head.")))
 BY_MANIFEST = [key for key in NETWORKS if recipe.RECORDED.get(key, key) in recipe.OFFICIAL]
 # Of these some names can't be told: several of the file's would be renamed to the same.
-AMBIGUOUS = {"gpen": 0.75, "gfpgan": 0.9}
+AMBIGUOUS = {"pcavs_g": 0.95, "gpen": 0.75, "gfpgan": 0.9}
 
 
 def test_a_name_is_told_by_those_of_similar_tensors() -> None:

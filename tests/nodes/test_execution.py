@@ -313,7 +313,7 @@ def test_lips_are_synced_and_enhanced(nodes: Nodes, faces: tuple[Tensor, Any], t
         nodes, "ReTalkLipSync", faces=faces[0], reference=faces[0][:1], mel_windows=windows, lnet=lnet
     )
     assert synced.shape == (12, 96, 96, 3)
-    enet = hosted("enet", Answer(lambda mouths, looks, noise: looks))
+    enet = hosted("enet", Answer(lambda mouths, looks, noise, area: looks))
     (sharp,) = run(nodes, "ReTalkEnhanceIdentity", synced=synced, reference=faces[0], enet=enet)
     torch.testing.assert_close(sharp, faces[0], atol=1e-5, rtol=0)
     with pytest.raises(InputError, match="faces holds 5 frames, but mel windows holds 12"):
@@ -364,7 +364,7 @@ def test_the_upper_face_is_edited_and_nothing_else(nodes: Nodes, faces: tuple[Te
 
 
 def test_faces_are_restored_under_a_mask(nodes: Nodes, faces: tuple[Tensor, Any]) -> None:
-    restorer = hosted("gfpgan", Answer(lambda x: -x))
+    restorer = hosted("gfpgan", Answer(lambda x, area: -x))
     (restored,) = run(nodes, "ReTalkRestoreFace", faces=faces[0], restorer=restorer)
     assert restored.shape == (12, 512, 512, 3)
     mask = torch.zeros(1, 64, 64)
