@@ -109,7 +109,6 @@ def _filtered(values: np.ndarray) -> np.ndarray:
     than a dub of one second.
     """
     half = SMOOTHED_FRAMES // 2
-    values = values.astype(np.float64)
     moments = np.arange(-half, half + 1.0) ** np.arange(SMOOTHING_ORDER + 1)[:, None]
     weights = np.linalg.pinv(moments)[:, 0]  # of the parabola's value in the middle
     calm: np.ndarray = convolve1d(values, weights, axis=0, mode="constant")
