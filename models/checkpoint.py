@@ -122,7 +122,8 @@ class Blank(Interception):
 
 def unpack(contents: Mapping[str, Any], path: Path, layout: Layout, name: str) -> dict[str, Tensor]:
     """Take a network's own tensors out of a file's contents, folded, still under the file's names."""
-    held = find_tensors(contents, layout.containers)
+    own = NETWORKS[name].telltales if name in NETWORKS else ()
+    held = find_tensors(contents, layout.containers, own)
     foreign = [re.compile(pattern) for pattern in (*layout.ignored, *layout.dead)]
     tensors: dict[str, Tensor] = {}
     for given, value in held.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -25,10 +25,13 @@ PREFIXES = ("module.", "_orig_mod.", "state_dict.", "model.", "net.", "network."
 DEPTH = 3  # containers within containers that are looked into
 
 
-def find_tensors(contents: Mapping[Any, Any], containers: Sequence[str] = ()) -> dict[str, Any]:
+def find_tensors(
+    contents: Mapping[Any, Any], containers: Sequence[str] = (), own: Collection[str] = ()
+) -> dict[str, Any]:
     """The mapping that holds a network's tensors, its names without a common prefix.
 
     containers: keys that a network's official file has around its tensors, the first one present
+    own:        names that only that network has; no prefix is taken away where one of them stands
     returns:    the contents themselves where nothing is wrapped
 
     A container that is known is opened even where tensors lie beside it; any other only where none do.
@@ -39,7 +42,8 @@ def find_tensors(contents: Mapping[Any, Any], containers: Sequence[str] = ()) ->
         if inner is None:
             break
         held = inner
-    return strip_prefixes(held, containers)
+    levels = list(without_prefixes(held, containers))
+    return next((names for names in levels if any(each in names for each in own)), levels[-1])
 
 
 def _container(held: Mapping[Any, Any], containers: Sequence[str]) -> Mapping[Any, Any] | None:
@@ -61,17 +65,18 @@ def _has_tensors(held: Mapping[Any, Any]) -> bool:
     return any(isinstance(value, Tensor) for value in held.values())
 
 
-def strip_prefixes(held: Mapping[Any, Any], containers: Sequence[str] = ()) -> dict[str, Any]:
-    """The same values under names without what stands before all the tensors' names."""
+def without_prefixes(held: Mapping[Any, Any], containers: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The same values by name, then under names without what stands before all the tensors', one by one."""
     named = {str(key): value for key, value in held.items()}
     prefixes = (*(f"{key}." for key in containers), *PREFIXES)
+    yield named
     for _ in range(DEPTH):
         tensors = [key for key, value in named.items() if isinstance(value, Tensor)]
         found = [each for each in prefixes if tensors and all(key.startswith(each) for key in tensors)]
         if not found:
-            break
+            return
         named = {key.removeprefix(found[0]): value for key, value in named.items()}
-    return named
+        yield named
 
 
 def all_parts(contents: Mapping[Any, Any]) -> Iterator[Mapping[Any, Any]]:

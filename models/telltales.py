@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from .catalog import RECOGNISED
-from .containers import all_parts, strip_prefixes
+from .containers import all_parts, without_prefixes
 
 ENOUGH = 0.5  # of a network's telltales; the file may be incomplete
 
@@ -16,10 +16,10 @@ ENOUGH = 0.5  # of a network's telltales; the file may be incomplete
 def recognise(contents: Mapping[str, Any]) -> str | None:
     """Name the network whose tensors these are, however they are wrapped; None for a stranger."""
     best, found = 0.0, None
-    for part in all_parts(contents):
+    for names in (each for part in all_parts(contents) for each in without_prefixes(part)):
         shapes = {
             key.replace("module.", ""): tuple(value.shape)
-            for key, value in strip_prefixes(part).items()
+            for key, value in names.items()
             if isinstance(value, Tensor)
         }
         for name, row in RECOGNISED.items():

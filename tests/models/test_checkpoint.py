@@ -344,8 +344,9 @@ def test_every_official_manifest_fits_exactly_and_with_any_change_it_does_not(na
     assert not fits({**whole, "one_too_many.weight": torch.zeros(3)})
     unused = re.compile("|".join((*layout.ignored, *layout.dead)) or "(?!)")
     used = [key for key in whole if not unused.search(key)]
-    # Without PC-AVS' classifier all of its listener's names begin with "model.", as those of a wrapper would
-    assert fits({key: whole[key] for key in used}) or name == "pcavs_a_sync"
+    assert fits({key: whole[key] for key in used})
+    # As conversion leaves them
+    assert recognise({key: whole[key] for key in used}) == (NETWORKS[name].edition_of or name)
     for key in random.Random(name).sample(used, 4):
         assert not fits({other: tensor for other, tensor in whole.items() if other != key}), key
         assert not fits({**whole, key: whole[key][None]}), key
