@@ -68,7 +68,7 @@ def row(what: str, whole: Callable[[], Tensor], part: Callable[[], Tensor], area
     """A part beside the whole."""
     seconds = [min(spent(make) for _ in range(ROUNDS)) for make in (whole, part)]
     work = [counted(make) for make in (whole, part)]
-    rows, columns = slice(area.top, area.bottom), slice(area.left, area.right)
+    rows, columns = area.slices
     all_of_it, some = whole(), part()
     off = (some - all_of_it[..., rows, columns]).abs().max().item()
     moved = (some[..., 1:, :] - all_of_it[..., rows, columns][..., :-1, :]).abs().max().item()

@@ -105,15 +105,15 @@ class GFPGAN(nn.Module):
         features = [leaky(self.first(picture.contiguous(memory_format=torch.channels_last)))]
         for block in self.down:
             features.append(block(features[-1]))
-        x = whole(leaky(self.last(features[-1])))
+        x = Tile.whole(leaky(self.last(features[-1])))
         with full_precision(picture.device):
             styles = self.to_styles(x.values.float().flatten(1)).view(LAYERS, 1, STYLE).unbind()
         constant = self.constant.contiguous(memory_format=torch.channels_last)
-        made = self.start(whole(constant), styles[0], Area.whole(4))
+        made = self.start(Tile.whole(constant), styles[0], Area.whole(4))
         restored = Tile(self.start_picture(made.values, styles[1]).float(), made.area)
         steps = zip(self.up, self.levels, _needed(area), strict=True)
         for index, (block, level, (shown, led)) in enumerate(steps):
-            x = Tile(x.values + whole(features.pop()).cut(x.area), x.area)
+            x = Tile(x.values + Tile.whole(features.pop()).cut(x.area), x.area)
             x = block(x, led)
             made, restored = level(made, restored, x, styles[2 * index + 1 : 2 * index + 4], shown)
         return restored.cut(area)
@@ -131,11 +131,6 @@ def _needed(area: Area) -> list[tuple[Area, Area]]:
         shown, below = Level.source(shown, side), UpBlock.source(led, side)
         led = below.joined(Level.leads(shown, side // 2))
     return needed[::-1]
-
-
-def whole(values: Tensor) -> Tile:
-    """A map (B, C, H, H), all of it."""
-    return Tile(values, Area.whole(values.shape[2]))
 
 
 class UpBlock(nn.Module):
@@ -257,7 +252,7 @@ class StyledConvolution(Modulated):
             made = F.conv2d(x.framed(area.grown(1), side), weight * norm.view(-1, 1, 1, 1), bias)
         else:
             made = _scaled(convolve(x.framed(area.grown(1), side), weight), norm, bias)
-        noise = whole(self.noise_strength * self.noise).cut(area)
+        noise = Tile.whole(self.noise_strength * self.noise).cut(area)
         return Tile(leaky(made.add_(noise.to(made.dtype))), area)
 
 

@@ -86,7 +86,7 @@ class GPEN(nn.Module):
         with full_precision(picture.device):
             style = self.mapping(self.to_vector(encoded[0].float().flatten(1)))
         constant = self.constant.expand(len(style), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        x = self.first(Tile(constant, Area.whole(4)), style, encoded[0], Area.whole(4))
+        x = self.first(Tile.whole(constant), style, encoded[0], Area.whole(4))
         restored = Tile(self.first_picture(x.values, style), x.area)
         needed = _needed(area)
         for level, led_by, shown in zip(self.levels[:COARSE], encoded[1:], needed, strict=False):
@@ -199,7 +199,7 @@ class StyledConvolution(nn.Module):
             made = torch.addcmul(
                 own, self._convolve(scaled, area, side, self.weight[0]), norm[:, :, None, None]
             )
-        led_by = Tile(encoded, Area.whole(side)).cut(area)
+        led_by = Tile.whole(encoded).cut(area)
         return Tile(_join(made, led_by, GAIN * self.strength, behind), area)
 
     def _convolve(self, x: Tile, area: Area, side: int, weight: Tensor, bias: Tensor | None = None) -> Tensor:

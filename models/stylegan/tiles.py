@@ -52,9 +52,15 @@ class Area(NamedTuple):
         """The same part of a map of twice the size."""
         return Area(*(2 * edge for edge in self))
 
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows, columns."""
         return self.bottom - self.top, self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, to index a map with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 class Tile(NamedTuple):
@@ -63,13 +69,16 @@ class Tile(NamedTuple):
     values: Tensor
     area: Area
 
+    @classmethod
+    def whole(cls, values: Tensor) -> Tile:
+        """A square map, all of it."""
+        return cls(values, Area.whole(values.shape[2]))
+
     def cut(self, area: Area) -> Tensor:
         """A part of the part, (B, C, h, w): a view. It has to lie in it."""
-        top, left = area.top - self.area.top, area.left - self.area.left
-        assert min(top, left) >= 0, (area, self.area)
-        assert area.bottom <= self.area.bottom and area.right <= self.area.right, (area, self.area)
-        height, width = area.shape()
-        return self.values[..., top : top + height, left : left + width]
+        assert self.area.joined(area) == self.area, (area, self.area)
+        top, left = self.area.top, self.area.left
+        return self.values[..., area.top - top : area.bottom - top, area.left - left : area.right - left]
 
     def framed(self, area: Area, side: int, mode: str = "constant") -> Tensor:
         """A part of a square map of `side`; beyond the map are zeros, or with "replicate" its own edge."""

@@ -92,8 +92,10 @@ class RetalkEngine:
     def edit(self, part: Part, progress: Progress) -> list[Patch | None]:
         """Give every face in a part its new mouth."""
         stages, faces = self._stages, self._cutter.cut(self._close, part)
-        own = [Reference(face) for face in faces]
-        references = self._references(part, faces, progress) if stages.refers else own
+        if stages.refers:
+            references = self._references(part, faces, progress)
+        else:
+            references = [Reference(face) for face in faces]
         drawn, framing = self._sync(part, faces, references, progress), self._framing
         if stages.enhance:
             small = self._reframed(drawn, framing, self._close, part, faces, MOUTH_SIDE)
@@ -186,12 +188,15 @@ class RetalkEngine:
         windows = self._syncer.windows(
             self._plan.spectrogram, [self._plan.times[output] for output in part.outputs]
         )
-        pictures = torch.stack([reference.picture for reference in references])
+        looks = shown
+        if not own:
+            pictures = torch.stack([reference.picture for reference in references])
+            looks = self._reframed(pictures, self._close, self._framing, part, shown)
         with self._lender.using_all(wants.networks, "sync") as (networks, batch):
             return self._syncer.sync(
                 networks,
                 shown,
-                shown if own else self._reframed(pictures, self._close, self._framing, part, shown),
+                looks,
                 windows,
                 seed=stages.noise_seed if wants.noise else None,
                 batch_size=batch,

@@ -46,12 +46,10 @@ def restore_faces(
         given = resize(faces[rows], _SIDE)
         drawn = network(to_network(given).to(device) * 2 - 1, area)
         restored = to_images(only_numbers(drawn.float().cpu(), network)).add(1).div(2).clamp(0, 1)
-        part = given[:, area.top : area.bottom, area.left : area.right]
-        if area == WHOLE:
-            return torch.lerp(part, restored, strength)
-        given = given.clone()
-        given[:, area.top : area.bottom, area.left : area.right] = torch.lerp(part, restored, strength)
-        return given
+        result = given.clone()
+        here = (slice(None), *area.slices)
+        result[here] = torch.lerp(given[here], restored, strength)
+        return result
 
     return in_batches(restore, len(faces), batch_size, progress)
 

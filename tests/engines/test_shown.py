@@ -48,7 +48,7 @@ def test_the_mouths_lie_in_their_area_with_room_around(track: FaceTrack) -> None
         x, y = 512 * (to_crop[:, :2] @ points.T + to_crop[:, 2:])
         assert area.left + AROUND_MOUTH < x.min() and x.max() < area.right - AROUND_MOUTH
         assert area.top + AROUND_MOUTH < y.min() and y.max() < area.bottom - AROUND_MOUTH
-    height, width = area.shape()
+    height, width = area.shape
     assert height * width < 0.25 * 512 * 512
 
 

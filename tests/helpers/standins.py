@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 def part_of(picture: Tensor, area: Area) -> Tensor:
     """An area of pictures (B, C, H, W)."""
-    return picture[..., area.top : area.bottom, area.left : area.right]
+    return picture[(..., *area.slices)]
 
 
 class StandIn(nn.Module):

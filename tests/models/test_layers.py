@@ -85,7 +85,7 @@ def test_in_order_convolutions_see_plain_tensors_and_give_the_same() -> None:
     style = torch.randn(2, gpen.STYLE)
 
     def compute() -> Tensor:
-        large = enlarge(Tile(pictures, Area.whole(6)), style, led_by, Area.whole(12)).values
+        large = enlarge(Tile.whole(pictures), style, led_by, Area.whole(12)).values
         return F.interpolate(blocks.blur(last(large[:, 2:6]), bias=None), scale_factor=2.0)
 
     with Watch() as unordered:

@@ -12,6 +12,7 @@ import pytest
 import recipe
 import torch
 from both_lips import enhance
+from probes import assert_part
 from recordings import Recording, load_recording
 from retalk_nodes.models import checkpoint
 from retalk_nodes.models.lips.enet import LAYOUT, NOISE_SIDES, ENet, draw_noise
@@ -145,8 +146,7 @@ def test_a_part_is_what_the_whole_picture_shows_there(network: ENet, area: Area)
         whole = network(mouth, looks, noise)
         part = network(mouth, network.encoder(looks), noise, area)
 
-    expected = whole[..., area.top : area.bottom, area.left : area.right]
-    torch.testing.assert_close(part, expected, rtol=0, atol=1e-5)
+    assert_part(part, whole, area)
 
 
 def test_lower_precision_leaves_the_picture_as_it_was(network: ENet) -> None:

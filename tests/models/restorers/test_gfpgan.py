@@ -10,8 +10,8 @@ import torch
 from probes import PARTS, SMALLEST, assert_part, decibels, loaded, run
 from recordings import TOLERANCE, Recording, load_recording
 from retalk_nodes.models.layers import repeating_filters
-from retalk_nodes.models.restorers.gfpgan import GFPGAN, LAYOUT, convolve_doubled, whole
-from retalk_nodes.models.stylegan.tiles import Area
+from retalk_nodes.models.restorers.gfpgan import GFPGAN, LAYOUT, convolve_doubled
+from retalk_nodes.models.stylegan.tiles import Area, Tile
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -103,7 +103,7 @@ def test_doubling_behind_the_convolution_keeps_the_border() -> None:
     expected = F.conv2d(doubled, weight * gain[:, None, None, None], bias, padding=1)
 
     for filters in (repeating_filters(weight), torch.empty(0)):
-        given = convolve_doubled(whole(x), Area.whole(14), 14, weight, filters, bias, gain)
+        given = convolve_doubled(Tile.whole(x), Area.whole(14), 14, weight, filters, bias, gain)
         torch.testing.assert_close(given, expected, rtol=0, atol=1e-4)
 
 

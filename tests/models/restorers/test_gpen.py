@@ -82,9 +82,9 @@ def test_merged_weights_do_what_shared_weights_do(up: bool) -> None:
     x, style, encoded = torch.randn(3, 6, 8, 8), torch.randn(3, 512), torch.randn(3, 5, size, size)
 
     with torch.inference_mode():
-        together = shared(Tile(x, Area.whole(8)), style, encoded, Area.whole(size)).values
+        together = shared(Tile.whole(x), style, encoded, Area.whole(size)).values
         apart = [
-            merged(Tile(one, Area.whole(8)), *others, Area.whole(size)).values
+            merged(Tile.whole(one), *others, Area.whole(size)).values
             for one, *others in zip(x.split(1), style.split(1), encoded.split(1), strict=True)
         ]
 

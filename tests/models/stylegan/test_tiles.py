@@ -18,11 +18,9 @@ def test_enlarging_the_part_that_is_looked_at_gives_what_enlarging_all_gives(are
     torch.manual_seed(0)
     whole = torch.randn(1, 2, SIDE, SIDE)
     source = area.halved().within(SIDE)
-    part = Tile(Tile(whole, Area.whole(SIDE)).cut(source), source)
+    part = Tile(Tile.whole(whole).cut(source), source)
 
-    expected = Tile(
-        F.interpolate(whole, scale_factor=2.0, mode="bilinear", align_corners=False), Area.whole(2 * SIDE)
-    )
+    expected = Tile.whole(F.interpolate(whole, scale_factor=2.0, mode="bilinear", align_corners=False))
 
     torch.testing.assert_close(part.enlarged(area), expected.cut(area))
 
