@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ..network import Builder, Cost, Entry, File, Loader, Network
 from .pcavs import PCAVS
-from .sources import UNSTATED, of_the_paper
-
-WAV2LIP_LICENCE = "personal, research and non-commercial use only (trained on LRS2)"
+from .sources import TRAINED_ON_LRS2, UNSTATED, of_the_paper
 
 LIPS: tuple[Entry, ...] = (
     Network(
@@ -59,7 +57,7 @@ LIPS: tuple[Entry, ...] = (
         key="wav2lip",
         title="Wav2Lip without GAN",
         role="draws lips that follow the voice, in the place of L-Net",
-        licence=WAV2LIP_LICENCE,
+        licence=TRAINED_ON_LRS2,
         stage="lips",
         files=(
             File(
@@ -82,7 +80,7 @@ LIPS: tuple[Entry, ...] = (
         key="wav2lip_gan",
         title="Wav2Lip with GAN",
         role="draws lips that follow the voice, in the place of L-Net",
-        licence=WAV2LIP_LICENCE,
+        licence=TRAINED_ON_LRS2,
         stage="lips",
         edition_of="wav2lip",
         files=(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..network import Builder, Cost, Entry, File, Network
 
 LICENCE = "code CC BY 4.0, of the weights nothing stated (trained on VoxCeleb2)"
 UNKNOWN = "from demo.zip; no size and no hash is published"
 
+_one_of_four = partial(Network, licence=LICENCE, stage="lips", word="pcavs")
+
 PCAVS: tuple[Entry, ...] = (
-    Network(
+    _one_of_four(
         key="pcavs_v",
         title="PC-AVS' identity (V)",
         role="says who somebody is, for PC-AVS in the place of L-Net",
-        licence=LICENCE,
-        stage="lips",
-        word="pcavs",
         files=(File("latest_net_V.pth", known=f"about 152 MB, {UNKNOWN}"),),
         telltales={
             "model.layer1.0.conv2.weight": (128, 4, 3, 3),
@@ -24,13 +25,10 @@ PCAVS: tuple[Entry, ...] = (
         cost=Cost(once=40, picture=20, most=4),
         build=Builder("lips.pcavs_faces", "PCAVSIdentity", "IDENTITY_LAYOUT", "identity_sample"),
     ),
-    Network(
+    _one_of_four(
         key="pcavs_e",
         title="PC-AVS' head pose (E)",
         role="says how the head is held, for PC-AVS in the place of L-Net",
-        licence=LICENCE,
-        stage="lips",
-        word="pcavs",
         files=(File("latest_net_E.pth", known=f"about 57 MB, {UNKNOWN}"),),
         telltales={
             "model.m0.b2_plus_1.conv1.weight": (128, 256, 3, 3),
@@ -40,13 +38,10 @@ PCAVS: tuple[Entry, ...] = (
         cost=Cost(once=40, picture=30, most=4),
         build=Builder("lips.pcavs_faces", "PCAVSPose", "POSE_LAYOUT", "pose_sample"),
     ),
-    Network(
+    _one_of_four(
         key="pcavs_a_sync",
         title="PC-AVS' speech (A)",
         role="listens, for PC-AVS in the place of L-Net",
-        licence=LICENCE,
-        stage="lips",
-        word="pcavs",
         files=(File("latest_net_A_sync.pth", known=f"about 41 MB, {UNKNOWN}"),),
         telltales={
             "model.conv1.weight": (32, 1, 3, 3),
@@ -56,13 +51,10 @@ PCAVS: tuple[Entry, ...] = (
         cost=Cost(once=20, picture=4, most=16),
         build=Builder("lips.pcavs_speech", "PCAVSSpeech"),
     ),
-    Network(
+    _one_of_four(
         key="pcavs_g",
         title="PC-AVS' generator (G)",
         role="draws heads, for PC-AVS in the place of L-Net",
-        licence=LICENCE,
-        stage="lips",
-        word="pcavs",
         files=(File("latest_net_G.pth", known=f"about 359 MB, {UNKNOWN}"),),
         telltales={
             "conv1.conv.modulation.weight": (512, 2560),

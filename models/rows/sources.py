@@ -11,6 +11,7 @@ HUGGING_FACE = (
 )
 FACEXLIB = "https://github.com/xinntao/facexlib/releases/download"
 UNSTATED = "none stated (VideoReTalking's release)"
+TRAINED_ON_LRS2 = "personal, research and non-commercial use only (trained on LRS2)"  # Wav2Lip's
 
 
 def of_the_paper(name: str, sha256: str = "", size: int = 0, known: str = "") -> File:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..network import Builder, Cost, Entry, File, Network
+from .sources import TRAINED_ON_LRS2
 
 TRAINING: tuple[Entry, ...] = (
     Network(
         key="sync_expert",
         title="Sync expert (Wav2Lip)",
         role="teaches L-Net and E-Net whether lips and speech belong together",
-        licence="personal, research and non-commercial use only (trained on LRS2)",
+        licence=TRAINED_ON_LRS2,
         stage="judge",
         files=(
             File(
