@@ -6,7 +6,6 @@ that factor, and the gain behind every activation, join the small tensors.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from ..layers import after_loading, full_precision
 from ..network import Layout
-from ..restorers.gpen import EPSILON, GAIN, SLOPE, blur, blur_kernel
+from ..restorers.gpen import EPSILON, GAIN, SLOPE, Modulation, blur, blur_kernel, settle
 from .pcavs_faces import IDENTITY, MOUTH, POSE
 
 STYLE = IDENTITY + MOUTH + POSE
@@ -43,18 +42,6 @@ LAYOUT = Layout(
 )
 
 
-class StyleWeights(nn.Linear):
-    """How much each of a convolution's input channels weighs under a style."""
-
-    def __init__(self, channels: int, taps: int) -> None:
-        super().__init__(STYLE, channels)
-        self.gain = 1 / math.sqrt(taps * channels)
-
-    def forward(self, style: Tensor) -> Tensor:
-        """(B, 2560) to (B, C)."""
-        return self.gain * (F.linear(style, self.weight) / math.sqrt(STYLE) + self.bias)
-
-
 class NoisyConvolution(nn.Module):
     """A convolution whose input channels a style weighs; noise, a bias and a leaky ReLU behind it."""
 
@@ -64,14 +51,14 @@ class NoisyConvolution(nn.Module):
     def __init__(self, channels: int, out_channels: int, up: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, out_channels, channels, 3, 3))
-        self.modulation = StyleWeights(channels, taps=9)
+        self.modulation = Modulation(channels, taps=9, style=STYLE)
         self.strength = nn.Parameter(torch.zeros(1))  # of the noise
         self.bias = nn.Parameter(torch.zeros(1, out_channels, 1, 1))
         self.up = up
         if up:
             self.register_buffer("kernel", 4 * blur_kernel())
         self.register_buffer("energy", torch.zeros(out_channels, channels), persistent=False)
-        after_loading(self, _settle)
+        after_loading(self, settle)
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
         """Features (B, C, H, W), styles (B, 2560) to (B, C', H, W), twice as high and wide with `up`.
@@ -93,14 +80,6 @@ class NoisyConvolution(nn.Module):
         return F.leaky_relu_(x, SLOPE)
 
 
-def _settle(module: NoisyConvolution, _: object) -> None:
-    """Sum up each kernel's squares, for the variance under any style, and lay channels last in memory."""
-    weight = module.weight.detach()
-    module.energy = weight[0].square().sum(dim=(2, 3))
-    last = 1 if module.up else 2  # a transposed convolution counts its input channels first
-    module.weight.data = weight.movedim(last, -1).contiguous().movedim(-1, last)
-
-
 class ToColours(nn.Module):
     """Reads a picture out of features and adds it to the smaller picture, enlarged."""
 
@@ -109,7 +88,7 @@ class ToColours(nn.Module):
     def __init__(self, channels: int, up: bool = False) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(1, 3, channels, 1, 1))
-        self.modulation = StyleWeights(channels, taps=1)
+        self.modulation = Modulation(channels, taps=1, style=STYLE)
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         if up:
             self.register_buffer("kernel", 4 * blur_kernel())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -145,15 +146,15 @@ class Level(nn.Module):
 
 
 class Modulation(nn.Linear):
-    """How much each of a convolution's input channels weighs under a style."""
+    """How much each of a convolution's input channels weighs under a style of S numbers."""
 
-    def __init__(self, channels: int, taps: int) -> None:
-        super().__init__(STYLE, channels)
+    def __init__(self, channels: int, taps: int, style: int = STYLE) -> None:
+        super().__init__(style, channels)
         self.gain = 1 / math.sqrt(taps * channels)
 
     def forward(self, style: Tensor) -> Tensor:
-        """(B, 512) to (B, C)."""
-        return self.gain * (F.linear(style, self.weight) / math.sqrt(STYLE) + self.bias)
+        """(B, S) to (B, C)."""
+        return self.gain * (F.linear(style, self.weight) / math.sqrt(self.in_features) + self.bias)
 
 
 class StyledConvolution(nn.Module):
@@ -178,7 +179,7 @@ class StyledConvolution(nn.Module):
         if up:
             self.register_buffer("kernel", 4 * blur_kernel())
         self.register_buffer("energy", torch.zeros(out_channels, channels), persistent=False)
-        after_loading(self, _settle)
+        after_loading(self, settle)
 
     def forward(self, x: Tile, style: Tensor, encoded: Tensor, area: Area) -> Tile:
         """Make a part of features (B, 2 C', H, H) out of (B, C, H, H), or of half as large ones with `up`.
@@ -214,7 +215,15 @@ class StyledConvolution(nn.Module):
         return Tile(blurred, Area(top, left, top + blurred.shape[2], left + blurred.shape[3])).cut(area)
 
 
-def _settle(module: StyledConvolution, _: object) -> None:
+class Weighing(Protocol):
+    """A convolution whose input channels a style weighs; `up`: it doubles the size."""
+
+    weight: nn.Parameter  # (1, C', C, 3, 3)
+    energy: Tensor  # (C', C)
+    up: bool
+
+
+def settle(module: Weighing, _: object) -> None:
     """Sum up each kernel's squares, for the variance under any style, and lay channels last in memory."""
     weight = module.weight.detach()
     module.energy = weight[0].square().sum(dim=(2, 3))

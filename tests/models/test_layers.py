@@ -78,7 +78,7 @@ class Watch(Interception):
 def test_in_order_convolutions_see_plain_tensors_and_give_the_same() -> None:
     torch.manual_seed(0)
     enlarge = gpen.StyledConvolution(8, 4, up=True)
-    gpen._settle(enlarge, None)
+    gpen.settle(enlarge, None)
     last = nn.Conv2d(4, 3, 3).to(memory_format=torch.channels_last)
     pictures = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
     led_by = torch.randn(2, 4, 12, 12).contiguous(memory_format=torch.channels_last)
