@@ -154,7 +154,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tile, area: Area) -> Tile:
         """Make a part of (B, out_channels, 2H, 2H) out of (B, channels, H, H)."""
         middle = _source_of_doubled(area, self.side)
-        inner = Tile(leaky(_convolved(x, middle, self.side // 2, self.look)), middle)
+        inner = Tile(leaky(x.convolved(middle, self.side // 2, self.look.weight, self.look.bias)), middle)
         wide = convolve_doubled(inner, area, self.side, self.widen.weight, self.filters, self.widen.bias)
         # Doubled behind the convolution: it leaves fewer channels, and does not care.
         skip = Tile(pointwise(x.values, self.skip.weight), x.area)
@@ -210,8 +210,8 @@ class Condition(nn.Module):
     def forward(self, x: Tile, area: Area, side: int) -> Tensor:
         """Make a part (B, C, h, w) of the same shape as the whole map, which is of `side`."""
         wider = area.grown(1).within(side)
-        inner = Tile(leaky(_convolved(x, wider, side, self.first)), wider)
-        return _convolved(inner, area, side, self.second)
+        inner = Tile(leaky(x.convolved(wider, side, self.first.weight, self.first.bias)), wider)
+        return inner.convolved(area, side, self.second.weight, self.second.bias)
 
 
 class StyledConvolution(Modulated):
@@ -249,16 +249,11 @@ class StyledConvolution(Modulated):
         if self.up:
             made = convolve_doubled(x, area, side, weight, filters, bias, norm)
         elif self.merge:
-            made = F.conv2d(x.framed(area.grown(1), side), weight * norm.view(-1, 1, 1, 1), bias)
+            made = x.convolved(area, side, weight * norm.view(-1, 1, 1, 1), bias)
         else:
             made = _scaled(convolve(x.framed(area.grown(1), side), weight), norm, bias)
         noise = Tile.whole(self.noise_strength * self.noise).cut(area)
         return Tile(leaky(made.add_(noise.to(made.dtype))), area)
-
-
-def _convolved(x: Tile, area: Area, side: int, layer: nn.Conv2d) -> Tensor:
-    """Convolve a part of a map of `side` with 3 by 3, and zeros around the whole."""
-    return F.conv2d(x.framed(area.grown(1), side), layer.weight, layer.bias)
 
 
 def convolve_doubled(

@@ -205,7 +205,7 @@ class StyledConvolution(nn.Module):
 
     def _convolve(self, x: Tile, area: Area, side: int, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         if not self.up:
-            return F.conv2d(x.framed(area.grown(1), side), weight, bias)
+            return x.convolved(area, side, weight, bias)
         source = area.grown(1).halved()
         doubled = F.conv_transpose2d(x.framed(source, side // 2), weight.transpose(0, 1), stride=2)
         blurred = blur(

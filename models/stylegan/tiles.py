@@ -33,7 +33,16 @@ class Area(NamedTuple):
 
     def within(self, side: int) -> Area:
         """What of it lies in a square map."""
-        return Area(max(self.top, 0), max(self.left, 0), min(self.bottom, side), min(self.right, side))
+        return self.shared(Area.whole(side))
+
+    def shared(self, other: Area) -> Area:
+        """What lies in both."""
+        return Area(
+            max(self.top, other.top),
+            max(self.left, other.left),
+            min(self.bottom, other.bottom),
+            min(self.right, other.right),
+        )
 
     def joined(self, other: Area) -> Area:
         """The smallest one that holds both."""
@@ -93,10 +102,20 @@ class Tile(NamedTuple):
         part = F.pad(part, beyond, mode=mode) if any(beyond) else part
         return part.contiguous(memory_format=torch.channels_last)
 
+    def convolved(self, area: Area, side: int, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """A part of a square map of `side`, convolved with 3 by 3 and zeros around the whole.
+
+        The tile holds `area.grown(1)`, or all that the map has of it.
+        """
+        if area == self.area == Area.whole(side):  # the convolution's own zeros need no copy
+            return F.conv2d(self.values, weight, bias, padding=1)
+        return F.conv2d(self.framed(area.grown(1), side), weight, bias)
+
     def enlarged(self, area: Area) -> Tensor:
         """A part of the map at twice the size, enlarged bilinearly.
 
         The tile holds `area.halved()`, or all that the map has of it.
         """
-        large = F.interpolate(self.values, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return Tile(large, self.area.doubled()).cut(area)
+        source = area.halved().shared(self.area)
+        large = F.interpolate(self.cut(source), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return Tile(large, source.doubled()).cut(area)
