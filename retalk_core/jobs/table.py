@@ -111,11 +111,11 @@ def _opened(name: str) -> Iterator[Iterator[str]]:
         raise InputError(f"{name} can't be read ({error.strerror}). Check the path.") from error
     except AttributeError:
         raise InputError("Nothing is piped in: name a table.") from None
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
     try:
-        start = file.peek(4)[:4] if isinstance(file, io.BufferedReader) else b""
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+        if start in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{_called(name)} is in UTF-16: save it as UTF-8.")
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
         yield _lines_of(text)
     except OSError as error:
         raise InputError(f"{name} can't be read ({error.strerror}).") from error
