@@ -74,10 +74,12 @@ def table_folder(name: str) -> Path:
     return Path() if name == STDIN else Path(name).parent
 
 
-def missing_names(cells: Mapping[str, Any]) -> str:
-    """What a row should name and doesn't, in words; "" where nothing is missing."""
-    lacking = [name for name in NEEDED if not cells.get(name)]
-    return f"names no {' and no '.join(lacking)}" if lacking else ""
+def what_is_wrong(row: JobRow) -> str:
+    """Why a row can be no job, in a sentence; "": it can be read, and names what every row needs."""
+    lacking = [name for name in NEEDED if not row.cells.get(name)]
+    if row.fault or not lacking:
+        return row.fault
+    return f"{row.place} names no {' and no '.join(lacking)}: every row needs {', '.join(NEEDED)}."
 
 
 def printable(text: str) -> str:
