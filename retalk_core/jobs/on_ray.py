@@ -145,14 +145,8 @@ def _check_fits(ray: Any, work: Workload, say: Callable[[str], None]) -> None:  
 
 def _remote(ray: Any, work: Workload, board: Any) -> Any:  # noqa: ANN401
     """What does one task on a node, with what it takes stated."""
-    place, settings, pack, version, pause = (
-        work.place,
-        dict(work.settings),
-        str(PACK),
-        __version__,
-        LOOKING_PAUSE,
-    )
-    cpus = work.cpus
+    place, settings, threads = work.place, dict(work.settings), max(int(work.cpus), 1)
+    pack, version, pause = str(PACK), __version__, LOOKING_PAUSE
     kept: dict[str, Any] = {}  # in a worker it lasts from task to task
 
     def do(number: int, given: str) -> str:
@@ -165,7 +159,7 @@ def _remote(ray: Any, work: Workload, board: Any) -> Any:  # noqa: ANN401
         from importlib import import_module
         from pathlib import Path
 
-        system.environ["OMP_NUM_THREADS"] = str(max(int(cpus), 1))
+        system.environ["OMP_NUM_THREADS"] = str(threads)
         if "retalk_nodes" not in sys.modules:
             boot = f"{pack}/__main__.py"
             if Path(boot).is_file():  # at the same place as where the work was begun

@@ -42,7 +42,8 @@ def dub_options_of(words: Mapping[str, Any]) -> DubOptions:
     """
     given = {**usual_options(DubOptions), **_given(words, DubOptions)}
     options = DubOptions(face=face_of(words), **given)
-    return replace(options, stages=_stages_of(words, options.preset))
+    stages = _stages_of(words, options.preset)
+    return options if stages is None else replace(options, stages=stages)
 
 
 def usual_options(holder: type) -> dict[str, Any]:
