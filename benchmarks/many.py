@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,9 +88,7 @@ def told(found: list[JobOutcome], folder: Path, count: int) -> str:
     names = [each.output for each in found]
     made = [path.name for path in (folder / "out").iterdir()]
     left = [name for name in made if not name.endswith(".mp4") or name.startswith(".")]
-    states = {
-        status: sum(each.status == status for each in found) for status in {each.status for each in found}
-    }
+    states = dict(Counter(each.status for each in found))
     hosts = len({each.told.get("host") for each in found})
     return (
         f"{whole} of {count} whole, {len(names) - len(set(names))} told twice, {len(left)} half files, "

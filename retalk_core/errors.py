@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..models.errors import CheckpointError, RetalkError
 
-__all__ = ["CheckpointError", "InputError", "NoFaceError", "OptionError", "RetalkError"]
+__all__ = ["CheckpointError", "InputError", "NoFaceError", "OptionError", "RetalkError", "in_a_line"]
 
 
 class InputError(RetalkError):
@@ -26,3 +26,8 @@ class NoFaceError(RetalkError):
             f"at least {smallest} pixels high and turned to the camera. Try a larger picture, or choose the "
             "face with a mask."
         )
+
+
+def in_a_line(error: BaseException, most: int = 200) -> str:
+    """What an error that isn't ours says: its type, and the first of its lines; at most so many letters."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:most]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent))
@@ -98,6 +98,19 @@ def redraw_lips(graph: Graph, neutral: Node, portraits: Node, close: Node, mel: 
     enet = graph.add("ReTalkLoadENet")
     graph.column()
     return graph.add("ReTalkEnhanceIdentity", synced=synced, reference=reference["faces"], enet=enet)
+
+
+def put_side_by_side(graph: Graph, titles: tuple[str, str], pictures: Sequence[Output]) -> Node:
+    """Two columns: four pictures in two rows, and those below each other; returns the stitch of both.
+
+    titles: of the stitches that are the rows
+    """
+    rows = [
+        graph.add("ImageStitch", title, image1=pictures[2 * row], image2=pictures[2 * row + 1])
+        for row, title in enumerate(titles)
+    ]
+    graph.column()
+    return graph.add("ImageStitch", "One Below the Other", image1=rows[0], image2=rows[1], direction="down")
 
 
 def save_video(graph: Graph, images: Output, voice: Output, fps: Output, prefix: str) -> Node:
@@ -402,19 +415,8 @@ def four_pairs_of_lips(graph: Graph) -> None:
             for lips, (_, title, crops) in zip(drawn, who, strict=True)
         ]
     with graph.group("4 · Side by side", "blend"):
-        rows = [
-            graph.add(
-                "ImageStitch",
-                f"{who[i][1]} | {who[i + 1][1]}",
-                image1=pasted[i]["frames"],
-                image2=pasted[i + 1]["frames"],
-            )
-            for i in (0, 2)
-        ]
-        graph.column()
-        both = graph.add(
-            "ImageStitch", "One Below the Other", image1=rows[0], image2=rows[1], direction="down"
-        )
+        titles = ("L-Net | Wav2Lip", "LipGAN | PC-AVS")
+        both = put_side_by_side(graph, titles, [each["frames"] for each in pasted])
     with graph.group("5 · Video", "output"):
         save_video(graph, both["IMAGE"], fitted["voice"], fitted["fps"], "video/retalk_four_lips")
 
@@ -599,12 +601,8 @@ def ablation_side_by_side(graph: Graph) -> None:
                 )
             )
     with graph.group("4 · Side by side", "blend"):
-        left = graph.add("ImageStitch", "Original | All", image1=images, image2=dubs[0]["images"])
-        right = graph.add(
-            "ImageStitch", "Without D-Net | E-Net", image1=dubs[1]["images"], image2=dubs[2]["images"]
-        )
-        graph.column()
-        both = graph.add("ImageStitch", "One Below the Other", image1=left, image2=right, direction="down")
+        titles = ("Original | All", "Without D-Net | E-Net")
+        both = put_side_by_side(graph, titles, [images, *(each["images"] for each in dubs)])
     with graph.group("5 · Video", "output"):
         save_video(graph, both["IMAGE"], dubs[0]["audio"], dubs[0]["fps"], "video/retalk_ablation")
 

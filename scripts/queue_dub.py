@@ -129,11 +129,10 @@ def read_workflow(path: Path | None) -> Workflow:
 
 def tables() -> ModuleType:
     """The reader of tables that `retalk batch` has, too, out of this script's pack. Raises QueueError."""
-    name = "retalk_nodes.retalk_core.jobs.table"
     try:
         if "retalk_nodes" not in sys.modules:
             runpy.run_path(str(PACK / "__main__.py"))["load_pack"]()
-        return importlib.import_module(name)
+        return importlib.import_module("retalk_nodes.retalk_core.jobs.table")
     except (OSError, ImportError, KeyError) as error:
         raise QueueError(
             f"--jobs needs the pack that this script is part of, in {PACK} ({error}). Run it from there."
@@ -158,11 +157,9 @@ def read_jobs(path: Path, changes: Sequence[tuple[str, Any]]) -> Iterator[Job | 
 
 
 def _job_of(table: ModuleType, row: Any, folder: Path, changes: Sequence[tuple[str, Any]]) -> Job:  # noqa: ANN401
-    if row.fault:
-        raise QueueError(row.fault)
-    given, missing = dict(row.cells), table.missing_names(row.cells)
-    if missing:
-        raise QueueError(f"{row.place} {missing}: every row needs {', '.join(table.NEEDED)}.")
+    if wrong := table.what_is_wrong(row):
+        raise QueueError(wrong)
+    given = dict(row.cells)
     files = {name: given.pop(name, None) for name in (*table.NEEDED, "soundtrack")}
     own = []
     for name, value in given.items():
@@ -653,16 +650,16 @@ async def run_all(args: argparse.Namespace) -> int:
 
 
 @dataclass
-class JobOutcome:
+class Outcome:
     """How a job ended."""
 
     status: int = DONE
 
 
 @contextmanager
-def _told(job: Job | None) -> Iterator[JobOutcome]:
+def _told(job: Job | None) -> Iterator[Outcome]:
     """Say in words what went wrong."""
-    outcome, name = JobOutcome(), "" if job is None else f"{job.output.name}: "
+    outcome, name = Outcome(), "" if job is None else f"{job.output.name}: "
     try:
         yield outcome
     except QueueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -31,7 +30,7 @@ def run_batch_command(args: argparse.Namespace) -> int:
 
     batch, folder = _batch(args), _results_folder(args)
     with ExitStack() as stack:
-        journal = stack.enter_context(opened_journal(None if args.dry_run else folder))
+        journal = stack.enter_context(opened_journal(folder))
         told = stack.enter_context(_Told(args, journal, folder))
         executor = _executor(args, batch)
         try:
@@ -49,10 +48,9 @@ def _batch(args: argparse.Namespace) -> Batch:
     from ..jobs.executors import Workload
     from .options import plain_words
 
-    common = plain_words(args)
     return Batch(
         table=args.table,
-        common=common,
+        common=plain_words(args),
         again=args.again,
         dry=args.dry_run,
         work=Workload(DUBBING, cpus=args.cpus, gpus=args.gpus, memory=int(args.memory * 1e9)),
@@ -60,13 +58,13 @@ def _batch(args: argparse.Namespace) -> Batch:
 
 
 def _results_folder(args: argparse.Namespace) -> Path | None:
-    """Where the tables of results go."""
+    """Where the tables of results go; None: nowhere, since nothing is done."""
     from ..jobs.table import STDIN
 
-    if args.results is not None:
-        return Path(args.results)
     if args.dry_run:
         return None
+    if args.results is not None:
+        return Path(args.results)
     if args.table == STDIN:
         raise OptionError("For a table that is piped in, name a folder for the results: --results FOLDER.")
     return Path(args.table).with_suffix(".results")
@@ -158,7 +156,7 @@ class _Told:
             self._bar.write("retalk: there are more such rows; the tables have them all.", file=sys.stderr)
 
     def _write(self) -> None:
-        if self._folder is None or self._args.dry_run:
+        if self._folder is None:
             return
         from ..jobs.results.lists import write_lists
         from ..jobs.results.page import write_pages
@@ -166,7 +164,7 @@ class _Told:
         begun = time.monotonic()
         self._journal.save()
         write_lists(self._journal, self._folder)
-        write_pages(self._journal, self._folder, f"ReTalk: {os.path.basename(self._args.table)}")  # noqa: PTH119
+        write_pages(self._journal, self._folder, f"ReTalk: {Path(self._args.table).name}")
         self._written = time.monotonic()
         self._cost = self._written - begun
 
@@ -176,5 +174,5 @@ class _Told:
         said = [f"{counts[key]} {words}" for key, words in named.items() if counts[key]]
         said += [f"{counts['fault']} ended by a mistake of ours"] if counts["fault"] else []
         said += [f"{counts['doubtful']} with doubts"] if counts["doubtful"] else []
-        where = "" if self._folder is None or self._args.dry_run else f"; {self._folder / 'results.html'}"
+        where = "" if self._folder is None else f"; {self._folder / 'results.html'}"
         print(f"{', '.join(said) or 'no rows'}{where}", file=sys.stderr if self._args.json else sys.stdout)

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
-from ...models.errors import RetalkError
+from ..errors import RetalkError, in_a_line
 from .arguments import make_parser
 from .stops import Stops
 from .terminal import complain, speaking, system_words, was_heard
@@ -58,8 +58,7 @@ def _run(argv: Sequence[str] | None, stops: Stops) -> int:
             import traceback  # not before: --help doesn't wait for it
 
             complain(traceback.format_exc())
-        what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        complain(f"this should not have happened ({what}). Please report it with what -v prints.")
+        complain(f"this should not have happened ({in_a_line(error)}). Please report it with what -v prints.")
         return MISTAKE
     return status or 0
 

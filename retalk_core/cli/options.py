@@ -9,9 +9,8 @@ from typing import Any
 from ..compute.options import Computing
 from ..dub.options import DubOptions
 from ..faces.choice import FaceChoice
-from ..fields import Option
 from ..jobs.job import absolute
-from ..jobs.reading import FILES, columns_of_options, computing_of, dub_options_of, face_of
+from ..jobs.reading import columns_of_options, computing_of, dub_options_of, face_of, names_file
 
 
 def read_dub_options(args: argparse.Namespace) -> DubOptions:
@@ -33,9 +32,7 @@ def plain_words(args: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, by their fields' names, in plain words that mean the same anywhere."""
     known = {each.name: each for each in columns_of_options().values()}
     given = {name: word for name, word in vars(args).items() if name in known and word is not None}
-    return {name: _plain(known[name], word) for name, word in given.items()}
-
-
-def _plain(asked: Option, word: Any) -> Any:  # noqa: ANN401
-    is_picture = asked.kind == "choice or picture" and word not in asked.choices
-    return absolute(str(word), Path()) if asked.kind in FILES or is_picture else word
+    return {
+        name: absolute(str(word), Path()) if names_file(known[name], word) else word
+        for name, word in given.items()
+    }

@@ -12,7 +12,7 @@ import secrets
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, in_a_line
 from ..unfinished import UNFINISHED
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://?(?=[^/])")  # two letters at least: C: is a drive
@@ -117,5 +117,4 @@ class _told:  # noqa: N801 - reads as a function
             return
         if isinstance(error, FileNotFoundError):
             raise InputError(f"There is nothing at {self._address}.") from error
-        words = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        raise InputError(f"{self._address} can't be {self._what} ({words}).") from error
+        raise InputError(f"{self._address} can't be {self._what} ({in_a_line(error)}).") from error

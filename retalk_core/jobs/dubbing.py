@@ -21,7 +21,7 @@ from ..compute.provider import LocalNetworks
 from ..dub.options import DubOptions
 from ..dub.pipeline import Showing, dub
 from ..dub.stream import Finished
-from ..errors import RetalkError
+from ..errors import RetalkError, in_a_line
 from ..images import eight_bit
 from ..media.reader import open_clip
 from .addresses import fetch_file, is_address, is_stored, store_at
@@ -54,13 +54,10 @@ class Dubber:
         except RetalkError as error:
             status, words = "failed", f"row {job.row}: {error}"
         except OSError as error:  # the system's word: a name, a right, a disk
-            status, words = (
-                "failed",
-                f"row {job.row}: {error.filename or job.output} can't be used ({error}).",
-            )
+            status = "failed"
+            words = f"row {job.row}: {error.filename or job.output} can't be used ({error})."
         except Exception as error:  # a mistake of ours keeps no other job
-            what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            status, words = "fault", f"row {job.row}: this should not have happened ({what})."
+            status, words = "fault", f"row {job.row}: this should not have happened ({in_a_line(error)})."
         told |= {
             "spent": round(time.monotonic() - begun, 2),
             "cpu": round(time.process_time() - computed, 2),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..imports import without_tidying
-from ..types import Progress, silent
+from ..types import Progress
 
 Plain = Mapping[str, Any]  # values that JSON holds
 Tell = Callable[[str], Progress]  # of a stage's name; gives what is told how far the stage is
@@ -38,9 +38,8 @@ class Task:
 
     number: int
     name: str  # for a person
-    given: Plain | None = (
-        None  # what the work is given; None: there is nothing to do, and it comes back as it is
-    )
+    # What the work is given; None: there is nothing to do, and it comes back as it is
+    given: Plain | None = None
     meant: Any = None  # whatever the caller wants to find again; it stays here
 
 
@@ -102,8 +101,3 @@ def telling(task: Task, watch: Watch) -> Tell:
         return lambda done, total: watch(task, name, done, total)
 
     return stage
-
-
-def untold(stage: str) -> Progress:
-    """Tell nobody how far a stage is."""
-    return silent

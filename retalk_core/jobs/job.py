@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OptionError, RetalkError
+from ..faces.choice import FaceChoice
+from ..fields import options_of
 from ..media.codecs import suffixes_of
 from ..places import check_name, unwritable
 from .addresses import as_address, check_kind, is_address, kind_of
@@ -22,9 +25,9 @@ from .reading import (
     restored,
     words_of_cells,
 )
-from .table import NEEDED, JobRow, missing_names, printable, shown
+from .table import NEEDED, JobRow, printable, shown, what_is_wrong
 
-FACE_RULES = ("index", "point", "mask")  # of which a dub has one
+FACE_RULES = tuple(each.name for each in options_of(FaceChoice))  # of which a dub has one
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,8 @@ def plan_job(row: JobRow, folder: Path, common: Mapping[str, Any], again: bool =
     common: plain words of options that hold where the row has none of its own
     raises: RetalkError with one sentence that begins with the row's number
     """
-    if row.fault:
-        raise InputError(row.fault)
-    if missing := missing_names(row.cells):
-        raise InputError(f"{row.place} {missing}: every row needs {', '.join(NEEDED)}.")
+    if wrong := what_is_wrong(row):
+        raise InputError(wrong)
     try:
         job = _job_of(row, folder, common, again)
         _check_options(job)
@@ -91,8 +92,8 @@ def _job_of(row: JobRow, folder: Path, common: Mapping[str, Any], again: bool) -
 
 def _check_options(job: Job) -> None:
     """Raise what options that don't fit would raise when the dub begins; files aren't opened yet."""
-    kinds = {each.name: each.kind for each in columns_of_options().values()}
-    words = restored({name: word for name, word in job.options.items() if kinds[name] not in LOADED})
+    known = columns_of_options()
+    words = restored({name: word for name, word in job.options.items() if known[name].kind not in LOADED})
     picture = words.get("expression")
     if picture is not None and is_address(str(picture)):
         words.pop("expression")  # it is fetched first
@@ -113,12 +114,13 @@ def _check_input(what: str, name: str) -> None:
 def _check_output(job: Job) -> None:
     codec = job.options.get("codec", "auto")
     check_name(Path(job.output), f"{'h264' if codec == 'auto' else codec} video", suffixes_of(codec))
+    there = None
     if is_address(job.output):
         check_kind(kind_of(job.output))
     else:
         _check_folder(os.path.dirname(job.output))  # noqa: PTH120 - a thousand times quicker than a Path
-    there = None if is_address(job.output) else _state(job.output)
-    if there is not None and os.path.isdir(job.output):  # noqa: PTH112
+        there = _state(job.output)
+    if there is not None and stat.S_ISDIR(there.st_mode):
         raise InputError(f"output {printable(job.output)} is a folder: name a file.")
     for what, name in job.inputs.items():
         if name == job.output or (there is not None and _is_same(there, name)):

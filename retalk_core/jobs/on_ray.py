@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, in_a_line
 from ..places import PACK
 from ..version import __version__
 from .executors import TRIES, Answer, AnswerStream, Plain, Task, Watch, Workload, unwatched
@@ -77,11 +77,9 @@ class RayTasks:
         try:
             told = json.loads(self._ray.get(ended))
         except self._ray.exceptions.RayTaskError as error:
-            words = f"{type(error.cause).__name__}: {error.cause}".splitlines()[0][:300]
-            return Answer(task, lost=f"a worker could not do it ({words}).")
+            return Answer(task, lost=f"a worker could not do it ({in_a_line(error.cause, 300)}).")
         except self._ray.exceptions.RayError as error:
-            words = f"{error}".splitlines()[0][:200] or type(error).__name__
-            return Answer(task, lost=f"its worker or node died {TRIES} times ({words}).")
+            return Answer(task, lost=f"its worker or node died {TRIES} times ({in_a_line(error)}).")
         if told["nice"] >= LAST:
             self._say(
                 f"Ray's workers let every other program go first (nice {told['nice']}): on a busy machine "
@@ -106,10 +104,9 @@ def _joined(address: str) -> Any:  # noqa: ANN401 - Ray's types would be importe
     try:
         ray.init(address=address, **HOW)
     except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        words = f"{error}".splitlines()[0][:200]
         raise InputError(
-            f"No Ray cluster answers at {address} ({words}). Start one with `ray start --head`, or name its "
-            "head as HOST:PORT; docs/scale.md says how."
+            f"No Ray cluster answers at {address} ({in_a_line(error)}). Start one with "
+            "`ray start --head`, or name its head as HOST:PORT; docs/scale.md says how."
         ) from None
     return ray
 
@@ -148,14 +145,8 @@ def _check_fits(ray: Any, work: Workload, say: Callable[[str], None]) -> None:  
 
 def _remote(ray: Any, work: Workload, board: Any) -> Any:  # noqa: ANN401
     """What does one task on a node, with what it takes stated."""
-    place, settings, pack, version, pause = (
-        work.place,
-        dict(work.settings),
-        str(PACK),
-        __version__,
-        LOOKING_PAUSE,
-    )
-    cpus = work.cpus
+    place, settings, threads = work.place, dict(work.settings), max(int(work.cpus), 1)
+    pack, version, pause = str(PACK), __version__, LOOKING_PAUSE
     kept: dict[str, Any] = {}  # in a worker it lasts from task to task
 
     def do(number: int, given: str) -> str:
@@ -168,7 +159,7 @@ def _remote(ray: Any, work: Workload, board: Any) -> Any:  # noqa: ANN401
         from importlib import import_module
         from pathlib import Path
 
-        system.environ["OMP_NUM_THREADS"] = str(max(int(cpus), 1))
+        system.environ["OMP_NUM_THREADS"] = str(threads)
         if "retalk_nodes" not in sys.modules:
             boot = f"{pack}/__main__.py"
             if Path(boot).is_file():  # at the same place as where the work was begun

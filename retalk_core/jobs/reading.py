@@ -17,7 +17,7 @@ from ..faces.choice import FaceChoice
 from ..fields import Option, OptionKind, options_of
 from ..stages.options import Preset, Stages
 from ..times import parse_ranges, parse_rate, parse_time
-from .table import shown
+from .table import NEEDED, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,8 @@ def dub_options_of(words: Mapping[str, Any]) -> DubOptions:
     """
     given = {**usual_options(DubOptions), **_given(words, DubOptions)}
     options = DubOptions(face=face_of(words), **given)
-    return replace(options, stages=_stages_of(words, options.preset))
+    stages = _stages_of(words, options.preset)
+    return options if stages is None else replace(options, stages=stages)
 
 
 def usual_options(holder: type) -> dict[str, Any]:
@@ -225,8 +226,8 @@ def words_of_cells(cells: Iterable[tuple[str, Any]], file: Callable[[str], str])
 
 def restored(words: Mapping[str, Any]) -> dict[str, Any]:
     """Plain words by the fields' names as argparse would give them: paths are paths."""
-    kinds = {each.name: each.kind for each in columns_of_options().values()}
-    return {name: Path(word) if kinds[name] in FILES else word for name, word in words.items()}
+    known = columns_of_options()
+    return {name: Path(word) if known[name].kind in FILES else word for name, word in words.items()}
 
 
 def files_among(words: Mapping[str, Any]) -> dict[str, str]:
@@ -234,17 +235,20 @@ def files_among(words: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name, word in words.items():
         asked = columns_of_options()[name]
-        if (asked.kind in FILES and asked.metavar != "FOLDER") or (
-            asked.kind == "choice or picture" and word not in asked.choices
-        ):
+        if names_file(asked, word) and asked.metavar != "FOLDER":
             found[name] = str(word)
     return found
+
+
+def names_file(asked: Option, word: object) -> bool:
+    """Whether an option's word is the name of a file or a folder."""
+    return asked.kind in FILES or (asked.kind == "choice or picture" and word not in asked.choices)
 
 
 def _unknown_column(column: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(column, [*columns_of_options(), "face", "clip", "voice", "output"], 1)
+    near = difflib.get_close_matches(column, [*columns_of_options(), "face", *NEEDED], 1)
     meant = f" {near[0]} is meant, perhaps." if near else " `retalk batch --help` lists the options."
     return f"There is no option {shown(column)}.{meant}"
 
@@ -268,16 +272,14 @@ def _cell(asked: Option, name: str, cell: Any, file: Callable[[str], str]) -> An
         return _counted(asked, name, cell)
     if asked.kind == "amounts":
         return _amount_words(cell)
-    if asked.kind in ("choice or amounts",) and not isinstance(cell, str):
+    if asked.kind == "choice or amounts" and not isinstance(cell, str):
         return ",".join(_amount_words(cell))
     if isinstance(cell, list | tuple):
         return _joined(cell)
     word = str(cell)
     if asked.kind == "choice":
         return _chosen_word(asked, name, word)
-    if asked.kind in FILES or (asked.kind == "choice or picture" and word not in asked.choices):
-        return file(word)
-    return word
+    return file(word) if names_file(asked, word) else word
 
 
 def _switch(asked: Option, name: str, cell: object) -> bool:

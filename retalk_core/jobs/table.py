@@ -74,10 +74,12 @@ def table_folder(name: str) -> Path:
     return Path() if name == STDIN else Path(name).parent
 
 
-def missing_names(cells: Mapping[str, Any]) -> str:
-    """What a row should name and doesn't, in words; "" where nothing is missing."""
-    lacking = [name for name in NEEDED if not cells.get(name)]
-    return f"names no {' and no '.join(lacking)}" if lacking else ""
+def what_is_wrong(row: JobRow) -> str:
+    """Why a row can be no job, in a sentence; "": it can be read, and names what every row needs."""
+    lacking = [name for name in NEEDED if not row.cells.get(name)]
+    if row.fault or not lacking:
+        return row.fault
+    return f"{row.place} names no {' and no '.join(lacking)}: every row needs {', '.join(NEEDED)}."
 
 
 def printable(text: str) -> str:
@@ -111,11 +113,11 @@ def _opened(name: str) -> Iterator[Iterator[str]]:
         raise InputError(f"{name} can't be read ({error.strerror}). Check the path.") from error
     except AttributeError:
         raise InputError("Nothing is piped in: name a table.") from None
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
     try:
-        start = file.peek(4)[:4] if isinstance(file, io.BufferedReader) else b""
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+        if start in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError(f"{_called(name)} is in UTF-16: save it as UTF-8.")
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
         yield _lines_of(text)
     except OSError as error:
         raise InputError(f"{name} can't be read ({error.strerror}).") from error

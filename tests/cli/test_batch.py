@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from retalk_nodes.retalk_core.cli import batch
 from retalk_nodes.retalk_core.cli.main import FAILED, INTERRUPTED, main
 from retalk_nodes.retalk_core.jobs import executors
 
@@ -60,6 +61,18 @@ def test_a_dry_run_tells_what_would_be_done(table: Path, capsys: Capture) -> Non
         "2 would be made, 1 failed",
     ]
     assert sorted(path.name for path in table.parent.iterdir() if path.suffix != ".mkv") == ["jobs.csv"]
+
+
+def test_a_dry_run_tells_every_mistake_since_no_table_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(batch, "MISTAKES_SHOWN", 2)
+    (tmp_path / "jobs.csv").write_text("clip,voice,output\n" + "gone.mp4,gone.wav,out.mp4\n" * 5)
+    words = ["batch", str(tmp_path / "jobs.csv"), "--dry-run", "-q", "--results", str(tmp_path / "results")]
+    assert main(words) == FAILED
+    said = capsys.readouterr()
+    assert len(said.err.splitlines()) == 5 and "the tables have them all" not in said.err
+    assert said.out == "5 failed\n" and not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.dub.session import quiet as untold
 from retalk_nodes.retalk_core.jobs import dubbing
 from retalk_nodes.retalk_core.jobs.dubbing import THUMB_SIDE, Dubber
-from retalk_nodes.retalk_core.jobs.executors import untold
 from retalk_nodes.retalk_core.jobs.job import Job
 from scenes import leftovers, pixels_of, write_clip
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from retalk_nodes.retalk_core.cli.main import FAILED, main
@@ -115,6 +116,17 @@ def test_where_there_is_no_ray_a_sentence_says_so(
     for more, told in (((), "pip install 'ray"), (("--workers", "2"), "--workers are of this machine")):
         assert main(["batch", "jobs.csv", "--results", str(tmp_path), "--ray", "auto", "-q", *more]) == FAILED
         assert told in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_told_even_where_ray_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=refuse))
+    with pytest.raises(InputError, match=r"No Ray cluster answers at here:1 \(ConnectionError"):
+        RayTasks("here:1")
 
 
 def test_nothing_of_ray_or_torch_is_imported_to_plan_a_table(root: Path, tmp_path: Path) -> None:

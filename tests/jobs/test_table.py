@@ -112,6 +112,13 @@ def test_either_kind_may_be_piped_in(monkeypatch: pytest.MonkeyPatch, content: s
     assert table_folder(STDIN) == Path() and count_rows(STDIN) is None
 
 
+def test_what_is_piped_in_as_utf_16_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BufferedReader(io.BytesIO(f"{HEAD}\n".encode("utf-16")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
+    with pytest.raises(InputError, match="What is piped in is in UTF-16: save it as UTF-8"):
+        list(read_rows(STDIN))
+
+
 def test_rows_are_counted_without_being_held(tmp_path: Path) -> None:
     path = tmp_path / "jobs.csv"
     path.write_text(HEAD + "\n" + "a.mp4,a.wav,o.mp4,\n" * 20_000)

@@ -14,14 +14,7 @@ from ..table import printable
 from .journal import Journal
 from .outcome import JobOutcome
 
-OUTCOME_COLUMNS = (
-    "row",
-    "status",
-    "clip",
-    "voice",
-    "output",
-    "words",
-)  # columns that are fields of an outcome
+OUTCOME_COLUMNS = ("row", "status", "clip", "voice", "output", "words")  # that are fields of an outcome
 TOLD = (  # columns that come from the dub's report
     *("engine", "preset", "seconds_out", "frames", "edited", "doubtful", "serious", "doubts", "notes"),
     *("mark_id", "signed", "resumed", "spent", "cpu", "host"),
@@ -33,14 +26,15 @@ BETWEEN = " | "  # the sentences of one cell
 def write_lists(journal: Journal, folder: Path) -> None:
     """Write results.csv and results.json into a folder, whole or not at all. Raises InputError."""
     measures = sorted({name for each in journal.outcomes() for name in each.told.get("measured", ())})
-    _write(folder / "results.csv", _csv_lines(journal.outcomes(), measures))
-    _write(folder / "results.json", _json_lines(journal.outcomes()))
+    write_pieces(folder / "results.csv", _csv_lines(journal.outcomes(), measures))
+    write_pieces(folder / "results.json", _json_lines(journal.outcomes()))
 
 
-def _write(path: Path, pieces: Iterable[str]) -> None:
+def write_pieces(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text piece by piece, whole or not at all; names in it may hold any bytes. Raises InputError."""
     with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         for piece in pieces:
-            file.write(piece)
+            file.write(printable(piece))
 
 
 def _csv_lines(outcomes: Iterable[JobOutcome], measures: list[str]) -> Iterator[str]:
@@ -56,7 +50,7 @@ def _csv_lines(outcomes: Iterable[JobOutcome], measures: list[str]) -> Iterator[
 def _csv_line(cells: list[Any]) -> str:
     line = io.StringIO()
     csv.writer(line).writerow(cells)
-    return printable(line.getvalue())
+    return line.getvalue()
 
 
 def _json_lines(outcomes: Iterable[JobOutcome]) -> Iterator[str]:
@@ -65,6 +59,6 @@ def _json_lines(outcomes: Iterable[JobOutcome]) -> Iterator[str]:
     for each in outcomes:
         plain = {name: getattr(each, name) for name in OUTCOME_COLUMNS}
         told = {name: value for name, value in each.told.items() if name != "thumbnail"}
-        yield f"{between}{printable(json.dumps({**plain, **told}, ensure_ascii=False))}"
+        yield f"{between}{json.dumps({**plain, **told}, ensure_ascii=False)}"
         between = ",\n"
     yield "[]\n" if between == "[\n" else "\n]\n"

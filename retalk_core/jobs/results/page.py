@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from html import escape
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
 from urllib.parse import quote
 
-from ...files import written_whole
 from ..addresses import is_address
-from ..table import printable
 from .journal import Journal
+from .lists import write_pieces
 from .outcome import JobOutcome
 
 PAGE_ROWS = 500  # of one page: with their pictures a few MB
@@ -57,15 +55,11 @@ def write_pages(journal: Journal, folder: Path, title: str) -> None:
     total = sum(count for status, count in counts.items() if status != "doubtful")
     pages = max(-(-total // PAGE_ROWS), 1)
     for number in range(1, pages + 1):
-        path = folder / _page_name(number)
-        with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            for piece in _page(islice(rows, PAGE_ROWS), counts, folder, title, number, pages):
-                file.write(printable(piece))
-    extra = folder / _page_name(pages + 1)
-    while extra.exists():  # of an earlier run with more rows
+        page = _page(islice(rows, PAGE_ROWS), counts, folder, title, number, pages)
+        write_pieces(folder / _page_name(number), page)
+    while (extra := folder / _page_name(pages + 1)).exists():  # of an earlier run with more rows
         extra.unlink()
         pages += 1
-        extra = folder / _page_name(pages + 1)
 
 
 def _page_name(number: int) -> str:
@@ -158,8 +152,7 @@ def _wrong(each: JobOutcome) -> str:
 
 
 def _figures(each: JobOutcome) -> str:
-    told: dict[str, Any] = dict(each.told)
-    said = []
+    told, said = each.told, list[str]()
     if "frames" in told:
         engine = " ".join(filter(None, (told["engine"], told["preset"])))
         said += [
