@@ -111,7 +111,6 @@ def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path
     """
     part = part_of(clip, start, seconds)
     begin = clip.times[part.first - clip.first]
-    durations = [after - time for time, after in zip(part.times, (*part.times[1:], part.end), strict=True)]
     with VideoWriter(
         output,
         part.size,
@@ -125,7 +124,7 @@ def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path
         interlacing=written_as(part),
         light=part.light,
     ) as writer:
-        for frame, time, duration in zip(prefetch(part.frames()), part.times, durations, strict=True):
+        for frame, time, duration in zip(prefetch(part.frames()), part.times, part.durations, strict=True):
             writer.write(frame.pixels, time, duration)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -50,7 +49,7 @@ def write_stimulus(
         clip = part_of(clip, Fraction(0), end)
     scale = min(1.0, PROXY_SIDE / max(clip.size))
     small = shrink(np.zeros((*clip.size, 3), np.uint8), scale).shape[:2]
-    ends = [after - time for time, after in pairwise((*clip.times, clip.end))]
+    durations = clip.durations
     with VideoWriter(
         output,
         (small[0], small[1]),
@@ -65,7 +64,7 @@ def write_stimulus(
         for number, frame in enumerate(prefetch(clip.frames())):
             picture = eight_bit(shrink(frame.pixels, scale))
             picture = picture if change is None else change(picture)
-            writer.write(picture, clip.times[number], ends[number])
+            writer.write(picture, clip.times[number], durations[number])
             progress(number + 1, len(clip))
 
 
