@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..images import eight_bit, shrink
+from ..images import eight_bit, shrink, shrunk_size
 from ..media.clip import Clip, part_of
 from ..media.reader import open_clip, prefetch
 from ..media.sound import SoundSource, SoundStream
@@ -48,11 +48,10 @@ def write_stimulus(
     if clip.end > end:
         clip = part_of(clip, Fraction(0), end)
     scale = min(1.0, PROXY_SIDE / max(clip.size))
-    small = shrink(np.zeros((*clip.size, 3), np.uint8), scale).shape[:2]
     durations = clip.durations
     with VideoWriter(
         output,
-        (small[0], small[1]),
+        shrunk_size(clip.size, scale),
         rate=clip.rate,
         tick=exact_tick(clip.times, clip.end),
         quality=_QUALITY,
