@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...models.catalog import catalog
-from ..compute.provider import NetworkProvider
 from ..dub.options import DubOptions
 from ..errors import OptionError
+from ..fields import option_named
 from ..provenance.finish import Records
-from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Preset, Stages
+
+if TYPE_CHECKING:
+    from ..compute.provider import NetworkProvider
 
 # Which of the paper's tables or figures a system stands in; a reference is none of them.
 SystemRole = Literal["method", "part", "restorer", "reference"]
@@ -59,7 +61,7 @@ class System:
 
 def known_systems() -> tuple[str, ...]:
     """What may be chosen: the networks that draw lips by their keys, and the preview."""
-    return (*SYNCERS, PREVIEW)
+    return (*option_named(Stages, "lips").values, PREVIEW)
 
 
 def choose_systems(wanted: Sequence[str] = (), *, parts: bool = True) -> list[System]:
