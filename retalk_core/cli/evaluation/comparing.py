@@ -15,7 +15,8 @@ MOST_SHOWN = 5  # of what is left out
 
 
 def run_pairs(args: argparse.Namespace) -> None:
-    from ...comparing.pairs import PROTOCOLS, draw_pairs, find_talking, write_pairs
+    from ...comparing.pairs import draw_pairs, find_talking, write_pairs
+    from ...comparing.paper import PROTOCOLS
     from ...places import check_place
     from ...times import parse_time
 

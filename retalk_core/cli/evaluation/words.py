@@ -114,7 +114,7 @@ def learn_selfcheck(check: argparse.ArgumentParser) -> None:
 
 
 def _learn_pairs(pairs: argparse.ArgumentParser) -> None:
-    from ...comparing.pairs import PROTOCOLS
+    from ...comparing.paper import PROTOCOLS
     from .comparing import run_pairs
 
     pairs.set_defaults(run=run_pairs)
