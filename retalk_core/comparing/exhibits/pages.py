@@ -210,13 +210,15 @@ def comparison_lines(page: Page) -> Iterator[str]:
     """The tables for a terminal."""
     for table in page.tables:
         yield f"\n{table.title}"
-        width = max((len(row.label) for row in table.rows), default=0) + 2
-        yield " " * width + "".join(f"{metric_name(name):>16}" for name in table.columns) + "   pairs"
+        heads = [metric_name(name) for name in table.columns]
+        lines: list[tuple[str, Sequence[str], str]] = [("", heads, "pairs")]
         for row in table.rows:
-            figures = "".join(f"{cell!s:>16}" for cell in _cells(table, row))
-            yield f"{row.label:<{width}}{figures}   {_pairs(row)}"
-            for label, known in _papers(table, row):
-                yield f"{f'  {label}':<{width}}{''.join(f'{figure:>16}' for figure in known)}   paper"
+            lines.append((row.label, [f"{cell}" for cell in _cells(table, row)], _pairs(row)))
+            lines += [(f"  {label}", figures, "paper") for label, figures in _papers(table, row)]
+        width = max(len(label) for label, _, _ in lines) + 2
+        column = max([16, *(len(head) + 2 for head in heads)])
+        for label, figures, pairs in lines:
+            yield f"{label:<{width}}{''.join(f'{figure:>{column}}' for figure in figures)}   {pairs}"
         yield from (line for notes in _footnotes(table) for line in notes.splitlines())
     yield from (f"failed: {failure}" for failure in page.failures)
     yield f"ReTalk {__version__}"
