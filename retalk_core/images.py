@@ -66,9 +66,14 @@ def shrink(picture: np.ndarray, scale: float) -> np.ndarray:
     """Bring a picture near a scale below 1 by averaging its pixels; larger scales leave it as it is."""
     if scale >= 1:
         return picture
-    height, width = picture.shape[:2]
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    height, width = shrunk_size((picture.shape[0], picture.shape[1]), scale)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Height and width of what `shrink` makes of a picture of that height and width."""
+    height, width = size
+    return size if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def smooth_step(x: Numbers) -> Numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..compute.provider import NetworkProvider
@@ -33,12 +34,15 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; files are told from the comparison's folder where they lie in it."""
+        entries: dict[Case, list[Outcome]] = {case: [] for case in self.work.cases}
+        for each in self.work.entries:
+            entries[each.case].append(each)
         return {
             "form": _FORM,
             "tables": [table_to_dict(table) for table in self.page.tables],
             "exhibits": [vars(each) for each in self.page.exhibits],
             "systems": [_system_to_dict(each, self.work) for each in self.work.systems],
-            "cases": [_case_to_dict(case, self.work) for case in self.work.cases],
+            "cases": [_case_to_dict(case, made, self.work) for case, made in entries.items()],
             "failures": list(self.page.failures),
             "facts": list(self.page.facts),
         }
@@ -84,16 +88,16 @@ def _facts(work: Work, networks: NetworkProvider) -> Iterator[str]:
     yield "videos are lossless (FFV1) and unmarked; frames that a system leaves alone count like the others"
     described = networks.describe()
     yield f"computed in {described['precision']} on {described['device']}"
-    used = {key: each for entry in work.entries for key, each in _weights(entry)}
+    used = {key: each for entry in work.entries for key, each in _weights(entry).items()}
     for key, each in sorted({**used, **described["networks"]}.items()):
         odd = f"; {each['warning']}" if each["warning"] else ""
         yield f"weights: {key}: {each['file']}, sha256 {each['sha256'][:16]}{odd}"
 
 
-def _weights(entry: Outcome) -> Iterator[tuple[str, Any]]:
+def _weights(entry: Outcome) -> dict[str, Any]:
     """Of those that drew it and of those that judged it, by their keys."""
     judges = entry.judgement.get("networks", {}).get("networks", {})
-    return iter({**entry.weights, **judges}.items())
+    return {**entry.weights, **judges}
 
 
 # Pictures
@@ -187,17 +191,16 @@ def _system_to_dict(system: System, work: Work) -> dict[str, Any]:
     }
 
 
-def _case_to_dict(case: Case, work: Work) -> dict[str, Any]:
-    videos = {}
-    for each in work.entries:
-        if each.case is case:
-            video = None if each.video is None else _within(work, each)
-            videos[each.system.name] = {
-                "video": video,
-                "seconds": each.seconds,
-                "failed": each.failed,
-                **each.judgement,
-            }
+def _case_to_dict(case: Case, entries: Sequence[Outcome], work: Work) -> dict[str, Any]:
+    videos = {
+        each.system.name: {
+            "video": None if each.video is None else _told(work, each.video),
+            "seconds": each.seconds,
+            "failed": each.failed,
+            **each.judgement,
+        }
+        for each in entries
+    }
     return {
         "name": case.name,
         "protocol": case.protocol,
@@ -210,12 +213,7 @@ def _case_to_dict(case: Case, work: Work) -> dict[str, Any]:
     }
 
 
-def _within(work: Work, entry: Outcome) -> str:
-    assert entry.video is not None
-    return _told(work, entry.video)
-
-
-def _told(work: Work, path: Any) -> str:  # noqa: ANN401 - a path
+def _told(work: Work, path: Path) -> str:
     folder = work.question.folder.resolve()
     whole = path.resolve()
     return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)

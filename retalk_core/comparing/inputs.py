@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import wave
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -66,11 +67,10 @@ def prepare_cases(
 
 def silent_case(case: Case, folder: Path) -> Case:
     """The same clip, and a voice that says nothing."""
-    clip = open_clip(case.source)
-    seconds = min(SILENCE, clip.end)
+    seconds = min(SILENCE, open_clip(case.source).end)
+    silence = SoundArray(np.zeros((1, round(16_000 * seconds)), np.float32), 16_000)
     path = folder / "inputs" / f"{case.name}_silence.wav"
-    if not path.is_file():
-        write_wav(path, SoundArray(np.zeros((1, round(16_000 * seconds)), np.float32), 16_000), seconds)
+    _cut_once(path, Kept(folder), {"silence": str(seconds)}, lambda: write_wav(path, silence, seconds))
     return Case(case.name, SILENT, case.source, path, case.pair)
 
 
@@ -80,10 +80,7 @@ def _source(pair: ClipAndVoice, path: Path, kept: Kept) -> Path:
     if not pair.start and (pair.seconds is None or pair.seconds >= clip.end):
         return pair.video
     key = {"of": stamp(pair.video), "from": str(pair.start), "for": str(pair.seconds)}
-    if kept.find(f"inputs/{path.name}", path, key) is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cut_clip(clip, pair.start, pair.seconds, path)
-        kept.keep(f"inputs/{path.name}", path, key, {})
+    _cut_once(path, kept, key, lambda: cut_clip(clip, pair.start, pair.seconds, path))
     return path
 
 
@@ -97,11 +94,17 @@ def _voice(pair: ClipAndVoice, path: Path, kept: Kept) -> Path:
             "give it seconds."
         )
     key = {"of": stamp(pair.voice), "from": str(pair.voice_start), "for": str(seconds)}
-    if kept.find(f"inputs/{path.name}", path, key) is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_wav(path, pair.voice, seconds, pair.voice_start)
-        kept.keep(f"inputs/{path.name}", path, key, {})
+    _cut_once(path, kept, key, lambda: write_wav(path, pair.voice, seconds, pair.voice_start))
     return path
+
+
+def _cut_once(path: Path, kept: Kept, key: Mapping[str, Any], cut: Callable[[], None]) -> None:
+    """Cut an input, unless it lies there, cut from just this."""
+    name = f"inputs/{path.name}"
+    if kept.find(name, path, key) is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cut()
+        kept.keep(name, path, key, {})
 
 
 def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path) -> None:
@@ -111,7 +114,6 @@ def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path
     """
     part = part_of(clip, start, seconds)
     begin = clip.times[part.first - clip.first]
-    durations = [after - time for time, after in zip(part.times, (*part.times[1:], part.end), strict=True)]
     with VideoWriter(
         output,
         part.size,
@@ -125,13 +127,12 @@ def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path
         interlacing=written_as(part),
         light=part.light,
     ) as writer:
-        for frame, time, duration in zip(prefetch(part.frames()), part.times, durations, strict=True):
+        for frame, time, duration in zip(prefetch(part.frames()), part.times, part.durations, strict=True):
             writer.write(frame.pixels, time, duration)
 
 
 def write_wav(path: Path, source: SoundSource, seconds: Fraction, start: Fraction = Fraction(0)) -> None:
     """Write a part of a sound as 16-bit WAV; where it ends earlier, silence follows. Raises InputError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     sound = SoundStream(source, start, seconds)
     with written_whole(path) as temporary, wave.open(os.fspath(temporary), "wb") as file:
         file.setnchannels(sound.channels)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import InputError, OptionError, RetalkError
 from ..files import write_file
@@ -21,19 +20,6 @@ from ..types import Progress, silent
 _COLUMNS = ("video", "voice", "start", "voice_start", "seconds")
 _GRID = 25  # stretches begin at whole frames of this rate
 _NO_TABLE = "is no table of pairs: give it the columns video and voice, one pair a line."
-
-
-class Protocol(NamedTuple):
-    """How many pairs a comparison has, and how long they are."""
-
-    pairs: int
-    seconds: Fraction | None  # None: clips and voices at their own length
-
-
-PROTOCOLS: Mapping[str, Protocol] = {
-    "hdtf": Protocol(100, Fraction(20)),
-    "lrs2": Protocol(14_000, None),
-}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+
+class Protocol(NamedTuple):
+    """How many pairs a comparison has, and how long they are."""
+
+    pairs: int
+    seconds: Fraction | None  # None: clips and voices at their own length
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "hdtf": Protocol(100, Fraction(20)),
+    "lrs2": Protocol(14_000, None),
+}
 
 CORPORA = ("LRS2", "HDTF")
 # By the network that draws the lips: FID, CPBD, LSE-D, LSE-C in its table 1, by corpus.

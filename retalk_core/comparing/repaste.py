@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def paste_given(
     track = track_faces(prefetch(source.frames()), faces, frame_count=len(source)).track
     crops = frame_faces(track, "face")
     rows = pairing(given, source).tolist()
-    ends = [after - time for time, after in pairwise((*given.times, given.end))]
+    durations = given.durations
     pairs = zip(prefetch(given.frames()), prefetch(source.frames(rows)), strict=True)
     with VideoWriter(
         output,
@@ -71,7 +70,7 @@ def paste_given(
     ) as writer:
         for number, (new, old) in enumerate(pairs):
             picture = blended_face(new.pixels, old.pixels, crops, rows[number])
-            writer.write(picture, given.times[number], ends[number])
+            writer.write(picture, given.times[number], durations[number])
             progress(number + 1, len(given))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...models.catalog import catalog
-from ..compute.provider import NetworkProvider
 from ..dub.options import DubOptions
 from ..errors import OptionError
-from ..fields import options_of
+from ..fields import option_named
 from ..provenance.finish import Records
-from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Preset, Stages
+
+if TYPE_CHECKING:
+    from ..compute.provider import NetworkProvider
 
 # Which of the paper's tables or figures a system stands in; a reference is none of them.
 SystemRole = Literal["method", "part", "restorer", "reference"]
@@ -31,7 +32,6 @@ _TITLES = {
 WITHOUT_AND_WITH_D = ("part-le", f"{PAPERS}-common")  # names of systems, for the paper's figure 4
 # Lossless, without a mark, without a signature and without an entry in anyone's ledger
 _PLAIN = DubOptions(codec="ffv1", mark="off", check=False, shorter="end_with_voice", records=Records())
-_NO_BOX = "this version pastes under the face's outline only, not the whole box with a hard edge"
 CROSS_ATTENTION = "needs an L-Net that was trained without cross-attention"
 
 
@@ -61,7 +61,7 @@ class System:
 
 def known_systems() -> tuple[str, ...]:
     """What may be chosen: the networks that draw lips by their keys, and the preview."""
-    return (*SYNCERS, PREVIEW)
+    return (*option_named(Stages, "lips").values, PREVIEW)
 
 
 def choose_systems(wanted: Sequence[str] = (), *, parts: bool = True) -> list[System]:
@@ -135,9 +135,7 @@ def _shown_as(word: str) -> Iterator[System]:
         yield System(f"{word}-common", title, "common paste", ("method", "part", "restorer"), _by())
         return
     alone: dict[str, Any] = {"lips": word, "neutralise": False, "enhance": False}
-    box = _whole_box()
-    own = System(f"{word}-own", title, "own paste", ("method",), _by(**alone, **box))
-    yield own if box else replace(own, lacking=_NO_BOX)
+    yield System(f"{word}-own", title, "own paste", ("method",), _by(**alone, paste="box"))
     yield System(f"{word}-common", title, "common paste", ("method",), _by(**alone))
 
 
@@ -152,11 +150,3 @@ def _parts() -> list[System]:
 
 def _by(preset: Preset = "fast", /, **changes: Any) -> DubOptions:  # noqa: ANN401, as `Stages.of` has it
     return replace(_PLAIN, engine="retalk", preset=preset, stages=Stages.of(preset, **changes))
-
-
-def _whole_box() -> dict[str, Any]:
-    """The option that pastes the whole box with a hard edge; empty in a version without it."""
-    for each in options_of(Stages):
-        if each.name == "paste":
-            return {"paste": next(value for value in each.values if "box" in value)}
-    return {}

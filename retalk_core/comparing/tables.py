@@ -42,6 +42,14 @@ class Cell:
     def __str__(self) -> str:
         return "–" if self.value is None else f"{self.value:.{decimals(self.value)}f}"
 
+    @property
+    def range(self) -> str:
+        """Its interval in words, as exact as the figure; empty where there is none."""
+        if self.value is None or self.low is None or self.high is None:
+            return ""
+        places = decimals(self.value)
+        return f"{self.low:.{places}f} to {self.high:.{places}f}"
+
 
 @dataclass(frozen=True)
 class TableRow:

@@ -117,7 +117,9 @@ def do_work(question: CompareQuestion, networks: NetworkProvider, progress: Stag
     cases = prepare_cases(
         list(question.pairs), question.folder, own_voice=question.own_voice, progress=progress("prepare")
     )
-    lacking = {each.name: why for each in _all_of(systems) if (why := why_lacking(each, networks))}
+    lacking = {
+        each.name: why for each in (*systems, *restorer_systems()) if (why := why_lacking(each, networks))
+    }
     planned = list(_plan(question, systems, cases, lacking))
     bench, left = _Bench(question, networks), Remaining(system.name for _, system in planned)
     entries = []
@@ -137,25 +139,22 @@ def _given(pairs: Sequence[ClipAndVoice]) -> Iterator[System]:
         yield from given_systems(title, number)
 
 
-def _all_of(systems: Sequence[System]) -> list[System]:
-    return [*systems, *restorer_systems()]
-
-
 def _plan(
     question: CompareQuestion, systems: Sequence[System], cases: Sequence[Case], lacking: Mapping[str, str]
 ) -> Iterator[tuple[Case, System]]:
     """Which pair is asked of which system, pair by pair."""
     able = [system for system in systems if system.name not in lacking]
+    own_voice = [with_own_voice(each) for each in able if each.is_whole and each.options is not None]
+    parts = [each for each in able if each.name in WITHOUT_AND_WITH_D]
+    restorers = [each for each in restorer_systems() if each.name not in lacking]
     for number, case in enumerate(cases):
         if case.protocol == PAIRED:
-            runs = [each for each in able if each.is_whole and each.options is not None]
-            yield from ((case, with_own_voice(each)) for each in runs)
+            yield from ((case, each) for each in own_voice)
             continue
         yield case, SOURCE
         yield from ((case, each) for each in able if each.options is not None or _video(case, each))
-        parts = [each for each in able if each.name in WITHOUT_AND_WITH_D]
         if number < question.shown and parts:
-            yield from ((case, each) for each in restorer_systems() if each.name not in lacking)
+            yield from ((case, each) for each in restorers)
             silent = silent_case(case, question.folder)
             yield from ((silent, each) for each in parts)
 

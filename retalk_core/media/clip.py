@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ class Clip(ABC):
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def durations(self) -> tuple[Fraction, ...]:
+        """Seconds that each frame is shown for."""
+        return tuple(after - time for time, after in pairwise((*self.times, self.end)))
+
+    def shown_at(self, times: Iterable[Fraction]) -> tuple[int, ...]:
+        """The frame that shows at each time, the last one beyond the end."""
+        return tuple(max(bisect_right(self.times, time) - 1, 0) for time in times)
 
     @abstractmethod
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:

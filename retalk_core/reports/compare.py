@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -64,12 +63,7 @@ def common_moments(first: Clip, second: Clip) -> Moments:
     times = list(finer.times)
     if longer.end > finer.end:
         times += longer.times[bisect_left(longer.times, finer.end) :]
-    return Moments(tuple(times), longer.end, _shown(first, times), _shown(second, times))
-
-
-def _shown(clip: Clip, times: Sequence[Fraction]) -> tuple[int, ...]:
-    """The frame that shows at each time, the last one beyond the clip's end."""
-    return tuple(max(bisect_right(clip.times, time) - 1, 0) for time in times)
+    return Moments(tuple(times), longer.end, first.shown_at(times), second.shown_at(times))
 
 
 def compare_clips(

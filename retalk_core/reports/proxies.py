@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..images import eight_bit, shrink
+from ..images import eight_bit, shrink, shrunk_size
 from ..media.color import ColorTags
 from ..media.sound import SoundStream
 from ..media.writer import VideoWriter
@@ -54,10 +54,9 @@ def writing_pair(before: Look, after: Look) -> Iterator[SeePair]:
 
 
 def _writer(look: Look) -> VideoWriter:
-    small = shrink(np.zeros((*look.size, 3), np.uint8), look.scale).shape[:2]
     return VideoWriter(
         look.path,
-        (small[0], small[1]),
+        shrunk_size(look.size, look.scale),
         quality=PROXY_QUALITY,
         color=look.color,
         pixel_aspect=look.pixel_aspect,

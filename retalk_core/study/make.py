@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from ..dub.session import StageProgress, quiet
 from ..errors import InputError, OptionError
 from ..files import write_file
 from ..places import check_place
+from ..types import Progress
 from .orders import draw_sheets
 from .page import PAGE_NAME, write_page
 from .results import RatedClip, Results
@@ -110,7 +110,7 @@ def _checks(
         yield results.clips[number % len(results.clips)], ATTENTION_CHECK, wanted
 
 
-def _write(clip: RatedClip, stimulus: Stimulus, end: Fraction, path: Path, progress: Any) -> None:  # noqa: ANN401
+def _write(clip: RatedClip, stimulus: Stimulus, end: Fraction, path: Path, progress: Progress) -> None:
     change: Change | None = None
     video, sound = clip.videos.get(stimulus.system, clip.source), clip.voice
     if stimulus.system == HIDDEN_REFERENCE:

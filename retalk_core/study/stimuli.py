@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..images import eight_bit, shrink
+from ..images import eight_bit, shrink, shrunk_size
 from ..media.clip import Clip, part_of
 from ..media.reader import open_clip, prefetch
 from ..media.sound import SoundSource, SoundStream
@@ -49,11 +48,10 @@ def write_stimulus(
     if clip.end > end:
         clip = part_of(clip, Fraction(0), end)
     scale = min(1.0, PROXY_SIDE / max(clip.size))
-    small = shrink(np.zeros((*clip.size, 3), np.uint8), scale).shape[:2]
-    ends = [after - time for time, after in pairwise((*clip.times, clip.end))]
+    durations = clip.durations
     with VideoWriter(
         output,
-        (small[0], small[1]),
+        shrunk_size(clip.size, scale),
         rate=clip.rate,
         tick=exact_tick(clip.times, clip.end),
         quality=_QUALITY,
@@ -65,7 +63,7 @@ def write_stimulus(
         for number, frame in enumerate(prefetch(clip.frames())):
             picture = eight_bit(shrink(frame.pixels, scale))
             picture = picture if change is None else change(picture)
-            writer.write(picture, clip.times[number], ends[number])
+            writer.write(picture, clip.times[number], durations[number])
             progress(number + 1, len(clip))
 
 

@@ -256,7 +256,14 @@ def test_words_that_cant_be_understood_exit_with_two(
     assert "usage: retalk" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("words", [["--help"], ["dub", "--help"], ["inspect", "--help"], ["work", "--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["--help"], ["dub", "--help"], ["inspect", "--help"], ["work", "--help"]),
+        *(["eval", "judge", "--help"], ["eval", "pairs", "--help"], ["eval", "compare", "--help"]),
+        *(["eval", "study", "make", "--help"], ["eval", "study", "read", "--help"]),
+    ],
+)
 def test_help_doesnt_wait_for_torch(root: Path, words: list[str]) -> None:
     code = (
         "import runpy, sys\n"

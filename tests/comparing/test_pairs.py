@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.comparing.pairs import (
-    PROTOCOLS,
     ClipAndVoice,
     Talking,
     draw_pairs,
@@ -17,6 +16,7 @@ from retalk_nodes.retalk_core.comparing.pairs import (
     read_pairs,
     write_pairs,
 )
+from retalk_nodes.retalk_core.comparing.paper import PROTOCOLS
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from scenes import talking, write_clip
 from videos import speaking_clip

@@ -44,6 +44,13 @@ def test_the_common_paste_is_the_same_for_all() -> None:
         assert stages.restore == "off" and stages.keep_upper and stages.colour_match == 1
 
 
+def test_other_networks_show_their_whole_box_as_their_own_paste() -> None:
+    own = [each for each in choose_systems(parts=False) if each.name.endswith("-own")]
+    pastes = {each.name: each.options.chosen_stages.paste for each in own if each.options is not None}
+    assert pastes.pop("lnet-own") == "face" and len(pastes) == len(syncers.SYNCERS) - 1
+    assert set(pastes.values()) == {"box"}
+
+
 def test_parts_leave_out_what_they_say() -> None:
     stages = {
         each.name: each.options.chosen_stages

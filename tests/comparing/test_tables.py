@@ -127,6 +127,9 @@ def test_the_papers_figures_stand_beside_and_are_marked(work: Work) -> None:
         in text
     )
     assert '<tr class="paper"><td>VideoReTalking on HDTF, as the paper says<td>4.504' in shown
+    first = lines.strip().split("\n\n")[0].split("\n")
+    ends = [line.rindex("   ") for line in first if line.endswith(("   pairs", "   paper"))]
+    assert len(ends) == 3 and len(set(ends)) == 1  # one below the other
     assert "VideoReTalking on HDTF" in lines and "failed: a|b failed" in lines
     for told in (text, shown):
         assert "not reproduced here" in told and "Wav2Lip: the paper has a figure, which is not known" in told

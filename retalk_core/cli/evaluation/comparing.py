@@ -15,7 +15,8 @@ MOST_SHOWN = 5  # of what is left out
 
 
 def run_pairs(args: argparse.Namespace) -> None:
-    from ...comparing.pairs import PROTOCOLS, draw_pairs, find_talking, write_pairs
+    from ...comparing.pairs import draw_pairs, find_talking, write_pairs
+    from ...comparing.paper import PROTOCOLS
     from ...places import check_place
     from ...times import parse_time
 
@@ -62,11 +63,11 @@ def run_compare(args: argparse.Namespace) -> None:
     question = CompareQuestion(
         pairs=pairs,
         folder=args.output,
-        systems=names_in(args.systems),
+        systems=args.systems,
         parts=not args.no_parts,
         own_voice=not args.no_own_voice,
         shown=args.shown,
-        names=names_in(args.metrics),
+        names=args.metrics,
         faces_only=args.faces_only,
         real=args.real,
         frames=args.frames,
@@ -79,8 +80,3 @@ def run_compare(args: argparse.Namespace) -> None:
     for line in comparison_lines(found.page):
         print(line)
     print(f"written: {args.output / PAGE_FILE}")
-
-
-def names_in(words: str | None) -> tuple[str, ...]:
-    """Names between commas."""
-    return tuple(filter(None, (words or "").replace(" ", "").split(",")))

@@ -63,7 +63,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "language": args.language,
         "truth": args.truth,
         "faces_only": args.faces_only,
-        "names": tuple(filter(None, (args.metrics or "").replace(" ", "").split(","))),
+        "names": args.metrics,
         "face": read_face(args),
         "references": not args.no_references,
     }

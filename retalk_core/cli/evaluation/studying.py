@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 from ..bars import Bars
-from .comparing import names_in
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +16,7 @@ def run_make(args: argparse.Namespace) -> None:
     from ...study.page import PAGE_NAME
     from ...study.results import read_results
 
-    results = read_results(args.results, names_in(args.systems), args.clips)
+    results = read_results(args.results, args.systems, args.clips)
     key = args.key or args.output.with_name(f"{args.output.name}.key.json")
     with Bars(args.quiet) as bars:
         made = make_study(results, args.output, key, checks=args.checks, seed=args.seed, progress=bars)

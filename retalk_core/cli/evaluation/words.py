@@ -38,6 +38,20 @@ def _add_actions(command: argparse.ArgumentParser, *actions: tuple[str, str, Lea
         parser.learn = learn
 
 
+def names_in(words: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(filter(None, words.replace(" ", "").split(",")))
+
+
+def _add_names(group: argparse._ActionsContainer, flag: str, told: str) -> None:
+    group.add_argument(flag, type=names_in, default=(), metavar="NAMES", help=told)
+
+
+def _add_metrics(group: argparse._ActionsContainer) -> None:
+    _add_names(group, "--metrics", "such as lse_d,lse_c,cpbd; default: all")
+    group.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
+
+
 def _learn_judge(judge: argparse.ArgumentParser) -> None:
     from ...visemes.text.languages import AUTO, LANGUAGES
     from .judging import run_judge
@@ -58,8 +72,7 @@ def _learn_judge(judge: argparse.ArgumentParser) -> None:
         "--real", type=read_path, metavar="FOLDER", help="real videos, for a folder's FID and KID"
     )
     how = judge.add_argument_group("how")
-    how.add_argument("--metrics", metavar="NAMES", help="such as lse_d,lse_c,cpbd; default: all")
-    how.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
+    _add_metrics(how)
     how.add_argument(
         "--no-references",
         action="store_true",
@@ -101,7 +114,7 @@ def learn_selfcheck(check: argparse.ArgumentParser) -> None:
 
 
 def _learn_pairs(pairs: argparse.ArgumentParser) -> None:
-    from ...comparing.pairs import PROTOCOLS
+    from ...comparing.paper import PROTOCOLS
     from .comparing import run_pairs
 
     pairs.set_defaults(run=run_pairs)
@@ -142,7 +155,7 @@ def _learn_compare(compare: argparse.ArgumentParser) -> None:
         help="where all is kept; what is there is not made again",
     )
     what = compare.add_argument_group("what is compared")
-    what.add_argument("--systems", metavar="NAMES", help=f"of {', '.join(known_systems())}; default: all")
+    _add_names(what, "--systems", f"of {', '.join(known_systems())}; default: all")
     what.add_argument("--no-parts", action="store_true", help="not the paper's method in parts")
     what.add_argument(
         "--no-own-voice", action="store_true", help="no clip with its own voice too, where there is a truth"
@@ -160,8 +173,7 @@ def _learn_compare(compare: argparse.ArgumentParser) -> None:
         help="only cut clips and voices, for programs that don't run here",
     )
     how = compare.add_argument_group("how it is judged")
-    how.add_argument("--metrics", metavar="NAMES", help="such as lse_d,lse_c,cpbd; default: all")
-    how.add_argument("--faces-only", action="store_true", help="pictures are faces already, as in LRS")
+    _add_metrics(how)
     how.add_argument(
         "--real",
         type=read_path,
@@ -194,11 +206,7 @@ def _learn_make(make: argparse.ArgumentParser) -> None:
     make.add_argument(
         "--key", type=read_path, metavar="JSON", help="which video is whose; default: beside the folder"
     )
-    make.add_argument(
-        "--systems",
-        metavar="NAMES",
-        help="as the comparison's JSON names them; default: all that have videos",
-    )
+    _add_names(make, "--systems", "as the comparison's JSON names them; default: all that have videos")
     make.add_argument(
         "--clips", type=int, default=10, metavar="N", help="pairs, spread over the comparison's; default: 10"
     )

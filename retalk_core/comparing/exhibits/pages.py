@@ -60,7 +60,7 @@ def _markdown_table(table: Table) -> str:
     head = ["", *map(metric_name, table.columns), "pairs"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for row in table.rows:
-        cells = [_ranged(row.cells[name]) for name in table.columns]
+        cells = [f"{cell} ({cell.range})" if cell.range else f"{cell}" for cell in _cells(table, row)]
         lines.append([row.label, *cells, _pairs(row)])
         lines += [
             [f"*{label}*", *(f"*{figure}*" for figure in figures), "*paper*"]
@@ -85,11 +85,9 @@ def _papers(table: Table, row: TableRow) -> Iterator[tuple[str, list[str]]]:
         yield f"{words} on {corpus}, as the paper says", [f"{by_name[name]:g}" for name in table.columns]
 
 
-def _ranged(cell: Cell) -> str:
-    if cell.value is None or cell.low is None or cell.high is None:
-        return str(cell)
-    places = len(str(cell).partition(".")[2])
-    return f"{cell} ({cell.low:.{places}f} to {cell.high:.{places}f})"
+def _cells(table: Table, row: TableRow) -> list[Cell]:
+    """A row's, in the order of the columns."""
+    return [row.cells[name] for name in table.columns]
 
 
 def _pairs(row: TableRow) -> str:
@@ -181,7 +179,7 @@ def _html_table(table: Table) -> str:
     head = "".join(f"<th>{escape(word)}" for word in ("", *map(metric_name, table.columns), "pairs"))
     lines = []
     for row in table.rows:
-        cells = "".join(_html_cell(row.cells[name]) for name in table.columns)
+        cells = "".join(map(_html_cell, _cells(table, row)))
         lines.append(f"<tr><td>{escape(row.label)}{cells}<td>{escape(_pairs(row))}")
         for label, figures in _papers(table, row):
             cells = "".join(f"<td>{figure}" for figure in figures)
@@ -191,11 +189,10 @@ def _html_table(table: Table) -> str:
 
 
 def _html_cell(cell: Cell) -> str:
-    if cell.low is None or cell.high is None:
-        why = f' title="{escape(cell.why)}"' if cell.why else ""
-        return f"<td{why}>{cell}"
-    places = len(str(cell).partition(".")[2])
-    return f"<td>{cell}<small>{cell.low:.{places}f} to {cell.high:.{places}f}</small>"
+    if cell.range:
+        return f"<td>{cell}<small>{cell.range}</small>"
+    why = f' title="{escape(cell.why)}"' if cell.why else ""
+    return f"<td{why}>{cell}"
 
 
 def _html_list(listed: str) -> str:
@@ -213,13 +210,15 @@ def comparison_lines(page: Page) -> Iterator[str]:
     """The tables for a terminal."""
     for table in page.tables:
         yield f"\n{table.title}"
-        width = max((len(row.label) for row in table.rows), default=0) + 2
-        yield " " * width + "".join(f"{metric_name(name):>16}" for name in table.columns) + "   pairs"
+        heads = [metric_name(name) for name in table.columns]
+        lines: list[tuple[str, Sequence[str], str]] = [("", heads, "pairs")]
         for row in table.rows:
-            figures = "".join(f"{row.cells[name]!s:>16}" for name in table.columns)
-            yield f"{row.label:<{width}}{figures}   {_pairs(row)}"
-            for label, known in _papers(table, row):
-                yield f"{f'  {label}':<{width}}{''.join(f'{figure:>16}' for figure in known)}   paper"
+            lines.append((row.label, [f"{cell}" for cell in _cells(table, row)], _pairs(row)))
+            lines += [(f"  {label}", figures, "paper") for label, figures in _papers(table, row)]
+        width = max(len(label) for label, _, _ in lines) + 2
+        column = max([16, *(len(head) + 2 for head in heads)])
+        for label, figures, pairs in lines:
+            yield f"{label:<{width}}{''.join(f'{figure:>{column}}' for figure in figures)}   {pairs}"
         yield from (line for notes in _footnotes(table) for line in notes.splitlines())
     yield from (f"failed: {failure}" for failure in page.failures)
     yield f"ReTalk {__version__}"

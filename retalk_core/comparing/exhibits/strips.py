@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,6 @@ from ...errors import RetalkError
 from ...faces.detect import FaceNetworks
 from ...faces.follow import faces_in_view
 from ...faces.mesh import box_area, face_box
-from ...media.clip import Clip
 from ...media.reader import open_clip
 from ...reports.check import mouth_crop, spread
 from ...reports.lettering import words_size, write_words
@@ -67,16 +65,11 @@ def draw_strip(
     for row in rows:
         clip = open_clip(row.video)
         same = bool(known) and clip.size == first.size and not row.start
-        frames = list(_frames_at(clip, [time + row.start for time in times]))
+        frames = list(clip.frames(clip.shown_at(time + row.start for time in times)))
         meshes = known if same else [_largest(faces, frame) for frame in frames]
         known = known or meshes
         lines.append([_tile(frame, mesh, cut) for frame, mesh in zip(frames, meshes, strict=True)])
     return _laid_out([row.words for row in rows], lines, times)
-
-
-def _frames_at(clip: Clip, times: Sequence[Fraction]) -> Iterator[Frame]:
-    """The frame that shows at each time, the last one beyond the end."""
-    return clip.frames([max(bisect_right(clip.times, time) - 1, 0) for time in times])
 
 
 def _largest(faces: FaceNetworks, frame: Frame) -> np.ndarray | None:

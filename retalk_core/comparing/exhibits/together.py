@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -45,11 +43,8 @@ def write_together(
         row, column = divmod(place, columns)
         size = _fitting(each.words, width - 12)
         write_words(ground, each.words, (column * width + 6, row * (height + _BAR) + 7), size, _INK)
-    frames = [
-        prefetch(clip.frames([max(bisect_right(clip.times, time) - 1, 0) for time in last.times]))
-        for clip in clips
-    ]
-    ends = [after - time for time, after in pairwise((*last.times, last.end))]
+    frames = [prefetch(clip.frames(clip.shown_at(last.times))) for clip in clips]
+    durations = last.durations
     with VideoWriter(
         output,
         (ground.shape[0], ground.shape[1]),
@@ -65,7 +60,7 @@ def write_together(
                 row, column = divmod(place, columns)
                 top, left = row * (height + _BAR) + _BAR, column * width
                 page[top : top + height, left : left + width] = _scaled(frame.pixels, width, height)
-            writer.write(page, last.times[number], ends[number])
+            writer.write(page, last.times[number], durations[number])
             progress(number + 1, len(last))
 
 
