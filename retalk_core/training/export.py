@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ...models.training.shapes import HEADER, SHAPES
+from ...models.training.shapes import HEADER, released_shape
 from ..errors import InputError
 from ..files import written_whole
 from ..places import check_place
@@ -77,9 +77,9 @@ def write_weights(
 ) -> None:
     """Write a network's tensors under the released names."""
     key = NETWORKS[kind]
-    own = from_plain(SHAPES[key](), shape)
+    released = released_shape(key)
     known = {"format": "pt", "network": key, **header}
-    if own != SHAPES[key]():
+    if from_plain(released, shape) != released:
         known[HEADER] = json.dumps(shape)
     stored = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     with written_whole(output) as temporary:

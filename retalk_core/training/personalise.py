@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.training.shapes import SHAPES, told_shape
+from ...models.training.shapes import released_shape, told_shape
 from ..errors import CheckpointError, InputError
 from ..faces.detect import load_face_networks
 from ..files import write_picture
@@ -175,7 +175,7 @@ def _task(wanted: Personal, begin: Path, talks: TalkSet) -> TrainingTask:
     told = told_shape(begin)
     if told is not None and told[0] != wanted.network:
         raise CheckpointError(f"{begin} is no {wanted.network}: choose another file to begin with.")
-    shape = told[1] if told is not None else SHAPES[wanted.network]()
+    shape = told[1] if told is not None else released_shape(wanted.network)
     run = replace(kind.presets["full"], shape=shape)
     usual: dict[str, Any] = {"features": "pyramid", "expert": "none", "rate": 1e-4}
     if wanted.network == "enet":
