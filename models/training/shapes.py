@@ -98,7 +98,7 @@ def build_told(key: str, shape: Any) -> tuple[nn.Module, Layout]:  # noqa: ANN40
 
     Spectral norms are folded when the file is read, so the network is built without them.
     """
-    if hasattr(shape, "spectral"):
+    if key == "lnet":
         shape = replace(shape, spectral=False)
     try:
         return TRAINED[key].find(TRAINED[key].network)(shape), Layout()
