@@ -106,7 +106,7 @@ def personalise(
         network = task.networks[task.draws].eval()
         with torch.no_grad():
             before, pictures = task.validate(network), [task.strip(network)]
-        settings = to_plain(task.run)  # type: ignore[attr-defined]
+        settings = to_plain(task.run)
         learnt = learn(task, engine, Path(folder) / "run", settings, progress=progress)
         state = load_state(_best(Path(folder) / "run"))
         network.load_state_dict(state.mean)

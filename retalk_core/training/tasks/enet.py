@@ -112,7 +112,7 @@ class ENetTask(TrainingTask):
         self.memory: dict[str, float] = {}
         self.stages = self._planned()
         names = ("features", "lnet", "expert", "identity")
-        self._about = {**talks.about, **{name: getattr(run, name) for name in names}}
+        self.about = {**talks.about, **{name: getattr(run, name) for name in names}}
 
     def _planned(self) -> tuple[Stage, ...]:
         run = self.run
@@ -239,9 +239,6 @@ class ENetTask(TrainingTask):
         larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
         rows = (larger, looks, network(coarse, looks), batch["wanted"].flatten(0, 1))
         return to_strip([each.flip(1).permute(0, 2, 3, 1) for each in rows])
-
-    def about(self) -> dict[str, Any]:
-        return self._about
 
 
 def _bgr(images: Tensor) -> Tensor:

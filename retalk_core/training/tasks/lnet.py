@@ -101,7 +101,7 @@ class LNetTask(TrainingTask):
             self.networks["quality"] = QualityDiscriminator()
             players = (drawing, replace(drawing, network="quality"))
         self.stages = (Stage("lips", None, players),)
-        self._about = {**talks.about, "features": run.features, "expert": run.expert}
+        self.about = {**talks.about, "features": run.features, "expert": run.expert}
 
     @property
     def score(self) -> str:  # type: ignore[override]
@@ -201,9 +201,6 @@ class LNetTask(TrainingTask):
         pairs = batch["pairs"].flatten(0, 1)
         rows = (pairs[:, :3], pairs[:, 3:], drawn, batch["wanted"].flatten(0, 1))
         return to_strip([each.flip(1).permute(0, 2, 3, 1) for each in rows])
-
-    def about(self) -> dict[str, Any]:
-        return self._about
 
 
 def weighted_distance(given: Tensor, wanted: Tensor, lower: float) -> Tensor:

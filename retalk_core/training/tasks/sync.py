@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ class SyncTask(TrainingTask):
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
         self.stages = (Stage("sync", None, (Player("expert", run.rate),)),)
-        self._about = talks.about
+        self.about = talks.about
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Places of one clip: their lips, their speech, and for pairs whether these belong together."""
@@ -110,6 +110,3 @@ class SyncTask(TrainingTask):
         """On clips that are kept back: see `judge_sync`."""
         found = [judge_sync(network, talk, self.run.shape.side) for talk in self.held]  # type: ignore[arg-type]
         return {name: float(np.mean([each[name] for each in found])) for name in found[0]}
-
-    def about(self) -> dict[str, Any]:
-        return self._about
