@@ -38,11 +38,11 @@ class JudgeFiles:
             files = self.files or ModelFiles()
             if files.find(key) is None:
                 raise InputError(f"{needed_for} needs a file that isn't here: {files.missing_words(key)}")
-            return files.load(key).eval().requires_grad_(False)
+            return files.load(key)
         path = Path(wanted)
         if not path.is_file():
             raise InputError(f"{wanted} is no file: {needed_for} needs {catalog[key].title}. Name another.")
-        return load_network(catalog[key], path).eval().requires_grad_(False)
+        return load_network(catalog[key], path)
 
 
 class Perception:

@@ -40,10 +40,6 @@ class Cartoon:
     speaker = voice = name
 
     @cached_property
-    def _chance(self) -> np.random.Generator:
-        return np.random.default_rng((11, self.number))
-
-    @cached_property
     def opening(self) -> np.ndarray:
         """How far the mouth is open in each frame, (T,) in [0, 1]."""
         chance = np.random.default_rng((12, self.number))
