@@ -23,7 +23,7 @@ from .checkpoints import BEST, load_state, saved_steps
 from .data.kept import KeptTalk
 from .data.layouts import Video
 from .data.prepare import Filters, prepare_video
-from .data.talks import Talk, TalkSet
+from .data.talks import LEARNT_RATE, Talk, TalkSet
 from .engine import open_engine
 from .export import export_state
 from .judges import JudgeFiles
@@ -148,9 +148,10 @@ def _followed(clip: Path, folder: Path, rights: str) -> KeptTalk:
     made = prepare_video(video, folder, load_face_networks(), filters, rights)
     if made.dropped:
         raise InputError(f"{clip} can't be learnt from: {made.dropped}")
-    if made.usable < 25 * LEAST_SECONDS:
+    seconds = made.usable / LEARNT_RATE
+    if seconds < LEAST_SECONDS:
         raise InputError(
-            f"{clip} shows the face well for {made.usable / 25:.1f} s; {LEAST_SECONDS} s are needed, and "
+            f"{clip} shows the face well for {seconds:.1f} s; {LEAST_SECONDS} s are needed, and "
             f"{WANTED_SECONDS} s are better: choose a longer clip."
         )
     return KeptTalk(folder / made.file, made.name, made.speaker, made.voice)

@@ -24,7 +24,7 @@ from .kept import KeptTalk
 from .layouts import Video
 from .offsets import found_offset
 from .prepare import Filters, Prepared, prepare_video
-from .talks import TalkSet
+from .talks import LEARNT_RATE, TalkSet
 
 LIST = "manifest.jsonl"
 CLIPS = "clips"
@@ -154,7 +154,7 @@ def _tell(folder: Path, clips: Sequence[Prepared], filters: Filters) -> None:
     report = {
         "videos": len(clips),
         "kept": len(kept),
-        "seconds": round(sum(each.usable for each in kept) / 25, 1),
+        "seconds": round(sum(each.usable for each in kept) / LEARNT_RATE, 1),
         "speakers": len({each.speaker for each in kept}),
         "split": Counter(each.split for each in kept),
         "rights": sorted({each.rights for each in clips}),

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
 from ..data.offsets import judge_sync
-from ..data.talks import TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
+from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
 from .base import LearntBatch, Player, Stage, TrainingTask
-
-_LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ class SyncTask(TrainingTask):
     def __init__(self, run: SyncRun, talks: TalkSet) -> None:
         """Raises InputError where no clip is long enough."""
         self.run, self.pace, self.draws = run, run.pace, "expert"
-        self.talks = long_enough(talks.train, _LEAST_STARTS, "learn from")
-        self.held = long_enough(talks.held, _LEAST_STARTS, "be judged by")
+        self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
+        self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
         self.networks: dict[str, nn.Module] = {"expert": SyncExpert(run.shape)}
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
