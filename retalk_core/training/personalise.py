@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...models.training.shapes import released_shape, told_shape
 from ..errors import CheckpointError, InputError
@@ -103,16 +103,13 @@ def personalise(
         begin_with(task, begin)
         engine = open_engine(task.pace.device, task.pace.precision)
         task.place(engine.device)
-        network = task.networks[task.draws].eval()
-        with torch.no_grad():
-            before, pictures = task.validate(network), [task.strip(network)]
+        network = task.networks[task.draws]
+        before, first = _looked_at(task, network, strip is not None)
         settings = to_plain(task.run)
         learnt = learn(task, engine, Path(folder) / "run", settings, progress=progress)
         state = load_state(_best(Path(folder) / "run"))
         network.load_state_dict(state.mean)
-        with torch.no_grad():
-            after = task.validate(network.eval())
-            pictures.append(task.strip(network))
+        after, last = _looked_at(task, network, strip is not None)
         score = task.score
         made: dict[str, Any] = {
             "file": str(output),
@@ -125,10 +122,19 @@ def personalise(
         }
         about = {"personalised_from": begin.name, "clip": clip.name, "before": before, "after": after}
         export_state(state, output, more=about)
-        shown = [each for each in pictures if each is not None]
+        shown = [each for each in (first, last) if each is not None]
         if strip is not None and shown:
             write_picture(strip, np.concatenate(shown))
     return made
+
+
+def _looked_at(
+    task: TrainingTask, network: nn.Module, draws: bool
+) -> tuple[dict[str, float], np.ndarray | None]:
+    """Its scores, and if that is wanted its pictures."""
+    network.eval()
+    with torch.no_grad():
+        return task.validate(network), task.strip(network) if draws else None
 
 
 def _best(folder: Path) -> Path:
