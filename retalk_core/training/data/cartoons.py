@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...stages.coefficients import BEFORE
 from ...stages.speech import SAMPLE_RATE, cut_windows, log_mel
-from .talks import AFTER, LEARNT_RATE, Talk, TalkSet
+from .talks import LEARNT_AFTER, LEARNT_RATE, Talk, TalkSet
 
 _PARTIALS = 11
 _SECONDS = 4
@@ -134,7 +134,7 @@ class Cartoon:
         known = np.column_stack([self.opening, 10 * self.pose, np.ones(len(self.opening))])
         spread = np.random.default_rng(7).standard_normal((known.shape[1], 73)) / math.sqrt(known.shape[1])
         coefficients = torch.from_numpy((known @ spread).astype(np.float32))
-        around = torch.tensor(list(rows))[:, None] + torch.arange(-BEFORE, AFTER + 1)
+        around = torch.tensor(list(rows))[:, None] + torch.arange(-BEFORE, LEARNT_AFTER + 1)
         return coefficients[around.clamp(0, len(coefficients) - 1)].mT.contiguous()
 
 

@@ -31,7 +31,7 @@ from ...files import written_whole
 from ...images import resize
 from ...stages.coefficients import coefficient_windows, unpack
 from ...stages.speech import cut_windows, log_mel
-from .talks import AFTER, LEARNT_RATE
+from .talks import LEARNT_AFTER, LEARNT_RATE
 
 FRAMINGS = ("face", "portrait")
 _MARGIN = 3  # blocks that are averaged, around what a crop shows
@@ -208,7 +208,7 @@ class KeptTalk:
 
     def windows(self, rows: Sequence[int]) -> Tensor:
         chosen, shot = torch.as_tensor(np.asarray(rows)), torch.from_numpy(self.shot)
-        return coefficient_windows(unpack(self._coefficients), shot, chosen, AFTER)
+        return coefficient_windows(unpack(self._coefficients), shot, chosen, LEARNT_AFTER)
 
 
 class _Remembered:

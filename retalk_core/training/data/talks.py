@@ -15,7 +15,7 @@ from ...errors import InputError
 from ...images import bgr, to_network
 
 LEARNT_RATE = 25  # frames a second
-AFTER = 13  # frames behind its own in a window of coefficients that is learnt from
+LEARNT_AFTER = 13  # frames behind its own in a window of coefficients that is learnt from
 FAR = 5  # frames, from which on two moments of a clip have nothing to do with each other
 LEAST_STARTS = 11  # places in a clip to begin, with a row of frames each: 15 frames, as in Wav2Lip
 
