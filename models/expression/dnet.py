@@ -116,15 +116,16 @@ class FlowUpBlock(nn.Module):
     def __init__(self, channels: int, out_channels: int) -> None:
         super().__init__()
         self.refine = PreActivation(channels, nn.Conv2d(channels, out_channels, 3, padding=1))
-        self.enlarge = PreActivation(out_channels, _doubling(out_channels, out_channels))
-        self.shortcut = PreActivation(channels, _doubling(channels, out_channels))
+        self.enlarge = PreActivation(out_channels, doubling(out_channels, out_channels))
+        self.shortcut = PreActivation(channels, doubling(channels, out_channels))
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
         return self.enlarge(self.refine(x, style), style) + self.shortcut(x, style)
 
 
-def _doubling(channels: int, out_channels: int) -> nn.ConvTranspose2d:
+def doubling(channels: int, out_channels: int) -> nn.ConvTranspose2d:
+    """Maps (B, channels, H, W) to (B, out_channels, 2H, 2W)."""
     return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
 
 

@@ -104,3 +104,23 @@ class NormedConvolution(nn.Module):
         """Map (B, channels, H, W) to (B, out_channels, fewer or as many, the same)."""
         y = self.conv_block(x)
         return F.relu(y + x if self.residual else y)
+
+
+def speech_encoder(width: int, speech: int, deepest: int) -> nn.Sequential:
+    """Wav2Lip's: mel windows (B, 1, 80, 16) in [-4, 4] to (B, speech, 1, 1), non-negative.
+
+    deepest: residual layers at the smallest size; those that draw have one, the sync expert has two
+    """
+    one, two, four, eight = width, 2 * width, 4 * width, 8 * width
+    return nn.Sequential(
+        NormedConvolution(1, one),
+        *(NormedConvolution(one, one, residual=True) for _ in range(2)),
+        NormedConvolution(one, two, stride=(3, 1)),
+        *(NormedConvolution(two, two, residual=True) for _ in range(2)),
+        NormedConvolution(two, four, stride=3),
+        *(NormedConvolution(four, four, residual=True) for _ in range(2)),
+        NormedConvolution(four, eight, stride=(3, 2)),
+        *(NormedConvolution(eight, eight, residual=True) for _ in range(deepest)),
+        NormedConvolution(eight, speech, padding=0),  # from 3x3 to one number
+        NormedConvolution(speech, speech, 1, padding=0),
+    )

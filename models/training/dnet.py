@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..expression.dnet import Portrait, warp
+from ..expression.dnet import Portrait, doubling, warp
 from ..layers import SLOPE, LayerNorm2d
 from .blocks import AdaptiveNorm, Block, DoublingBlock, HalvingBlock, LastBlock
 
@@ -65,8 +65,8 @@ class HourglassUp(nn.Module):
     def __init__(self, channels: int, out_channels: int, style: int) -> None:
         super().__init__()
         self.conv_0 = nn.Conv2d(channels, out_channels, 3, padding=1)
-        self.conv_1 = _doubling(out_channels, out_channels)
-        self.conv_s = _doubling(channels, out_channels)
+        self.conv_1 = doubling(out_channels, out_channels)
+        self.conv_s = doubling(channels, out_channels)
         self.norm_0 = AdaptiveNorm(channels, style)
         self.norm_1 = AdaptiveNorm(out_channels, style)
         self.norm_s = AdaptiveNorm(channels, style)
@@ -76,10 +76,6 @@ class HourglassUp(nn.Module):
         shortcut = self.conv_s(F.leaky_relu(self.norm_s(x, style), SLOPE))
         x = self.conv_0(F.leaky_relu(self.norm_0(x, style), SLOPE))
         return self.conv_1(F.leaky_relu(self.norm_1(x, style), SLOPE)) + shortcut
-
-
-def _doubling(channels: int, out_channels: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(channels, out_channels, 3, stride=2, padding=1, output_padding=1)
 
 
 class HourglassEncoder(nn.Module):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import Block, DoublingBlock, HalvingBlock, LastBlock, NormedConvolution
+from .blocks import Block, DoublingBlock, HalvingBlock, LastBlock, speech_encoder
 from .waves import WavePair
 
 Attention = Literal["on", "concat"]
@@ -30,23 +30,6 @@ class LNetShape:
     heads: int = 4
     head_width: int = 64
     spectral: bool = True  # whether convolutions outside the speech encoder are spectrally normalised
-
-
-def speech_encoder(width: int, speech: int) -> nn.Sequential:
-    """Wav2Lip's encoder: mel windows (B, 1, 80, 16) in [-4, 4] to (B, speech, 1, 1), non-negative."""
-    one, two, four, eight = width, 2 * width, 4 * width, 8 * width
-    return nn.Sequential(
-        NormedConvolution(1, one),
-        *(NormedConvolution(one, one, residual=True) for _ in range(2)),
-        NormedConvolution(one, two, stride=(3, 1)),
-        *(NormedConvolution(two, two, residual=True) for _ in range(2)),
-        NormedConvolution(two, four, stride=3),
-        *(NormedConvolution(four, four, residual=True) for _ in range(2)),
-        NormedConvolution(four, eight, stride=(3, 2)),
-        NormedConvolution(eight, eight, residual=True),
-        NormedConvolution(eight, speech, padding=0),  # from 3x3 to one number
-        NormedConvolution(speech, speech, 1, padding=0),
-    )
 
 
 class Attend(nn.Module):
@@ -205,7 +188,7 @@ class LNetInTraining(nn.Module):
         widths = [min(self.shape.first << i, self.shape.most) for i in range(self.shape.levels + 1)]
         self.encoder = TwoStreams(self.shape, widths)
         self.decoder = Drawing(self.shape, widths)
-        self.audio_encoder = speech_encoder(self.shape.listening, self.shape.speech)
+        self.audio_encoder = speech_encoder(self.shape.listening, self.shape.speech, deepest=1)
 
     def forward(self, mel: Tensor, face: Tensor) -> Tensor:
         """Draw faces.

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..errors import CheckpointError
 from ..network import Layout
-from .dnet import DNetInTraining, DNetShape
-from .enet import ENetInTraining, ENetShape
-from .lnet import LNetInTraining, LNetShape
-from .sync_expert import SyncExpert, SyncShape
 
 HEADER = "retalk_shape"  # in a file's header
-SHAPES: Mapping[str, type[Any]] = {
-    "dnet": DNetShape,
-    "lnet": LNetShape,
-    "enet": ENetShape,
-    "sync_expert": SyncShape,
-}
-NETWORKS: Mapping[str, Callable[[Any], nn.Module]] = {
-    "dnet": DNetInTraining,
-    "lnet": LNetInTraining,
-    "enet": ENetInTraining,
-    "sync_expert": SyncExpert,
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a network in training is written: imported when a file tells of one."""
+
+    module: str
+    network: str  # its class
+    shape: str  # the class of what it is built by
+
+    def find(self, name: str) -> Any:  # noqa: ANN401 - whatever the module has
+        """One of the classes."""
+        return getattr(import_module(f".{self.module}", __package__), name)
+
+
+TRAINED: Mapping[str, Trained] = {
+    "dnet": Trained("dnet", "DNetInTraining", "DNetShape"),
+    "lnet": Trained("lnet", "LNetInTraining", "LNetShape"),
+    "enet": Trained("enet", "ENetInTraining", "ENetShape"),
+    "sync_expert": Trained("sync_expert", "SyncExpert", "SyncShape"),
 }
 MOST = 1024  # of any number in a shape: a file must not ask for more memory than a network has
+
+
+def released_shape(key: str) -> Any:  # noqa: ANN401 - one of the shapes
+    """The shape of the released network."""
+    return TRAINED[key].find(TRAINED[key].shape)()
 
 
 def told_shape(path: Path) -> tuple[str, Any] | None:
@@ -50,32 +61,29 @@ def told_shape(path: Path) -> tuple[str, Any] | None:
         return None
     key = header.get("network", "")
     try:
-        return key, _shape(SHAPES[key], json.loads(header[HEADER]))
+        return key, _shape(released_shape(key), json.loads(header[HEADER]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path} tells of a shape that no network has ({error}). Export it again."
         ) from None
 
 
-def _shape(kind: type[Any], told: Mapping[str, Any]) -> Any:  # noqa: ANN401 - one of the shapes
-    """A shape of the kind, every value of its type and in bounds. Raises TypeError or ValueError."""
-    hints, plain, values = get_type_hints(kind), kind(), {}
-    names = {each.name for each in fields(kind)}
+def _shape(plain: Any, told: Mapping[str, Any]) -> Any:  # noqa: ANN401 - one of the shapes
+    """A shape like another, every value of its type and in bounds. Raises TypeError or ValueError."""
+    names = {each.name for each in fields(plain)}
     if not isinstance(told, Mapping):
         raise TypeError("it is no table of numbers")
-    for name, value in told.items():
+    for name in told:
         if name not in names:
             raise ValueError(f"{name} is not known")
-        now = getattr(plain, name)
-        values[name] = _value(name, value, now, hints[name])
-    return kind(**values)
+    return replace(plain, **{name: _value(name, value, getattr(plain, name)) for name, value in told.items()})
 
 
-def _value(name: str, value: object, now: object, hint: object) -> object:
+def _value(name: str, value: object, now: object) -> object:
     if isinstance(now, tuple):
         if not isinstance(value, list) or not 1 <= len(value) <= 12:
             raise ValueError(f"{name} is {value!r}")
-        return tuple(_value(name, each, now[0], hint) for each in value)
+        return tuple(_value(name, each, now[0]) for each in value)
     if isinstance(now, bool | str):
         if type(value) is not type(now):
             raise ValueError(f"{name} is {value!r}")
@@ -90,11 +98,9 @@ def build_told(key: str, shape: Any) -> tuple[nn.Module, Layout]:  # noqa: ANN40
 
     Spectral norms are folded when the file is read, so the network is built without them.
     """
-    if isinstance(shape, LNetShape):
-        from dataclasses import replace
-
+    if key == "lnet":
         shape = replace(shape, spectral=False)
     try:
-        return NETWORKS[key](shape), Layout()
+        return TRAINED[key].find(TRAINED[key].network)(shape), Layout()
     except (ValueError, TypeError, RuntimeError, ZeroDivisionError, OverflowError) as error:
         raise CheckpointError(f"No network has the shape {shape} ({error}). Export it again.") from None

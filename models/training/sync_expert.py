@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..network import Layout
 from ..samples import drawn_face, drawn_mel
-from .blocks import NormedConvolution
+from .blocks import NormedConvolution, speech_encoder
 
 FRAMES = 5  # that are looked at together
 SIDE = 96  # pixels of the faces, of which the lower half is seen
@@ -38,7 +38,7 @@ class SyncExpert(nn.Module):
         super().__init__()
         self.shape = shape = shape or SyncShape()
         self.face_encoder = _face_encoder(shape)
-        self.audio_encoder = _audio_encoder(shape.width, 16 * shape.width)
+        self.audio_encoder = speech_encoder(shape.width, 16 * shape.width, deepest=2)
 
     def forward(self, mel: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Read speech and lips.
@@ -74,22 +74,6 @@ def _face_encoder(shape: SyncShape) -> nn.Sequential:
     last = 16 * width
     layers += (NormedConvolution(before, last, padding=0), NormedConvolution(last, last, 1, padding=0))
     return nn.Sequential(*layers)
-
-
-def _audio_encoder(width: int, last: int) -> nn.Sequential:
-    one, two, four, eight = width, 2 * width, 4 * width, 8 * width
-    return nn.Sequential(
-        NormedConvolution(1, one),
-        *(NormedConvolution(one, one, residual=True) for _ in range(2)),
-        NormedConvolution(one, two, stride=(3, 1)),
-        *(NormedConvolution(two, two, residual=True) for _ in range(2)),
-        NormedConvolution(two, four, stride=3),
-        *(NormedConvolution(four, four, residual=True) for _ in range(2)),
-        NormedConvolution(four, eight, stride=(3, 2)),
-        *(NormedConvolution(eight, eight, residual=True) for _ in range(2)),
-        NormedConvolution(eight, last, padding=0),
-        NormedConvolution(last, last, 1, padding=0),
-    )
 
 
 def sample() -> tuple[Tensor, ...]:

@@ -109,8 +109,7 @@ def _median(values: np.ndarray) -> np.ndarray:
 
 
 def _median_of_zeros(values: np.ndarray) -> np.ndarray:
-    from scipy.signal import (
-        medfilt,
-    )  # here: a second that a dub, which is judged by other metrics, needn't wait
+    # Here: a second that a dub, which is judged by other metrics, needn't wait.
+    from scipy.signal import medfilt
 
     return np.asarray(medfilt(values, _CALM))

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from ...models.training.vgg import Vgg19
+from ..compute.batches import device_of
 from ..errors import InputError
 from ..metrics.pictures.niqe import old_torchvision
 from .losses import BEFORE_LAST, FeatureDistance
@@ -33,7 +34,7 @@ class BorrowedFeatures:
             key: f"{names.index(key.split('.')[0])}.{key.split('.')[1]}" for key in inside.state_dict()
         }
         inside.load_state_dict({key: own[number] for key, number in numbers.items()}, strict=True)
-        self._loss.to(next(network.parameters()).device)
+        self._loss.to(device_of(network))
 
     def __call__(self, given: Tensor, wanted: Tensor) -> FeatureDistance:
         """Compare pictures (B, 3, H, W) RGB in [-1, 1]."""

@@ -6,6 +6,7 @@ stands in its header.
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -54,12 +55,17 @@ def save_state(path: Path, state: RunState) -> None:
         **{"step": state.step, "stage": state.stage, "kind": state.kind, "settings": state.settings},
         **{"groups": groups, "memory": state.memory, "about": state.about},
     }
+    write_tensors(path, tensors, {"retalk_run": json.dumps(header)})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
+    """Write tensors as safetensors, whole or not at all. Raises InputError."""
     stored = {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
     with written_whole(path) as temporary:
         try:
-            save_file(stored, temporary, {"retalk_run": json.dumps(header)})
+            save_file(stored, temporary, dict(header))
         except SafetensorError as error:  # how it tells of a full disk
-            raise OSError(getattr(error, "errno", None) or 28, _words(error)) from error
+            raise OSError(errno.ENOSPC, _words(error)) from error
 
 
 def _words(error: Exception) -> str:
@@ -93,15 +99,15 @@ def load_state(path: Path) -> RunState:
             name, number, tensor = rest.split("/")
             optimisers[name]["state"].setdefault(int(number), {})[tensor] = value
     return RunState(
-        header["step"],
-        header["stage"],
-        header["kind"],
-        header["settings"],
-        networks,
-        mean,
-        optimisers,
-        header["memory"],
-        header["about"],
+        step=header["step"],
+        stage=header["stage"],
+        kind=header["kind"],
+        settings=header["settings"],
+        networks=networks,
+        mean=mean,
+        optimisers=optimisers,
+        memory=header["memory"],
+        about=header["about"],
     )
 
 

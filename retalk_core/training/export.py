@@ -5,22 +5,18 @@ A network of another shape than the released one says so in the file's header; i
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
-from ...models.training.shapes import HEADER, SHAPES
+from ...models.training.shapes import HEADER, released_shape
 from ..errors import InputError
-from ..files import written_whole
 from ..places import check_place
 from ..version import __version__
-from .checkpoints import RunState, all_finite, load_state, saved_steps
+from .checkpoints import RunState, all_finite, load_state, saved_steps, write_tensors
 from .settings import from_plain
 
 NETWORKS = {"sync": "sync_expert", "dnet": "dnet", "lnet": "lnet", "enet": "enet"}  # keys of the catalogue
@@ -77,13 +73,8 @@ def write_weights(
 ) -> None:
     """Write a network's tensors under the released names."""
     key = NETWORKS[kind]
-    own = from_plain(SHAPES[key](), shape)
+    released = released_shape(key)
     known = {"format": "pt", "network": key, **header}
-    if own != SHAPES[key]():
+    if from_plain(released, shape) != released:
         known[HEADER] = json.dumps(shape)
-    stored = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    with written_whole(output) as temporary:
-        try:
-            save_file(stored, temporary, known)
-        except SafetensorError as error:  # how it tells of a full disk
-            raise OSError(errno.ENOSPC, str(error)) from error
+    write_tensors(output, tensors, known)

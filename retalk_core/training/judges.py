@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from ...models.catalog import catalog
 from ...models.checkpoint import load_network
+from ...models.training.sync_expert import FRAMES
 from ...models.training.vgg import Vgg19
-from ..errors import InputError
+from ..errors import InputError, OptionError
 from ..weights.files import ModelFiles
 from .borrowed import BorrowedFeatures
-from .losses import BEHIND_FIRST, FeatureDistance, compare_features, compare_pyramids
+from .losses import BEHIND_FIRST, FeatureDistance, compare_features, compare_pyramids, signed
 
 Features = Literal["vgg19", "basicsr", "pyramid", "none"]
 OFFICIAL, NO_JUDGE = "official", "none"
@@ -38,11 +39,25 @@ class JudgeFiles:
             files = self.files or ModelFiles()
             if files.find(key) is None:
                 raise InputError(f"{needed_for} needs a file that isn't here: {files.missing_words(key)}")
-            return files.load(key).eval().requires_grad_(False)
+            return files.load(key)
         path = Path(wanted)
         if not path.is_file():
             raise InputError(f"{wanted} is no file: {needed_for} needs {catalog[key].title}. Name another.")
-        return load_network(catalog[key], path).eval().requires_grad_(False)
+        return load_network(catalog[key], path)
+
+    def load_expert(self, wanted: str, frames: int) -> dict[str, nn.Module]:
+        """The sync expert, by the name `expert`; nothing where none is wanted.
+
+        frames: in a row of one sample
+        raises: OptionError where the expert looks at another number, else as `load`
+        """
+        if wanted == NO_JUDGE:
+            return {}
+        if frames != FRAMES:
+            raise OptionError(
+                f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
+            )
+        return {"expert": self.load("sync_expert", wanted, "The sync loss (or expert=none)")}
 
 
 class Perception:
@@ -78,3 +93,9 @@ class Perception:
         if self._borrowed is not None:
             return self._borrowed(given, wanted)
         return compare_features(self._vgg, given, wanted, layers=self.layers, scales=self.scales)
+
+    def terms(self, drawn: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+        """The loss `features` of faces (B, 3, H, W) BGR in [0, 1]; nothing where none are compared."""
+        if self.by == "none":
+            return {}
+        return {"features": self(signed(drawn), signed(wanted)).content}

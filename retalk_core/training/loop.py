@@ -7,6 +7,7 @@ never stopped, and two processes see what one sees that takes twice as many port
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ class _Run:
             mean=self.mean.module.state_dict(),
             optimisers={name: each.state_dict() for name, each in self.optimisers.items()},
             memory=memory,
-            about=self.task.about(),
+            about=dict(self.task.about),
         )
 
     # Learning
@@ -179,14 +180,12 @@ class _Run:
     def _begin(self, stage: Stage) -> None:
         """Wake up the networks of a stage; their optimisers begin anew."""
         self.stage = stage
-        players = {player.network: player for player in stage.players}
+        for network in self.task.networks.values():
+            network.eval()
         self.optimisers = {}
-        for name, network in self.task.networks.items():
-            network.train(name in players)
-            if name in players:
-                weights = list(_awake(network, players[name]))
-                player = players[name]
-                self.optimisers[name] = torch.optim.Adam(weights, lr=player.rate, betas=player.betas)
+        for player in stage.players:
+            weights = list(_awake(self.task.networks[player.network].train(), player))
+            self.optimisers[player.network] = torch.optim.Adam(weights, lr=player.rate, betas=player.betas)
 
     def _learn(self, portions: Sequence[LearntBatch], stage: Stage) -> dict[str, float]:
         """One step of every network whose turn it is; gives each term's mean over the portions."""
@@ -336,15 +335,10 @@ class _Samples(Dataset[dict[str, Tensor]]):
 def _awake(network: nn.Module, player: Player) -> Iterator[nn.Parameter]:
     """The weights that learn; gradients reach no others."""
     for name, weight in network.named_parameters():
-        learns = name.startswith(player.parts) and not _is_dead(name)
+        learns = name.startswith(player.parts) and not any(re.search(each, name) for each in player.dead)
         weight.requires_grad_(learns)
         if learns:
             yield weight
-
-
-def _is_dead(name: str) -> bool:
-    """Whether a weight is one of D-Net's that are never computed; see `DoubleStyled`."""
-    return name.startswith("editing_net.decoder.res") and (".conv1." in name or ".norm1." in name)
 
 
 class _Interval:

@@ -14,10 +14,16 @@ from torch import Tensor, nn
 
 from ...models.training.sync_expert import SyncExpert
 from ...models.training.vgg import Vgg19, halve, read_pair
+from ..images import bgr
 
 # Layers of VGG19 by their number, and how much each counts.
 BEHIND_FIRST: Mapping[int, float] = {1: 1.0, 6: 1.0, 11: 1.0, 20: 1.0, 29: 1.0}  # relu1_1 … relu5_1
 BEFORE_LAST: Mapping[int, float] = {2: 0.1, 7: 0.1, 16: 1.0, 25: 1.0, 34: 1.0}  # conv1_2 … conv5_4
+
+
+def signed(faces: Tensor) -> Tensor:
+    """Pictures (B, 3, H, W) BGR in [0, 1] as RGB in [-1, 1]."""
+    return bgr(faces) * 2 - 1
 
 
 class FeatureDistance(NamedTuple):

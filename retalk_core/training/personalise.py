@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ...models.training.shapes import SHAPES, told_shape
+from ...models.training.shapes import released_shape, told_shape
 from ..errors import CheckpointError, InputError
 from ..faces.detect import load_face_networks
 from ..files import write_picture
@@ -23,7 +23,7 @@ from .checkpoints import BEST, load_state, saved_steps
 from .data.kept import KeptTalk
 from .data.layouts import Video
 from .data.prepare import Filters, prepare_video
-from .data.talks import Talk, TalkSet
+from .data.talks import LEARNT_RATE, Talk, TalkSet
 from .engine import open_engine
 from .export import export_state
 from .judges import JudgeFiles
@@ -103,16 +103,13 @@ def personalise(
         begin_with(task, begin)
         engine = open_engine(task.pace.device, task.pace.precision)
         task.place(engine.device)
-        network = task.networks[task.draws].eval()
-        with torch.no_grad():
-            before, pictures = task.validate(network), [task.strip(network)]
-        settings = to_plain(task.run)  # type: ignore[attr-defined]
+        network = task.networks[task.draws]
+        before, first = _looked_at(task, network, strip is not None)
+        settings = to_plain(task.run)
         learnt = learn(task, engine, Path(folder) / "run", settings, progress=progress)
         state = load_state(_best(Path(folder) / "run"))
         network.load_state_dict(state.mean)
-        with torch.no_grad():
-            after = task.validate(network.eval())
-            pictures.append(task.strip(network))
+        after, last = _looked_at(task, network, strip is not None)
         score = task.score
         made: dict[str, Any] = {
             "file": str(output),
@@ -125,10 +122,19 @@ def personalise(
         }
         about = {"personalised_from": begin.name, "clip": clip.name, "before": before, "after": after}
         export_state(state, output, more=about)
-        shown = [each for each in pictures if each is not None]
+        shown = [each for each in (first, last) if each is not None]
         if strip is not None and shown:
             write_picture(strip, np.concatenate(shown))
     return made
+
+
+def _looked_at(
+    task: TrainingTask, network: nn.Module, draws: bool
+) -> tuple[dict[str, float], np.ndarray | None]:
+    """Its scores, and if that is wanted its pictures."""
+    network.eval()
+    with torch.no_grad():
+        return task.validate(network), task.strip(network) if draws else None
 
 
 def _best(folder: Path) -> Path:
@@ -148,9 +154,10 @@ def _followed(clip: Path, folder: Path, rights: str) -> KeptTalk:
     made = prepare_video(video, folder, load_face_networks(), filters, rights)
     if made.dropped:
         raise InputError(f"{clip} can't be learnt from: {made.dropped}")
-    if made.usable < 25 * LEAST_SECONDS:
+    seconds = made.usable / LEARNT_RATE
+    if seconds < LEAST_SECONDS:
         raise InputError(
-            f"{clip} shows the face well for {made.usable / 25:.1f} s; {LEAST_SECONDS} s are needed, and "
+            f"{clip} shows the face well for {seconds:.1f} s; {LEAST_SECONDS} s are needed, and "
             f"{WANTED_SECONDS} s are better: choose a longer clip."
         )
     return KeptTalk(folder / made.file, made.name, made.speaker, made.voice)
@@ -175,7 +182,7 @@ def _task(wanted: Personal, begin: Path, talks: TalkSet) -> TrainingTask:
     told = told_shape(begin)
     if told is not None and told[0] != wanted.network:
         raise CheckpointError(f"{begin} is no {wanted.network}: choose another file to begin with.")
-    shape = told[1] if told is not None else SHAPES[wanted.network]()
+    shape = told[1] if told is not None else released_shape(wanted.network)
     run = replace(kind.presets["full"], shape=shape)
     usual: dict[str, Any] = {"features": "pyramid", "expert": "none", "rate": 1e-4}
     if wanted.network == "enet":

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...models.catalog import catalog
 from ...models.containers import find_tensors
 from ...models.reading import read_tensors
-from ..errors import CheckpointError, InputError, OptionError
+from ..errors import CheckpointError, OptionError
 from ..types import Progress, silent
 from ..weights.files import ModelFiles
 from .checkpoints import saved_steps
@@ -121,11 +120,5 @@ def begin_with(task: TrainingTask, path: Path) -> None:
 
 
 def _size(task: TrainingTask) -> str:
-    weights: itertools.chain[nn.Parameter] = itertools.chain(task.networks[task.draws].parameters())
+    weights = task.networks[task.draws].parameters()
     return f"{sum(weight.numel() for weight in weights) / 1e6:.2f} million weights"
-
-
-def check_data(run: Any) -> None:  # noqa: ANN401 - a run
-    """Raise InputError where the set that a run names isn't there."""
-    if run.data not in ("", CARTOONS) and not Path(run.data).is_dir():
-        raise InputError(f"{run.data} is no folder: prepare a set with `retalk train prepare`.")

@@ -10,9 +10,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from ..errors import OptionError
 
-KnobSource = Literal[
-    "paper", "ancestor", "ours"
-]  # says so; the method that it builds on does so; both are silent
+# Who says so: the paper; the method that it builds on; neither does.
+KnobSource = Literal["paper", "ancestor", "ours"]
 RunKind = TypeVar("RunKind")
 
 
@@ -89,7 +88,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return dict(tomllib.loads(file.read_text(encoding="utf-8")))
     except OSError as error:
         raise OptionError(f"{file} can't be read ({error.strerror}). Name a file of settings.") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise OptionError(f"{file} is no TOML ({error}). Correct it there.") from error
 
 

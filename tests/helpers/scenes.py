@@ -171,6 +171,22 @@ def write_clip(
     return path
 
 
+def speaking_clip(path: Path, count: int, frames: np.ndarray | None = None) -> Path:
+    """Write a lossless clip of a portrait, or of frames, that babbles as long as it lasts."""
+    silent = write_clip(path.with_name("silent.mkv"), talking(count) if frames is None else frames)
+    voice = write_voice(path.with_name("voice.wav"), babble(count / 25))
+    with av.open(str(path), "w") as made, av.open(str(silent)) as picture, av.open(str(voice)) as sound:
+        streams = [made.add_stream_from_template(each.streams[0]) for each in (picture, sound)]
+        for each, stream in zip((picture, sound), streams, strict=True):
+            for packet in each.demux(each.streams[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    made.mux(packet)
+    silent.unlink()
+    voice.unlink()
+    return path
+
+
 def pixels_of(path: Path) -> list[np.ndarray]:
     """All frames as RGB: uint16 where the file says so, else uint8."""
     with av.open(str(path)) as container:

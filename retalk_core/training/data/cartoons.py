@@ -17,14 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...stages.coefficients import BEFORE
 from ...stages.speech import SAMPLE_RATE, cut_windows, log_mel
-from .talks import Talk, TalkSet
+from .talks import LEARNT_AFTER, LEARNT_RATE, Talk, TalkSet
 
-_RATE = 25  # frames a second
 _PARTIALS = 11
 _SECONDS = 4
 _LEFT, _TOP, _RIGHT, _BOTTOM = 0.3, 0.55, 0.7, 0.95  # around every mouth, in parts of the picture
-_BEFORE, _AFTER = 13, 13  # frames of a window of coefficients
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +39,11 @@ class Cartoon:
     speaker = voice = name
 
     @cached_property
-    def _chance(self) -> np.random.Generator:
-        return np.random.default_rng((11, self.number))
-
-    @cached_property
     def opening(self) -> np.ndarray:
         """How far the mouth is open in each frame, (T,) in [0, 1]."""
         chance = np.random.default_rng((12, self.number))
         knots = chance.uniform(0, 1, _SECONDS * 6 + 2) * (chance.uniform(0, 1, _SECONDS * 6 + 2) > 0.25)
-        at = np.arange(_SECONDS * _RATE) / _RATE * 6
+        at = np.arange(_SECONDS * LEARNT_RATE) / LEARNT_RATE * 6
         return np.interp(at, np.arange(len(knots)), knots)
 
     @cached_property
@@ -56,17 +51,17 @@ class Cartoon:
         """Where the head is in each frame, x, y in parts of the picture, and how it is tilted, (T, 3)."""
         chance = np.random.default_rng((13, self.number))
         phase, speed = chance.uniform(0, 2 * math.pi, 3), chance.uniform(0.5, 1.5, 3)
-        at = np.arange(_SECONDS * _RATE)[:, None] / _RATE
+        at = np.arange(_SECONDS * LEARNT_RATE)[:, None] / LEARNT_RATE
         swing: np.ndarray = np.sin(phase + speed * at * 2) * np.array([0.06, 0.05, 0.2])
         return swing
 
     @cached_property
     def usable(self) -> np.ndarray:
-        return np.ones(_SECONDS * _RATE, bool)
+        return np.ones(_SECONDS * LEARNT_RATE, bool)
 
     @cached_property
     def shot(self) -> np.ndarray:
-        return np.zeros(_SECONDS * _RATE, int)
+        return np.zeros(_SECONDS * LEARNT_RATE, int)
 
     @cached_property
     def looks(self) -> dict[str, np.ndarray]:
@@ -87,7 +82,7 @@ class Cartoon:
         at = np.arange(_SECONDS * SAMPLE_RATE) / SAMPLE_RATE
         pitch = chance.uniform(90, 220)
         tone = sum(np.sin(2 * math.pi * pitch * k * at + k) / k for k in range(1, _PARTIALS + 1))
-        level = np.interp(at * _RATE, np.arange(len(self.opening)), self.opening)
+        level = np.interp(at * LEARNT_RATE, np.arange(len(self.opening)), self.opening)
         sound = 0.2 * level * tone + 1e-4 * chance.standard_normal(len(at))
         return torch.from_numpy(sound.astype(np.float32))
 
@@ -96,7 +91,7 @@ class Cartoon:
         return log_mel(self.waveform)
 
     def mels(self, rows: Sequence[int]) -> Tensor:
-        return cut_windows(self._mel, [Fraction(row, _RATE) for row in rows])
+        return cut_windows(self._mel, [Fraction(row, LEARNT_RATE) for row in rows])
 
     def faces(self, rows: Sequence[int], side: int) -> Tensor:
         return torch.stack([self.draw(row, side) for row in rows])
@@ -139,7 +134,7 @@ class Cartoon:
         known = np.column_stack([self.opening, 10 * self.pose, np.ones(len(self.opening))])
         spread = np.random.default_rng(7).standard_normal((known.shape[1], 73)) / math.sqrt(known.shape[1])
         coefficients = torch.from_numpy((known @ spread).astype(np.float32))
-        around = torch.tensor(list(rows))[:, None] + torch.arange(-_BEFORE, _AFTER + 1)
+        around = torch.tensor(list(rows))[:, None] + torch.arange(-BEFORE, LEARNT_AFTER + 1)
         return coefficients[around.clamp(0, len(coefficients) - 1)].mT.contiguous()
 
 

@@ -31,9 +31,8 @@ from ...files import written_whole
 from ...images import resize
 from ...stages.coefficients import coefficient_windows, unpack
 from ...stages.speech import cut_windows, log_mel
+from .talks import LEARNT_AFTER, LEARNT_RATE
 
-LEARNT_RATE = 25  # frames a second
-_AFTER = 13  # frames of a window of coefficients
 FRAMINGS = ("face", "portrait")
 _MARGIN = 3  # blocks that are averaged, around what a crop shows
 _SPARE = 4  # pixels beyond that
@@ -209,7 +208,7 @@ class KeptTalk:
 
     def windows(self, rows: Sequence[int]) -> Tensor:
         chosen, shot = torch.as_tensor(np.asarray(rows)), torch.from_numpy(self.shot)
-        return coefficient_windows(unpack(self._coefficients), shot, chosen, _AFTER)
+        return coefficient_windows(unpack(self._coefficients), shot, chosen, LEARNT_AFTER)
 
 
 class _Remembered:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ....models.training.sync_expert import SyncExpert
+from ....models.training.sync_expert import FRAMES, SyncExpert
+from ...compute.batches import device_of
 from ..losses import lower_halves
-from .talks import FAR, FRAMES, Talk, first_rows, five_in_a_row, spread_rows
+from .talks import FAR, Talk, first_rows, five_in_a_row, spread_rows
 
 MOST_LOOKED_AT = 200  # places of a clip
 _REACH = 15  # frames, within which the right offset is looked for
@@ -45,7 +46,7 @@ def _compared(expert: SyncExpert, talk: Talk, side: int, heard: Talk | None) -> 
     if heard is not None:
         rows = rows[rows + FRAMES <= len(heard.usable)]
     rows = rows[:MOST_LOOKED_AT] if len(rows) > MOST_LOOKED_AT else spread_rows(rows, MOST_LOOKED_AT)
-    device = next(expert.parameters()).device
+    device = device_of(expert)
     with torch.no_grad():
         parts = np.array_split(rows, max(1, len(rows) // _AT_ONCE))
         shown = (lower_halves(five_in_a_row(talk, part.tolist(), side)).to(device) for part in parts)

@@ -23,7 +23,7 @@ from ...faces.detect import FaceNetworks
 from ...faces.follow import track_faces
 from ...faces.mesh import head_pose
 from ...faces.track import TrackedFace
-from ...files import write_file
+from ...files import sha256_of, write_file
 from ...images import eight_bit
 from ...media.clip import Clip
 from ...media.reader import open_clip, prefetch
@@ -32,8 +32,9 @@ from ...stages.coefficients import fit_coefficients, hold_absent, join, pack, ta
 from ...stages.speech import SAMPLE_RATE
 from ...types import Coefficients, FaceTrack
 from ..settings import knob
-from .kept import FRAMINGS, LEARNT_RATE, FacePart, face_part, write_talk
+from .kept import FRAMINGS, FacePart, face_part, write_talk
 from .layouts import Video
+from .talks import LEARNT_RATE
 
 VERSION = 1  # of prepared clips; other ones are made anew
 FIT_AT_ONCE = 32  # portraits
@@ -120,7 +121,7 @@ def prepare_video(
         if not reason:
             path = folder / f"{name}.zip"
             _write(path, source, regressor, {**facts, **counts})
-            counts |= {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}  # type: ignore[dict-item]
+            counts |= {"file": path.name, "sha256": sha256_of(path)}  # type: ignore[dict-item]
         prepared = Prepared(**facts, dropped=reason, **counts)  # type: ignore[arg-type]
     write_file(beside, prepared.line().encode())
     return prepared

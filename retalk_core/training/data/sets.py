@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,11 @@ from .kept import KeptTalk
 from .layouts import Video
 from .offsets import found_offset
 from .prepare import Filters, Prepared, prepare_video
-from .talks import TalkSet
+from .talks import LEARNT_RATE, TalkSet
+
+if TYPE_CHECKING:
+    from ...compute.provider import LocalNetworks
+    from ...faces.detect import FaceNetworks
 
 LIST = "manifest.jsonl"
 CLIPS = "clips"
@@ -61,20 +65,19 @@ def prepare_set(
             "Nothing says that these videos may be learnt from: state the licence or whose consent there is "
             "with --rights."
         )
+    filters = filters or Filters()
     clips = folder / CLIPS
     clips.mkdir(parents=True, exist_ok=True)
-    work = partial(
-        _prepare_one, clips, filters or Filters(), rights, models if coefficients else None, coefficients
-    )
+    work = partial(_prepare_one, clips, filters, rights, models, coefficients)
     found: list[Prepared] = []
     for each in _side_by_side(work, videos, processes):
         found.append(each)
         progress(len(found), len(videos))
     if expert is not None:
-        found = without_late(folder, found, expert, filters or Filters())
+        found = without_late(folder, found, expert, filters)
     listed = split_clips(found)
     write_file(folder / LIST, "".join(f"{each.line()}\n" for each in listed).encode())
-    _tell(folder, listed, filters or Filters())
+    _tell(folder, listed, filters)
     if all(each.dropped for each in listed):
         raise InputError(
             f"None of {len(listed)} videos can be learnt from; of the first one: {listed[0].dropped} "
@@ -94,16 +97,27 @@ def _side_by_side(work: partial[Prepared], videos: Sequence[Video], processes: i
 def _prepare_one(
     clips: Path, filters: Filters, rights: str, models: Path | None, coefficients: bool, video: Video
 ) -> Prepared:
-    from ...compute.provider import LocalNetworks
+    if not coefficients:
+        return prepare_video(video, clips, _face_networks(), filters, rights)
+    with _provider(models).borrow("face3d") as regressor:
+        return prepare_video(video, clips, _face_networks(), filters, rights, regressor)
+
+
+@cache
+def _face_networks() -> FaceNetworks:
+    """Those of this process, for all its videos."""
     from ...faces.detect import load_face_networks
+
+    return load_face_networks()
+
+
+@cache
+def _provider(models: Path | None) -> LocalNetworks:
+    """The same for what reads coefficients: a provider keeps what it has loaded."""
+    from ...compute.provider import LocalNetworks
     from ...weights.files import ModelFiles
 
-    regressor = None
-    if coefficients:
-        files = None if models is None else ModelFiles([models])
-        with LocalNetworks(files, device="cpu").borrow("face3d") as regressor:
-            return prepare_video(video, clips, load_face_networks(), filters, rights, regressor)
-    return prepare_video(video, clips, load_face_networks(), filters, rights)
+    return LocalNetworks(None if models is None else ModelFiles([models]), device="cpu")
 
 
 def without_late(folder: Path, clips: Sequence[Prepared], expert: Path, filters: Filters) -> list[Prepared]:
@@ -154,7 +168,7 @@ def _tell(folder: Path, clips: Sequence[Prepared], filters: Filters) -> None:
     report = {
         "videos": len(clips),
         "kept": len(kept),
-        "seconds": round(sum(each.usable for each in kept) / 25, 1),
+        "seconds": round(sum(each.usable for each in kept) / LEARNT_RATE, 1),
         "speakers": len({each.speaker for each in kept}),
         "split": Counter(each.split for each in kept),
         "rights": sorted({each.rights for each in clips}),

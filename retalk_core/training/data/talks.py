@@ -10,14 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ....models.training.sync_expert import FRAMES
 from ...errors import InputError
+from ...images import bgr, to_network
 
-FRAMES = 5  # in a row that the sync expert looks at
+LEARNT_RATE = 25  # frames a second
+LEARNT_AFTER = 13  # frames behind its own in a window of coefficients that is learnt from
 FAR = 5  # frames, from which on two moments of a clip have nothing to do with each other
+LEAST_STARTS = 11  # places in a clip to begin, with a row of frames each: 15 frames, as in Wav2Lip
 
 
 class Talk(Protocol):
-    """One clip of one person, 25 frames a second. Rows are its frames."""
+    """One clip of one person, `LEARNT_RATE` frames a second. Rows are its frames."""
 
     @property
     def name(self) -> str: ...
@@ -118,5 +122,5 @@ def five_in_a_row(talk: Talk, starts: Sequence[int], side: int) -> Tensor:
     """Rows of five faces, (n, 5, 3, side, side) BGR in [0, 1]."""
     rows = sorted({start + i for start in starts for i in range(FRAMES)})
     place = {row: i for i, row in enumerate(rows)}
-    pictures = talk.faces(rows, side).permute(0, 3, 1, 2).flip(1)
+    pictures = bgr(to_network(talk.faces(rows, side)))
     return torch.stack([pictures[[place[start + i] for i in range(FRAMES)]] for start in starts])

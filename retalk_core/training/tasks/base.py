@@ -24,6 +24,7 @@ class Player:
     rate: float = 1e-4  # of Adam
     betas: tuple[float, float] = (0.9, 0.999)
     parts: tuple[str, ...] = ("",)  # its tensors learn whose names begin so; the others rest
+    dead: tuple[str, ...] = ()  # regexes: those of them that nothing is computed with
     drop_at: int = 0  # step from which the rate is multiplied with `drop`; 0: never
     drop: float = 0.2
 
@@ -45,6 +46,8 @@ class TrainingTask(ABC):
     """Something to be learnt."""
 
     kind: ClassVar[str]  # sync, dnet, lnet or enet
+    run: Any  # its settings
+    about: Mapping[str, Any] = {}  # what it learns from, for the checkpoint: data, licences, weights
     networks: dict[str, nn.Module]  # those that learn
     judges: dict[str, nn.Module]  # those that don't
     draws: str  # the network that is exported
@@ -74,10 +77,6 @@ class TrainingTask(ABC):
         """Pictures side by side, (H, W, 3) uint8; None: there are none."""
         return None
 
-    def about(self) -> dict[str, Any]:
-        """What it learns from, for the checkpoint: data, licences, weights."""
-        return {}
-
     def stage_at(self, step: int) -> Stage:
         """The stage of a step, counted from 0."""
         return next(stage for stage in self.stages if stage.until is None or step < stage.until)
@@ -91,11 +90,6 @@ class TrainingTask(ABC):
 def collate(samples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Samples as a batch."""
     return {name: torch.stack([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def frozen(network: nn.Module) -> nn.Module:
-    """A network that judges: it doesn't learn, and its statistics stay."""
-    return network.eval().requires_grad_(False)
 
 
 def to_strip(rows: Sequence[Tensor]) -> np.ndarray:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ....models.expression.dnet import LAYOUT
 from ....models.training.dnet import DNetInTraining, DNetShape
-from ..data.talks import TalkSet, draw_talk, first_rows, long_enough, spread_rows
+from ...compute.batches import device_of
+from ...images import to_images, to_network
+from ..data.talks import Talk, TalkSet, draw_talk, first_rows, long_enough, spread_rows
 from ..judges import Features, JudgeFiles, Perception
 from ..settings import Pace, knob
 from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
@@ -74,23 +76,23 @@ class DNetTask(TrainingTask):
         self.perception = Perception(run.features, judges or JudgeFiles(), scales=run.scales)
         self.judges = self.perception.networks
         self.memory: dict[str, float] = {}
-        betas = (0.5, 0.999)
-        parts = ("mapping_net.", "warpping_net.")
-        warping = Player("dnet", run.rate, betas, parts, run.drop_at)
-        self.stages = (
-            Stage("warp", run.warp_steps, (warping,)),
-            Stage("gen", None, (Player("dnet", run.rate, betas, ("",), run.drop_at),)),
-        )
-        self._about = {**talks.about, "features": run.features}
+        whole = Player("dnet", run.rate, (0.5, 0.999), dead=LAYOUT.dead, drop_at=run.drop_at)
+        warping = replace(whole, parts=("mapping_net.", "warpping_net."))
+        self.stages = (Stage("warp", run.warp_steps, (warping,)), Stage("gen", None, (whole,)))
+        self.about = {**talks.about, "features": run.features}
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Two frames of one clip, which may be the same, each to be made of the other."""
         talk = draw_talk(self.talks, chance)
         rows = chance.choice(np.flatnonzero(talk.usable), 2).tolist()
         return {
-            "pictures": talk.portraits(rows, self.run.side).permute(0, 3, 1, 2) * 2 - 1,
+            "pictures": self._portraits(talk, rows),
             "windows": talk.windows(rows),
         }
+
+    def _portraits(self, talk: Talk, rows: Sequence[int]) -> Tensor:
+        """(n, 3, S, S) RGB in [-1, 1]."""
+        return to_network(talk.portraits(rows, self.run.side)) * 2 - 1
 
     def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
         given, wanted = batch["pictures"].flatten(0, 1), batch["pictures"].flip(1).flatten(0, 1)
@@ -121,20 +123,14 @@ class DNetTask(TrainingTask):
         given, wanted, windows = self._pairs(self.held[0])
         drawn = network(given, windows)
         rows = (given, drawn.warped, drawn.picture, wanted)
-        return to_strip([(each.permute(0, 2, 3, 1) + 1) / 2 for each in rows])
+        return to_strip([(to_images(each) + 1) / 2 for each in rows])
 
-    def _pairs(self, talk: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - a Talk
+    def _pairs(self, talk: Talk) -> tuple[Tensor, Tensor, Tensor]:
         rows = spread_rows(first_rows(talk, 1), _LOOKED_AT)
         others = np.roll(rows, len(rows) // 3 + 1)
-        device = next(self.networks["dnet"].parameters()).device
-        given, wanted = (
-            talk.portraits(each.tolist(), self.run.side).permute(0, 3, 1, 2).to(device) * 2 - 1
-            for each in (rows, others)
-        )
+        device = device_of(self.networks["dnet"])
+        given, wanted = (self._portraits(talk, each.tolist()).to(device) for each in (rows, others))
         return given, wanted, talk.windows(others.tolist()).to(device)
-
-    def about(self) -> dict[str, Any]:
-        return self._about
 
 
 def _begun(network: DNetInTraining) -> DNetInTraining:
@@ -142,5 +138,5 @@ def _begun(network: DNetInTraining) -> DNetInTraining:
     for name, weight in network.named_parameters():
         if weight.dim() > 1 and name.endswith("weight") and weight.numel() > weight.shape[0]:
             nn.init.normal_(weight, std=0.02)
-    torch.nn.init.zeros_(network.get_parameter("warpping_net.flow_out.2.weight"))  # at first nothing moves
+    nn.init.zeros_(network.get_parameter("warpping_net.flow_out.2.weight"))  # at first nothing moves
     return network

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from ....models.training.discriminators import PatchDiscriminator
 from ....models.training.enet import ENetInTraining, ENetShape
-from ...errors import OptionError
+from ....models.training.sync_expert import FRAMES
+from ...compute.batches import device_of
+from ...images import bgr, to_images, to_network
 from ..data.pairs import pair_to_learn
-from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
+from ..data.talks import Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
-from ..losses import BEFORE_LAST, compare_identities, in_sync, probably
+from ..losses import BEFORE_LAST, compare_identities, in_sync, probably, signed
 from ..rivals import Rivalry, fooling, telling_apart
 from ..settings import Pace, knob
 from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
@@ -88,20 +90,15 @@ class ENetTask(TrainingTask):
 
     def __init__(self, run: ENetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
         """Raises InputError where no clip is long enough or a file is missing."""
-        if run.expert != NO_JUDGE and run.frames != FRAMES:
-            raise OptionError(
-                f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
-            )
         self.run, self.pace, self.draws = run, run.pace, "enet"
         self.talks = long_enough(talks.train, 2, "learn from")
         self.held = long_enough(talks.held, 2, "be judged by")
         judges = judges or JudgeFiles()
+        self.judges = judges.load_expert(run.expert, run.frames)
         self.perception = Perception(run.features, judges, BEFORE_LAST)
-        self.judges = dict(self.perception.networks)
+        self.judges |= self.perception.networks
         if run.lnet != SHRUNK:
             self.judges["lnet"] = judges.load("lnet", run.lnet, "What E-Net redraws (or lnet=small)")
-        if run.expert != NO_JUDGE:
-            self.judges["expert"] = judges.load("sync_expert", run.expert, "The sync loss (or expert=none)")
         if run.identity != "none":
             self.judges["arcface"] = judges.load(
                 "arcface", "official", "The identity loss (or identity=none)"
@@ -112,7 +109,7 @@ class ENetTask(TrainingTask):
         self.memory: dict[str, float] = {}
         self.stages = self._planned()
         names = ("features", "lnet", "expert", "identity")
-        self._about = {**talks.about, **{name: getattr(run, name) for name in names}}
+        self.about = {**talks.about, **{name: getattr(run, name) for name in names}}
 
     def _planned(self) -> tuple[Stage, ...]:
         run = self.run
@@ -144,8 +141,8 @@ class ENetTask(TrainingTask):
         rows, side = list(range(start, start + self.run.frames)), 4 * self.run.side
         faces, looks = talk.faces(rows, side), talk.faces([other], side).expand(self.run.frames, -1, -1, -1)
         return {
-            "wanted": _bgr(faces),
-            "looks": _bgr(looks),
+            "wanted": bgr(to_network(faces)),
+            "looks": bgr(to_network(looks)),
             "pairs": pair_to_learn(faces, looks, self.run.side),
             "speech": talk.mels(rows),
         }
@@ -178,10 +175,7 @@ class ENetTask(TrainingTask):
         return terms | (self._lively(picture, wanted, batch) if stage == "all" else {})
 
     def _likeness(self, drawn: Tensor, wanted: Tensor) -> dict[str, Tensor]:
-        terms = {"pixels": F.l1_loss(drawn, wanted)}
-        if self.perception.by != "none":
-            terms["features"] = self.perception(drawn.flip(1) * 2 - 1, wanted.flip(1) * 2 - 1).content
-        return terms
+        return {"pixels": F.l1_loss(drawn, wanted)} | self.perception.terms(drawn, wanted)
 
     def _lively(self, drawn: Tensor, wanted: Tensor, batch: LearntBatch) -> dict[str, Tensor]:
         """What comes in last: fooling, sync, identity."""
@@ -196,7 +190,7 @@ class ENetTask(TrainingTask):
             terms["sync"] = probably(likely, 1.0)
         if "arcface" in self.judges:
             small = [
-                F.interpolate(each.flip(1) * 2 - 1, (IDENTITY_SIDE, IDENTITY_SIDE), mode="bilinear")
+                F.interpolate(signed(each), (IDENTITY_SIDE, IDENTITY_SIDE), mode="bilinear")
                 for each in (drawn, wanted)
             ]
             terms["identity"] = compare_identities(self.judges["arcface"], *small)
@@ -215,11 +209,8 @@ class ENetTask(TrainingTask):
         sums = np.zeros(3)
         for talk in self.held:
             batch = self._held_batch(talk)
-            coarse, wanted, looks = (
-                self.coarse(batch),
-                batch["wanted"].flatten(0, 1),
-                batch["looks"].flatten(0, 1),
-            )
+            coarse = self.coarse(batch)
+            wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
             drawn = network(coarse, looks)
             larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
             other = network(coarse, looks.flip(1))  # in other colours
@@ -230,7 +221,7 @@ class ENetTask(TrainingTask):
     def _held_batch(self, talk: Talk) -> dict[str, Tensor]:
         starts = spread_rows(first_rows(talk), max(_LOOKED_AT, 2))
         sample = self._sample(talk, int(starts[0]), int(starts[-1]))
-        device = next(self.networks["enet"].parameters()).device
+        device = device_of(self.networks["enet"])
         return {name: value[None].to(device) for name, value in sample.items()}
 
     def strip(self, network: nn.Module) -> np.ndarray:
@@ -238,12 +229,4 @@ class ENetTask(TrainingTask):
         coarse, looks = self.coarse(batch), batch["looks"].flatten(0, 1)
         larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
         rows = (larger, looks, network(coarse, looks), batch["wanted"].flatten(0, 1))
-        return to_strip([each.flip(1).permute(0, 2, 3, 1) for each in rows])
-
-    def about(self) -> dict[str, Any]:
-        return self._about
-
-
-def _bgr(images: Tensor) -> Tensor:
-    """Images (n, H, W, 3) RGB as a network takes them."""
-    return images.permute(0, 3, 1, 2).flip(1).contiguous()
+        return to_strip([to_images(bgr(each)) for each in rows])

@@ -13,16 +13,26 @@ from torch import Tensor, nn
 
 from ....models.training.discriminators import QualityDiscriminator
 from ....models.training.lnet import LNetInTraining, LNetShape
-from ...errors import OptionError
+from ....models.training.sync_expert import FRAMES
+from ...compute.batches import device_of
+from ...images import bgr, to_images
 from ..data.pairs import cut_side, pair_to_learn
-from ..data.talks import FRAMES, Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
+from ..data.talks import (
+    LEAST_STARTS,
+    Talk,
+    TalkSet,
+    draw_talk,
+    far_row,
+    first_rows,
+    long_enough,
+    spread_rows,
+)
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import in_sync, probably
 from ..settings import Pace, knob
-from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, collate, to_strip
 
 _LOOKED_AT = 4  # stretches of a clip that is kept back
-_LEAST_STARTS = 11
 
 
 @dataclass(frozen=True)
@@ -81,19 +91,14 @@ class LNetTask(TrainingTask):
 
     def __init__(self, run: LNetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
         """Raises InputError where no clip is long enough, a file is missing or frames are too few."""
-        if run.expert != NO_JUDGE and run.frames != FRAMES:
-            raise OptionError(
-                f"The sync expert looks at {FRAMES} frames: choose frames={FRAMES} or expert=none."
-            )
         self.run, self.pace, self.draws = run, run.pace, "lnet"
-        self.talks = long_enough(talks.train, _LEAST_STARTS, "learn from")
-        self.held = long_enough(talks.held, _LEAST_STARTS, "be judged by")
+        self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
+        self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
         self.networks: dict[str, nn.Module] = {"lnet": LNetInTraining(run.shape)}
         judges = judges or JudgeFiles()
+        self.judges = judges.load_expert(run.expert, run.frames)
         self.perception = Perception(run.features, judges, scales=2)
-        self.judges = dict(self.perception.networks)
-        if run.expert != NO_JUDGE:
-            self.judges["expert"] = judges.load("sync_expert", run.expert, "The sync loss (or expert=none)")
+        self.judges |= self.perception.networks
         self.memory = {"sync_on": 0.0}
         drawing = Player("lnet", run.rate, (0.5, 0.999))
         players: tuple[Player, ...] = (drawing,)
@@ -101,7 +106,7 @@ class LNetTask(TrainingTask):
             self.networks["quality"] = QualityDiscriminator()
             players = (drawing, replace(drawing, network="quality"))
         self.stages = (Stage("lips", None, players),)
-        self._about = {**talks.about, "features": run.features, "expert": run.expert}
+        self.about = {**talks.about, "features": run.features, "expert": run.expert}
 
     @property
     def score(self) -> str:  # type: ignore[override]
@@ -145,8 +150,7 @@ class LNetTask(TrainingTask):
             return {"telling": sum(told, start=torch.zeros((), device=wanted.device))}
         drawn = self._drawn(self.networks["lnet"], batch)
         terms = {"pixels": weighted_distance(drawn, wanted, self.run.lower_weight)}
-        if self.perception.by != "none":
-            terms["features"] = self.perception(drawn.flip(1) * 2 - 1, wanted.flip(1) * 2 - 1).content
+        terms |= self.perception.terms(drawn, wanted)
         if self.memory["sync_on"] and "expert" in self.judges:
             terms["sync"] = self._sync(drawn, batch)
         if "quality" in self.networks:
@@ -192,18 +196,15 @@ class LNetTask(TrainingTask):
         neutral = self.run.reference == "neutral"
         pairs = zip(starts.tolist(), others.tolist(), strict=True)
         samples = [self._sample(talk, start, other, neutral) for start, other in pairs]
-        device = next(self.networks["lnet"].parameters()).device
-        return {name: torch.stack([each[name] for each in samples]).to(device) for name in samples[0]}
+        device = device_of(self.networks["lnet"])
+        return {name: values.to(device) for name, values in collate(samples).items()}
 
     def strip(self, network: nn.Module) -> np.ndarray:
         batch = self._held_batch(self.held[0])
         drawn = self._drawn(network, batch)
         pairs = batch["pairs"].flatten(0, 1)
         rows = (pairs[:, :3], pairs[:, 3:], drawn, batch["wanted"].flatten(0, 1))
-        return to_strip([each.flip(1).permute(0, 2, 3, 1) for each in rows])
-
-    def about(self) -> dict[str, Any]:
-        return self._about
+        return to_strip([to_images(bgr(each)) for each in rows])
 
 
 def weighted_distance(given: Tensor, wanted: Tensor, lower: float) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,12 +13,10 @@ from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
 from ..data.offsets import judge_sync
-from ..data.talks import TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
+from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
 from .base import LearntBatch, Player, Stage, TrainingTask
-
-_LEAST_STARTS = 11  # places in a clip to begin: 15 frames, as in Wav2Lip
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,13 @@ class SyncTask(TrainingTask):
     def __init__(self, run: SyncRun, talks: TalkSet) -> None:
         """Raises InputError where no clip is long enough."""
         self.run, self.pace, self.draws = run, run.pace, "expert"
-        self.talks = long_enough(talks.train, _LEAST_STARTS, "learn from")
-        self.held = long_enough(talks.held, _LEAST_STARTS, "be judged by")
+        self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
+        self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
         self.networks: dict[str, nn.Module] = {"expert": SyncExpert(run.shape)}
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
         self.stages = (Stage("sync", None, (Player("expert", run.rate),)),)
-        self._about = talks.about
+        self.about = talks.about
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Places of one clip: their lips, their speech, and for pairs whether these belong together."""
@@ -110,6 +108,3 @@ class SyncTask(TrainingTask):
         """On clips that are kept back: see `judge_sync`."""
         found = [judge_sync(network, talk, self.run.shape.side) for talk in self.held]  # type: ignore[arg-type]
         return {name: float(np.mean([each[name] for each in found])) for name in found[0]}
-
-    def about(self) -> dict[str, Any]:
-        return self._about

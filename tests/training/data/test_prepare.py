@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,29 +33,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     for person in ("ann", "bob"):
         (folder / person).mkdir()
-        speaking_clip(folder / person / "talk.mkv", 30 if person == "ann" else 34)
-    speaking_clip(folder / "wall.mkv", 20, np.full((20, 96, 96, 3), 90, np.uint8))
+        scenes.speaking_clip(folder / person / "talk.mkv", 30 if person == "ann" else 34)
+    scenes.speaking_clip(folder / "wall.mkv", 20, np.full((20, 96, 96, 3), 90, np.uint8))
     scenes.write_clip(folder / "mute.mkv", scenes.talking(16))
     return folder
-
-
-def speaking_clip(path: Path, count: int, frames: np.ndarray | None = None) -> Path:
-    import av
-
-    silent = scenes.write_clip(
-        path.with_name("silent.mkv"), scenes.talking(count) if frames is None else frames
-    )
-    voice = scenes.write_voice(path.with_name("voice.wav"), scenes.babble(count / 25))
-    with av.open(str(path), "w") as made, av.open(str(silent)) as picture, av.open(str(voice)) as sound:
-        streams = [made.add_stream_from_template(each.streams[0]) for each in (picture, sound)]
-        for each, stream in zip((picture, sound), streams, strict=True):
-            for packet in each.demux(each.streams[0]):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    made.mux(packet)
-    silent.unlink()
-    voice.unlink()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +103,18 @@ def test_no_face_and_no_voice_is_learnt_from_and_kept_back(made: tuple[Path, lis
     assert len(train) == 9 and len(held) == 1 and sum(each.split == "neither" for each in parts) == 6
     assert not {each.speaker for each in train} & {each.speaker for each in held}
     assert not {each.voice for each in train} & {each.voice for each in held}
+
+
+def test_one_clip_alone_is_prepared_and_what_judges_it_is_asked_for(
+    folder: Path, made: tuple[Path, list[Prepared]], tmp_path: Path
+) -> None:
+    place = shutil.copytree(made[0], tmp_path / "set")
+    (line,) = prepare_set(
+        [video for video in find_videos(folder) if video.speaker == "ann"], place, "drawn for this test"
+    )
+    assert (line.dropped, line.split) == ("", "train")
+    with pytest.raises(InputError, match=r"holds 1 usable clips, and none to be judged by: .*two people"):
+        open_set(place)
 
 
 def clip(name: str, speaker: str, voice: str) -> Prepared:
