@@ -82,27 +82,32 @@ class GetModels(io.ComfyNode):
     @classmethod
     @host.in_words
     def execute(cls, preset: str, mirror: str, proxy: str) -> io.NodeOutput:
-        report = host.say(cls, "\n".join(_offer(preset, mirror, proxy)["lines"]))
+        report = host.say(cls, "\n".join(_offer_lines(preset, *_wanted(preset, mirror, proxy))))
         return io.NodeOutput(report, ui=ui.PreviewText(report))
 
 
 def _offer(preset: str, mirror: str, proxy: str) -> dict[str, Any]:
-    """What would be downloaded, and how. Raises OptionError."""
-    from ..retalk_core.weights.fetching import offer_lines
-    from ..retalk_core.weights.files import command
-
+    """What would be downloaded, and how, in the editor's words. Raises OptionError."""
     wanted, route = _wanted(preset, mirror, proxy)
-    lines = list(offer_lines(wanted, preset, target(), route))
-    if wanted:
-        instead = command("models", "download", "--preset", preset, "--folder", f'"{target()}"')
-        lines.append(f"Press Download on this node. Without the editor: {instead}")
     return {
-        "lines": [on_canvas(line) for line in lines],
+        "lines": [on_canvas(line) for line in _offer_lines(preset, wanted, route)],
         "files": [each.file.name for each in wanted],
         "size": sum(each.file.size for each in wanted),
         "refused": on_canvas(REFUSED) if wanted and not may_download() else "",
         "state": _state(),
     }
+
+
+def _offer_lines(preset: str, wanted: list[Lacking], route: Route) -> list[str]:
+    """The same in the core's words."""
+    from ..retalk_core.weights.fetching import offer_lines
+    from ..retalk_core.weights.files import command
+
+    lines = list(offer_lines(wanted, preset, target(), route))
+    if wanted:
+        instead = command("models", "download", "--preset", preset, "--folder", f'"{target()}"')
+        lines.append(f"Press Download on this node. Without the editor: {instead}")
+    return lines
 
 
 def _wanted(preset: str, mirror: str, proxy: str) -> tuple[list[Lacking], Route]:
