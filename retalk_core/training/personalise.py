@@ -66,6 +66,9 @@ class PartOfTalk:
     def portraits(self, rows: Sequence[int], side: int) -> Tensor:
         return self._talk.portraits(rows, side)
 
+    def points(self, rows: Sequence[int]) -> Tensor:
+        return self._talk.points(rows)
+
     def mels(self, rows: Sequence[int]) -> Tensor:
         return self._talk.mels(rows)
 

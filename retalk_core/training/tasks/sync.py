@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
+from ..data.augment import Augment, changed
 from ..data.offsets import judge_sync
 from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
@@ -34,6 +35,7 @@ class SyncRun:
     windows: int = knob(1, "places of one clip in a sample; contrast compares them with one another")
     heat: float = knob(0.1, "of contrast: how sharply the best is told from the others")
     rate: float = knob(1e-4, "of Adam, without a schedule", "ancestor")
+    augment: Augment = field(default_factory=Augment)
     shape: SyncShape = field(default_factory=SyncShape)
     pace: Pace = field(
         default_factory=lambda: Pace(batch=64, average=0.0, validate_every=2000, steps=400_000)
@@ -72,7 +74,7 @@ class SyncTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Places of one clip: their lips, their speech, and for pairs whether these belong together."""
-        talk = draw_talk(self.talks, chance)
+        talk = changed(draw_talk(self.talks, chance), self.run.augment, chance)
         rows = first_rows(talk)
         starts = chance.choice(rows, self.run.windows, replace=len(rows) < self.run.windows)
         heard = starts.copy()
