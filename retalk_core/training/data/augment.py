@@ -30,7 +30,7 @@ class Augment:
 
     flip: float = knob(0.0, "share of samples in which left and right are exchanged, in all their pictures")
     gain: float = knob(0.0, "by what share the voice may be louder or softer, such as 0.1")
-    hiss: float = knob(0.0, "share of samples with a hiss under the voice, 40 to 60 decibels below full")
+    hiss: float = knob(0.0, "share of samples with a hiss under the voice, 65 to 85 decibels below full")
     shift: float = knob(0.0, "pixels of 96 by which faces may be shifted, such as 3; references by others")
     jpeg: float = knob(0.0, "share of samples shown as JPEGs of quality 60 to 100, such as 0.3")
 
@@ -50,7 +50,7 @@ class ChangedTalk:
         self.usable, self.shot = talk.usable, talk.shot
         self._flips = chance.uniform() < wanted.flip
         self._louder = 20 * math.log10(max(1 + chance.uniform(-wanted.gain, wanted.gain), 1e-3))
-        self._hiss = float(chance.uniform(-60, -40)) if chance.uniform() < wanted.hiss else None
+        self._hiss = float(chance.uniform(-85, -65)) if chance.uniform() < wanted.hiss else None
         self._quality = int(chance.integers(*_JPEG)) if chance.uniform() < wanted.jpeg else None
         self._moved = (0.0, 0.0)  # by how much the latest faces are shifted, in parts of their side
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..data.talks import Talk
 from ..settings import Pace
 
 LearntBatch = Mapping[str, Tensor]
@@ -50,6 +51,7 @@ class TrainingTask(ABC):
     about: Mapping[str, Any] = {}  # what it learns from, for the checkpoint: data, licences, weights
     networks: dict[str, nn.Module]  # those that learn
     judges: dict[str, nn.Module]  # those that don't
+    held: tuple[Talk, ...]  # what `validate` and `strip` look at
     draws: str  # the network that is exported
     stages: tuple[Stage, ...]
     pace: Pace

@@ -253,10 +253,8 @@ class ENetTask(TrainingTask):
         return {
             **{"pixels": run.pixel_weight, "features": run.feature_weight, "telling": 1.0},
             **{"fooling": run.fool_weight, "sync": run.sync_weight, "identity": run.identity_weight},
-            **{
-                "steepness": run.steep_weight / 2 * run.steep_every,
-                "followed": 0.0,
-            },  # the latter is only told
+            "steepness": run.steep_weight / 2 * run.steep_every,
+            "followed": 0.0,  # it is only told
         }
 
     def validate(self, network: nn.Module) -> dict[str, float]:
