@@ -105,7 +105,7 @@ class ChangedTalk:
         return wide[:, :, top : top + side, left : left + side].permute(0, 2, 3, 1).contiguous()
 
 
-def changed(talk: Talk, wanted: Augment, chance: np.random.Generator) -> Talk:
+def augmented(talk: Talk, wanted: Augment, chance: np.random.Generator) -> Talk:
     """The clip with what is changed in one sample; itself where nothing is."""
     return ChangedTalk(talk, wanted, chance) if wanted.changes else talk
 

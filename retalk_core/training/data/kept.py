@@ -36,7 +36,7 @@ from ...types import FaceCrops
 from .talks import LEARNT_AFTER, LEARNT_RATE
 
 FRAMINGS = ("face", "portrait", "gpen")
-CALM = "calm"  # the folder of portraits as D-Net calms them
+CALMED = "calm"  # the folder of portraits as D-Net calms them
 _MARGIN = 3  # blocks that are averaged, around what a crop shows
 _SPARE = 4  # pixels beyond that
 _MOST_BYTES = 1 << 30  # of small pictures that stay in memory
@@ -92,7 +92,7 @@ def write_talk(
             corners.append(region.corner)
             archive.writestr(f"frames/{row:06d}.png", _encoded(region.pixels))
         for row, portrait in calm:
-            archive.writestr(f"{CALM}/{row:06d}.png", _encoded(portrait))
+            archive.writestr(f"{CALMED}/{row:06d}.png", _encoded(portrait))
         for name, array in {**arrays, "corners": np.array(corners)}.items():
             held = io.BytesIO()
             np.save(held, array, allow_pickle=False)
@@ -219,7 +219,7 @@ class KeptTalk:
         return torch.stack([self._reference(int(row), side) for row in rows])
 
     def _reference(self, row: int, side: int) -> Tensor:
-        key = (str(self.path), CALM, row, side)
+        key = (str(self.path), CALMED, row, side)
         known = _REMEMBERED.get(key)
         if known is None:
             known = resize(self.calm_face(row)[None], side)[0]
@@ -229,7 +229,7 @@ class KeptTalk:
 
     def calm_face(self, row: int) -> Tensor:
         """The reference at full size, (384, 384, 3)."""
-        portrait = torch.from_numpy(self._pixels(f"{CALM}/{row:06d}.png") / np.float32(255))
+        portrait = torch.from_numpy(self._pixels(f"{CALMED}/{row:06d}.png") / np.float32(255))
         base = torch.from_numpy(self.crop("face", row))[None]
         here, there = (self.crops_of(framing, [row]) for framing in ("portrait", "face"))
         return reframe(portrait[None], here, there, side=SIDES["face"], base=base)[0][0]

@@ -16,7 +16,7 @@ from ....models.training.enet import ENetInTraining, ENetShape
 from ....models.training.sync_expert import FRAMES
 from ...compute.batches import device_of
 from ...images import bgr, to_images, to_network
-from ..data.augment import Augment, as_shown, changed
+from ..data.augment import Augment, as_shown, augmented
 from ..data.pairs import pair_to_learn
 from ..data.talks import Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
@@ -143,7 +143,7 @@ class ENetTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Five sharp faces in a row, another moment's for the looks, the speech of each, and noise."""
-        talk = changed(draw_talk(self.talks, chance), self.run.augment, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         starts = first_rows(talk)
         start = int(starts[chance.integers(len(starts))])
         sample = self._sample(talk, start, far_row(starts, start, chance, 3 * FRAMES))

@@ -16,7 +16,7 @@ from ....models.training.lnet import LNetInTraining, LNetShape
 from ....models.training.sync_expert import FRAMES
 from ...compute.batches import device_of
 from ...images import bgr, to_images
-from ..data.augment import Augment, as_shown, changed
+from ..data.augment import Augment, as_shown, augmented
 from ..data.pairs import cut_side, pair_to_learn
 from ..data.talks import (
     LEAST_STARTS,
@@ -117,7 +117,7 @@ class LNetTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Five frames in a row, what is shown of them, and the speech of each."""
-        talk = changed(draw_talk(self.talks, chance), self.run.augment, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         starts = first_rows(talk)
         start = int(starts[chance.integers(len(starts))])
         other = far_row(starts, start, chance, 3 * FRAMES)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
-from ..data.augment import Augment, changed
+from ..data.augment import Augment, augmented
 from ..data.offsets import judge_sync
 from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
@@ -74,7 +74,7 @@ class SyncTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Places of one clip: their lips, their speech, and for pairs whether these belong together."""
-        talk = changed(draw_talk(self.talks, chance), self.run.augment, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         rows = first_rows(talk)
         starts = chance.choice(rows, self.run.windows, replace=len(rows) < self.run.windows)
         heard = starts.copy()

@@ -1,4 +1,4 @@
-"""What is changed by chance is changed in everything that belongs together, and nothing is unless asked for."""
+"""What is changed by chance is changed in all that belongs together, and only where it is asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from retalk_nodes.retalk_core.stages.speech import log_mel
-from retalk_nodes.retalk_core.training.data.augment import Augment, ChangedTalk, as_shown, changed
+from retalk_nodes.retalk_core.training.data.augment import Augment, ChangedTalk, as_shown, augmented
 from retalk_nodes.retalk_core.training.data.cartoons import Cartoon, cartoon_set
 from retalk_nodes.retalk_core.training.tasks.enet import ENET_TINY, ENetTask
 from retalk_nodes.retalk_core.training.tasks.lnet import LNET_TINY, LNetTask
@@ -23,7 +23,7 @@ def chance(seed: int = 0) -> np.random.Generator:
 
 
 def test_nothing_is_changed_unless_it_is_asked_for() -> None:
-    assert not Augment().changes and changed(TALK, Augment(), chance()) is TALK
+    assert not Augment().changes and augmented(TALK, Augment(), chance()) is TALK
     assert as_shown(TALK, TALK.faces(ROWS, 48)).equal(TALK.faces(ROWS, 48))
     for each in fields(Augment):
         assert replace(Augment(), **{each.name: 0.5}).changes

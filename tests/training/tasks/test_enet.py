@@ -1,4 +1,4 @@
-"""E-Net's losses: steepness where it is asked for, samples that L-Net drew out of step left out, faces aligned."""
+"""E-Net's losses: steepness, samples that L-Net drew out of step left out, faces aligned."""
 
 from __future__ import annotations
 
