@@ -90,14 +90,19 @@ def write_talk(
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for row, region in enumerate(regions):
             corners.append(region.corner)
-            archive.writestr(f"frames/{row:06d}.png", _encoded(region.pixels))
+            archive.writestr(_entry(f"frames/{row:06d}.png"), _encoded(region.pixels))
         for row, portrait in calm:
-            archive.writestr(f"{CALMED}/{row:06d}.png", _encoded(portrait))
+            archive.writestr(_entry(f"{CALMED}/{row:06d}.png"), _encoded(portrait))
         for name, array in {**arrays, "corners": np.array(corners)}.items():
             held = io.BytesIO()
             np.save(held, array, allow_pickle=False)
-            archive.writestr(f"{name}.npy", held.getvalue())
-        archive.writestr("about.json", json.dumps(about))
+            archive.writestr(_entry(f"{name}.npy"), held.getvalue())
+        archive.writestr(_entry("about.json"), json.dumps(about))
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file of the zip without the time of its making: the same clip gives the same bytes."""
+    return zipfile.ZipInfo(name)
 
 
 def _encoded(pixels: np.ndarray) -> bytes:
