@@ -31,7 +31,7 @@ from ..data.talks import (
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import in_sync, probably
 from ..settings import Pace, knob
-from .base import LearntBatch, Player, Stage, TrainingTask, collate, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, check_portion, collate, to_strip
 
 _LOOKED_AT = 4  # stretches of a clip that is kept back
 
@@ -92,10 +92,11 @@ class LNetTask(TrainingTask):
     kind: ClassVar[str] = "lnet"
 
     def __init__(self, run: LNetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
-        """Raises InputError where no clip is long enough, a file is missing or frames are too few."""
+        """Raises InputError for clips that are too short and a missing file, OptionError for few frames."""
         self.run, self.pace, self.draws = run, run.pace, "lnet"
         self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
         self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        check_portion("frames", run.frames, run.pace)
         self.networks: dict[str, nn.Module] = {"lnet": LNetInTraining(run.shape)}
         judges = judges or JudgeFiles()
         self.judges = judges.load_expert(run.expert, run.frames)

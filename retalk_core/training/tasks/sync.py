@@ -17,7 +17,7 @@ from ..data.offsets import judge_sync
 from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
-from .base import LearntBatch, Player, Stage, TrainingTask
+from .base import LearntBatch, Player, Stage, TrainingTask, check_portion
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,11 @@ class SyncTask(TrainingTask):
     score: ClassVar[str] = "auc"
 
     def __init__(self, run: SyncRun, talks: TalkSet) -> None:
-        """Raises InputError where no clip is long enough."""
+        """Raises InputError where no clip is long enough, OptionError for a portion of one."""
         self.run, self.pace, self.draws = run, run.pace, "expert"
         self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
         self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        check_portion("windows", run.windows, run.pace)
         self.networks: dict[str, nn.Module] = {"expert": SyncExpert(run.shape)}
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
