@@ -1,4 +1,4 @@
-"""One step of each full-size training on this machine: CPU-seconds, and the most memory that the process took.
+"""One step of each full-size training on this machine: CPU-seconds, and the most memory that it took.
 
 python benchmarks/training_steps.py [sync dnet lnet enet] [--device cpu] [--batch 1] [--keep FOLDER]
 
