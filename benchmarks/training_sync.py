@@ -6,6 +6,9 @@ Real clips with their own sound, of which the last is kept back: twenty seconds 
 Each face (a picture will do) dubbed with each voice, unmarked: the last faces with the last voices are kept
 back, and dubs that show one of them with one who is learnt from are left out, so no face and no voice is on
 both sides. Such dubs teach loudness: this proves plumbing, not an expert. What was made is taken as it is.
+
+On dubs the expert first learns from one clip at a time, in which statistics take away who it is and lips
+remain; then from several, by whose statistics it is judged.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from retalk_nodes.retalk_core.training.data.layouts import VIDEO_SUFFIXES, find_
 from retalk_nodes.retalk_core.training.data.offsets import judge_sync
 from retalk_nodes.retalk_core.training.data.sets import open_set, prepare_set
 from retalk_nodes.retalk_core.training.data.talks import Talk, TalkSet
+from retalk_nodes.retalk_core.training.export import export_run
 from retalk_nodes.retalk_core.training.runs import read_settings, start
 from retalk_nodes.retalk_core.training.settings import from_plain
 from retalk_nodes.retalk_core.training.tasks.sync import SyncRun, SyncTask
@@ -76,15 +80,30 @@ def prepared(folder: Path, into: Path, rows: Sequence[tuple[str, ...]], rights: 
     return open_set(into)
 
 
-def learnt_from(talks: TalkSet, folder: Path, args: argparse.Namespace, steps: int, best: bool) -> None:
-    """Train on a set and tell what came of it."""
-    print(f"{len(talks.train)} clips to learn from, {len(talks.held)} kept back", flush=True)
-    run: SyncRun = read_settings("sync", None, ["preset=tiny", *args.settings])
+def settings_of(folder: Path, steps: int, words: Sequence[str]) -> SyncRun:
+    """A small run into a folder."""
     pace = {"steps": steps, "validate_every": EVERY, "save_every": EVERY, "device": "cpu"}
-    run = from_plain(replace(run, out=str(folder)), {"pace": pace})
-    begun = time.process_time()
+    run: SyncRun = read_settings("sync", None, ["preset=tiny", *words])
+    return from_plain(replace(run, out=str(folder)), {"pace": pace})
+
+
+def alone_first(talks: TalkSet, folder: Path, args: argparse.Namespace) -> list[str]:
+    """Learn from one clip at a time; gives the word by which the next run begins there."""
+    run = settings_of(folder, args.alone, [*args.settings, "windows=48", "pace.batch=1"])
     start("sync", run, talks=talks, tell=print)
-    path = folder / BEST if best else saved_steps(folder)[-1][1]
+    return [f"init_from={export_run(folder, folder / 'alone.safetensors')}"]
+
+
+def learnt_from(talks: TalkSet, folder: Path, args: argparse.Namespace, dubs: bool) -> None:
+    """Train on a set and tell what came of it: of dubs by the best step, of real clips by the last."""
+    print(f"{len(talks.train)} clips to learn from, {len(talks.held)} kept back", flush=True)
+    begun = time.process_time()
+    words = [*args.settings]
+    if dubs and args.alone:
+        words += alone_first(talks, folder.with_name(f"{folder.name}_alone"), args)
+    run = settings_of(folder, args.steps, words)
+    start("sync", run, talks=talks, tell=print)
+    path = folder / BEST if dubs else saved_steps(folder)[-1][1]
     task, state = SyncTask(run, talks), load_state(path)
     expert = task.networks["expert"].eval()
     expert.load_state_dict(state.mean)
@@ -115,15 +134,16 @@ def main() -> None:
     parser.add_argument("--held-faces", type=int, default=2)
     parser.add_argument("--held-voices", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--alone", type=int, default=120, help="steps before, of dubs, from a clip at a time")
     parser.add_argument("--real", type=int, default=99, help="how many of the clips are learnt by heart")
     parser.add_argument("--settings", nargs="*", default=[], help="words such as heat=0.2")
     parser.add_argument("--run", default="run", help="its folder in WORK; another one learns anew")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.real:
-        learnt_from(real_clips(args), args.work / f"real_{args.run}", args, args.steps, best=False)
-    learnt_from(make_dubs(args), args.work / args.run, args, args.steps, best=True)
+        learnt_from(real_clips(args), args.work / f"real_{args.run}", args, dubs=False)
+    learnt_from(make_dubs(args), args.work / args.run, args, dubs=True)
 
 
 if __name__ == "__main__":
