@@ -35,6 +35,7 @@ from retalk_nodes.retalk_core.training.runs import read_settings, start
 from retalk_nodes.retalk_core.training.settings import from_plain
 from retalk_nodes.retalk_core.training.tasks.sync import SyncRun, SyncTask
 
+SEVERAL = ("windows=16", "pace.batch=4")
 EVERY = 20  # steps between two looks
 
 
@@ -83,7 +84,7 @@ def prepared(folder: Path, into: Path, rows: Sequence[tuple[str, ...]], rights: 
 def settings_of(folder: Path, steps: int, words: Sequence[str]) -> SyncRun:
     """A small run into a folder."""
     pace = {"steps": steps, "validate_every": EVERY, "save_every": EVERY, "device": "cpu"}
-    run: SyncRun = read_settings("sync", None, ["preset=tiny", *words])
+    run: SyncRun = read_settings("sync", None, ["preset=tiny", *SEVERAL, *words])
     return from_plain(replace(run, out=str(folder)), {"pace": pace})
 
 

@@ -44,11 +44,11 @@ class SyncRun:
 
 SYNC_TINY = SyncRun(
     loss="contrast",
-    windows=16,  # of several clips: statistics of one clip alone are not those by which others are judged
+    windows=48,
     rate=2e-3,
     shape=SyncShape(width=8, side=48),
     pace=Pace(
-        batch=4, average=0.0, steps=400, validate_every=50, save_every=100, tell_every=20, draw_every=10**9
+        batch=1, average=0.0, steps=400, validate_every=50, save_every=100, tell_every=20, draw_every=10**9
     ),
 )
 SYNC_PRESETS = {"full": SyncRun(), "tiny": SYNC_TINY}
