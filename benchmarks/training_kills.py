@@ -4,7 +4,8 @@ A process prepares a set of drawn clips, or trains L-Net on cartoons, and is sen
 Then everything under a final name must be whole, and no more may be lost than the last interval: a clip that
 was finished, or a step that was saved. The same command, run again to its end, must leave what a run leaves
 that nobody disturbed: the same clips byte for byte, every tensor bit for bit. Processes are forked from one
-that has imported everything, and are killed again in the same folder until they come to their end.
+that has imported everything and computed nothing (networks that have can't be forked), and are killed again
+in the same folder until they come to their end.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # children are forked, and thread
 import cv2
 import this_pack
 import torch
-from retalk_nodes.retalk_core.faces.detect import load_face_networks  # noqa: F401 - imported once
 from retalk_nodes.retalk_core.training.checkpoints import BEST, load_state, saved_steps
 from retalk_nodes.retalk_core.training.data.layouts import find_videos
 from retalk_nodes.retalk_core.training.data.prepare import Prepared, read_line
@@ -39,8 +39,8 @@ from retalk_nodes.retalk_core.training.runs import start
 from retalk_nodes.retalk_core.training.tasks.lnet import LNET_TINY
 from retalk_nodes.retalk_core.unfinished import UNFINISHED
 
-VIDEOS, FRAMES = 6, 16  # of the set
-STEPS, SAVE_EVERY = 60, 5  # of the run
+VIDEOS, FRAMES = 3, 15  # of the set
+STEPS, SAVE_EVERY = 24, 3  # of the run
 
 
 @dataclass
@@ -153,7 +153,7 @@ def kill_prepare(work: Path, times: int, chance: random.Random) -> Tally:
 
 def train(folder: Path, tell: Callable[[int], None]) -> None:
     """L-Net on cartoons; tells the step that is done."""
-    pace = replace(LNET_TINY.pace, steps=STEPS, save_every=SAVE_EVERY, tell_every=1, validate_every=20)
+    pace = replace(LNET_TINY.pace, steps=STEPS, save_every=SAVE_EVERY, tell_every=1, validate_every=12)
     run = replace(LNET_TINY, out=str(folder), data="cartoons", pace=replace(pace, device="cpu", batch=2))
     begun = saved_steps(folder)[-1][0] if folder.is_dir() and saved_steps(folder) else 0
     if begun < STEPS:
