@@ -118,7 +118,7 @@ def _lip_steps(off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     A gleam farther in is on the lip: it begins with the first stretch of its own colour, where there is one.
     """
-    lip = np.lib.stride_tricks.sliding_window_view(~off, STRETCH, axis=2).all(axis=3)
+    lip = np.asarray(np.lib.stride_tricks.sliding_window_view(~off, STRETCH, axis=2).all(axis=3))
     last = np.where(off.any(axis=2), off.shape[2] - off[:, :, ::-1].argmax(axis=2), 0)
     return np.where(lip.any(axis=2), lip.argmax(axis=2), last), last
 
