@@ -50,7 +50,9 @@ def learn_train(train: argparse.ArgumentParser) -> None:
         "--keep-worse", action="store_true", help="write the result although it became no better"
     )
     person.add_argument("--strip", type=read_path, metavar="PICTURE", help="before and after, side by side")
-    person.add_argument("settings", nargs="*", help="words such as pace.batch=1")
+    person.add_argument(
+        "--settings", nargs="*", default=[], metavar="NAME=VALUE", help="words such as pace.batch=1"
+    )
     _add_rights(person)
     _add_usual(person)
     export = actions.add_parser(

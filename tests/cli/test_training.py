@@ -91,7 +91,7 @@ def test_missing_weights_are_named(videos: Path, tmp_path: Path, capsys: pytest.
     sharp = told(capsys, "enhance-set", tmp_path / "set", "-o", tmp_path / "sharp", *elsewhere)
     assert "GPEN-BFR-512" in sharp and not (tmp_path / "sharp").exists()
     fit = ("personalise", videos / "ann.mkv", "-o", tmp_path / "p.safetensors", "--rights", "hers")
-    person = told(capsys, *fit, *elsewhere)
+    person = told(capsys, *fit, *elsewhere, "--settings", "rate=1e-5", "pace.steps=3")
     assert "ENet" in person or "E-Net" in person
 
 
