@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.aside import put_aside
-from ..crops.patch import Patch, paste_patch, spare, spare_part
+from ..crops.patch import Patch, spare, spare_part
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
@@ -31,11 +31,12 @@ from ..marks.plan import Marking, read_key
 from ..marks.sound import find_sound_mark
 from ..media.clip import Clip
 from ..media.codecs import Codec
+from ..media.planes.edited import EditedPicture
 from ..media.reader import prefetch
 from ..media.sound import read_mono
 from ..stages.lips.syncers import SYNCERS
 from ..stages.speech import SAMPLE_RATE
-from ..types import Frame, Progress, silent
+from ..types import Frame, Pixels, Progress, silent
 from .analysis import Analysis
 from .remember import job_parts
 from .session import Session
@@ -53,18 +54,17 @@ class Finished:
     patch: Patch | None  # what is put into it; None: it stays as it is
 
     @property
-    def before(self) -> np.ndarray:
+    def before(self) -> Pixels:
         """Its pixels (H, W, 3) in the clip."""
-        return self.frame.pixels
+        return self.frame.picture
 
     @cached_property
-    def after(self) -> np.ndarray:
+    def after(self) -> Pixels:
         """Its pixels (H, W, 3) in the result."""
-        if self.patch is None:
+        patch = self.patch
+        if patch is None:
             return self.before
-        pixels = self.before.copy()  # the clip may show this frame again
-        paste_patch(pixels, self.patch)
-        return pixels
+        return EditedPicture(self.before, (patch.box.top, patch.box.left), patch.pixels, patch.support)
 
 
 Step = Callable[[Finished], Finished]

@@ -68,14 +68,14 @@ class Cutter:
 
     def _cut(self, framing: str, frame: Frame, row: int, side: int | None) -> Tensor:
         affine = self.framed(framing).frame_to_crop[row].numpy()
-        return torch.from_numpy(cut_crop(frame.pixels, affine, side or SIDES[framing]))
+        return torch.from_numpy(cut_crop(frame.picture, affine, side or SIDES[framing]))
 
     # What is edited, in place
 
     def open(self, part: Part, framings: Sequence[str]) -> list[Region]:
         """The regions of the n frames that hold the crops in these framings."""
         return [
-            open_region(frame.pixels, [self.framed(framing).frame_to_crop[row] for framing in framings])
+            open_region(frame.picture, [self.framed(framing).frame_to_crop[row] for framing in framings])
             for frame, row in _shown(part)
         ]
 
@@ -123,7 +123,7 @@ class Cutter:
     def close(self, part: Part, regions: Sequence[Region]) -> list[Patch | None]:
         """What has changed in the n frames; None where nothing did."""
         pairs = zip(regions, part.frames, strict=True)
-        return [close_region(region, frame.pixels) for region, frame in pairs]
+        return [close_region(region, frame.picture) for region, frame in pairs]
 
 
 def _shown(part: Part) -> zip[tuple[Frame, int]]:

@@ -56,7 +56,7 @@ def fit_track(
         seen = track.present
     fitted, rows = [], []
     shown = (
-        (row, cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side))
+        (row, cut_crop(frame.picture, crops.frame_to_crop[row].numpy(), side))
         for row, frame in enumerate(frames)
         if seen[row]
     )

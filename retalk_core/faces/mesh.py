@@ -11,7 +11,7 @@ import torch
 from ...models.faces.facemesh import SIDE, FaceMesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, to_input
-from ..types import FaceTrack
+from ..types import FaceTrack, Pixels
 from .canonical import EYE_CORNERS
 from .detect import Detection, quarters
 from .shots import shot_bounds
@@ -72,7 +72,7 @@ class FaceRegion:
         return np.column_stack([turn, np.array(self.centre) - turn @ [SIDE / 2, SIDE / 2]])
 
 
-def find_mesh(network: FaceMesh, picture: np.ndarray, region: FaceRegion) -> Mesh:
+def find_mesh(network: FaceMesh, picture: Pixels, region: FaceRegion) -> Mesh:
     """Find the points of the face in a region of a picture.
 
     picture: (H, W, 3) RGB uint8 or uint16; the region may reach beyond its edges
@@ -146,7 +146,7 @@ def quarter_turn(frame_size: tuple[int, int], turn: int) -> np.ndarray:
     )
 
 
-def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:
+def crop_region(picture: Pixels, region: FaceRegion) -> np.ndarray:
     """Cut a region out of a picture as (192, 192, 3) uint8; beyond the picture's edges they are repeated.
 
     A large region is averaged to about twice the crop's size first: skipping pixels makes points tremble.

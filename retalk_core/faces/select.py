@@ -65,7 +65,7 @@ def _covered(box: np.ndarray, choice: FaceChoice, frame: Frame) -> float:
     """The mean of the mask inside a box (4,) in frame pixels, in [0, 1]."""
     assert choice.mask is not None
     mask = choice.mask if choice.mask.ndim == 2 else choice.mask[min(frame.index, len(choice.mask) - 1)]
-    scale = np.array(mask.shape) / frame.pixels.shape[:2]
+    scale = np.array(mask.shape) / frame.picture.shape[:2]
     left, top, right, bottom = (box * np.tile(scale[::-1], 2)).clip(0).round().astype(int)
     part = mask[top : max(bottom, top + 1), left : max(right, left + 1)]
     return float(part.mean()) if part.size else 0.0

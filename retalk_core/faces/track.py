@@ -22,7 +22,7 @@ from ..covers.hold import eased, held_covers, hidden_mouths, stacked
 from ..covers.view import skin_colour
 from ..errors import NoFaceError
 from ..images import smooth_step
-from ..types import FaceTrack
+from ..types import FaceTrack, Pixels
 from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
 from .people.overlaps import Neighbour
@@ -124,7 +124,7 @@ def sighting_of(
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
 
 
-def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder | None) -> None:
+def look_closer(sighting: Sighting, pixels: Pixels, network: CoverFinder | None) -> None:
     """Add to a sighting what lies before the mouth, if that is wished, and in which light the face is."""
     if sighting.points is not None:
         if network is not None:

@@ -59,8 +59,9 @@ class Clip(ABC):
         """Give frames in the order asked for; all of them by default.
 
         Runs forwards and backwards and repeats are cheap, jumps may cost a seek. Pixels are (H, W, 3) RGB:
-        uint8, or uint16 over its whole range for clips above 8 bit. A repeated frame may be the same array:
-        don't write into it. Memory doesn't grow with the clip.
+        uint8, or uint16 over its whole range for clips above 8 bit; of a file's frames they are made where
+        they are looked at. A repeated frame may be the same array: don't write into it. Memory doesn't grow
+        with the clip.
         """
 
     def deinterlaced(self) -> Clip:
@@ -166,7 +167,7 @@ class _DerivedClip(Clip):
             if self._look is not None:
                 self._look()
             index = frame.index - self._skipped
-            yield Frame(index, self.times[index], frame.pixels)
+            yield Frame(index, self.times[index], frame.picture)
 
 
 def _facts(clip: Clip) -> dict[str, Any]:
