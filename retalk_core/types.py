@@ -24,7 +24,7 @@ IBUG_FROM_MESH = (
 
 
 class Pixels(Protocol):
-    """A picture (H, W, 3) RGB, to be read: an array, or what is sliced like one and made where it is looked at.
+    """A picture (H, W, 3) RGB to read: an array, or what is sliced like one and made where it is looked at.
 
     uint8, or uint16 over its whole range. `pixels[:, :]` is all of it as an array.
     """

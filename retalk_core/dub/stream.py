@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.aside import put_aside
-from ..crops.patch import Patch, spare, spare_part
+from ..crops.patch import Patch, box_around, spare, spare_part
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
@@ -19,6 +19,7 @@ from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
 from ..engines.uncovered import UncoveredEngine, without_covers
 from ..errors import InputError, OptionError
+from ..faces.mesh import face_height
 from ..faces.people.overlaps import neighbours_mask
 from ..faces.track import TrackedFace
 from ..images import white_of
@@ -31,6 +32,7 @@ from ..marks.plan import Marking, read_key
 from ..marks.sound import find_sound_mark
 from ..media.clip import Clip
 from ..media.codecs import Codec
+from ..media.planes.ahead import Place, made_at
 from ..media.planes.edited import EditedPicture
 from ..media.reader import prefetch
 from ..media.sound import read_mono
@@ -42,6 +44,7 @@ from .remember import job_parts
 from .session import Session
 
 EARLIER_FRAMES, EARLIER_SECONDS = 150, 20  # of the clip and the sound in which marks are looked for first
+AROUND_FACE = 0.08  # of its height, which an edit looks at beside it
 REST = 500  # frames, after which the faces of those that are done leave memory
 
 
@@ -83,7 +86,7 @@ def finished_frames(
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
     steps, total = steps_of(session, analysis, marking), len(analysis.timeline)
-    frames = prefetch(analysis.clip.frames(analysis.timeline.source))
+    frames = prefetch(made_at(analysis.clip.frames(analysis.timeline.source), _looked_at(session, analysis)))
     for index, (frame, patch) in enumerate(engine.edits(frames)):
         shown = Finished(index, frame, patch)
         for step in steps:
@@ -92,6 +95,17 @@ def finished_frames(
         if index % REST == REST - 1:
             put_aside(analysis.tracked.track.mesh.numpy())
         progress(index + 1, total)
+
+
+def _looked_at(session: Session, analysis: Analysis) -> Iterator[Place | None]:
+    """Where output frames are looked at if they are edited: at the face; networks see more, some at a time."""
+    track, plan = analysis.tracked.track, analysis.plan
+    for row, show in zip(plan.rows.tolist(), plan.show.tolist(), strict=True):
+        if show == 0 or session.choice.stages is not None:
+            yield None
+            continue
+        points = track.mesh[row].numpy()
+        yield box_around(points[:, :2], track.frame_size, margin=AROUND_FACE * face_height(points)).slices
 
 
 def steps_of(session: Session, analysis: Analysis, marking: Marking | None = None) -> list[Step]:

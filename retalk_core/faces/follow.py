@@ -10,11 +10,12 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
+from ..media.planes.ahead import Glance
 from ..types import Frame, Progress, silent
 from .choice import FaceChoice
 from .cuts import CutFinder
 from .detect import SAME_FACE, SURE, Detection, FaceNetworks, look, look_closely, look_near, overlap
-from .mesh import Mesh, box_distance, face_box, face_step, head_pose, quarters_of
+from .mesh import Mesh, box_distance, face_box, face_step, head_pose, next_place, quarters_of
 from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
 from .people.likeness import LIKE, UNLIKE, Looks, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
@@ -56,6 +57,7 @@ def track_faces(
     choice: FaceChoice | None = None,
     smoothing: Literal["savgol", "none"] = "savgol",
     covers: bool = True,
+    glance: Glance | None = None,
     frame_count: int | None = None,
     progress: Progress = silent,
 ) -> TrackedFace:
@@ -65,6 +67,7 @@ def track_faces(
     choice:      whose face, where several are in view; the largest by default
     smoothing:   of the mesh over time, within each shot; "none" leaves the network's own trembling
     covers:      whether to look for what lies before the mouth; where it is covered no edit shows
+    glance:      is told where the next frame will be looked at
     frame_count: how many frames will come, if it is known; for the progress only
     raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
                  faces are in view, but not the chosen one
@@ -83,6 +86,8 @@ def track_faces(
         elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
         sighting, mistaken = follower.step(frame)
+        if glance is not None:
+            glance.place = next_place(sighting.points, frame_size)
         for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
             earlier.take_back()
         look_closer(sighting, frame.picture, networks.cover if covers else None)

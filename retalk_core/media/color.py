@@ -177,7 +177,7 @@ def flagged(
 
 
 def frame_flags(color: ColorTags, interlacing: Interlacing) -> Callable[[av.VideoFrame], av.VideoFrame]:
-    """The same frames; they say what colours they are of, and which field comes first, where there are two."""
+    """The same frames; they say of what colours they are, and of two fields which comes first."""
     return _Filter(lambda _: [("setparams", _tags(color, interlacing))])
 
 

@@ -22,7 +22,7 @@ from .color import (
     rgb16_frame,
 )
 from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
-from .planes.kept import PlaneKeeper, Wanted
+from .planes.kept import PlaneKeeper, WantedPlanes
 from .saving.hardware import hardware_encoding, is_hardware
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
     if spec.rate is None and encoder not in ("prores_ks", "libx265"):
         options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
     converter = YuvConverter(size, color, depth, pixel_format, spec.interlacing)
-    keeper = PlaneKeeper(Wanted(size, color, depth, pixel_format, spec.interlacing))
+    keeper = PlaneKeeper(WantedPlanes(size, color, depth, pixel_format, spec.interlacing))
     return Encoding({**options, **fields}, pixel_format, color, converter, keeper)
 
 

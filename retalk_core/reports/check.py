@@ -15,8 +15,9 @@ from ..compute.memory import tidied
 from ..crops.patch import Box, Patch
 from ..errors import RetalkError
 from ..faces.canonical import EYE_CORNERS
-from ..faces.mesh import find_mesh, region_of_points
+from ..faces.mesh import find_mesh, next_place, region_of_points
 from ..images import eight_bit, warp_seen, white_of
+from ..media.planes.ahead import Place, made_at
 from ..media.reader import open_clip, prefetch
 from ..metrics.mouth import MouthWatch, lip_sharpness
 from ..metrics.registry import measure
@@ -73,6 +74,10 @@ class ResultWatch:
         row = int(self._rows[output])
         return self._track.mesh[row].numpy() if bool(self._track.present[row]) else None
 
+    def place(self, output: int) -> Place | None:
+        """Where an output frame's face will be looked for."""
+        return next_place(self.mesh(output), self._track.frame_size)
+
     def see(self, output: int, before: Pixels, after: Pixels, patch: Patch | None) -> None:
         """Take note of one output frame: its pixels (H, W, 3) before and after the edit."""
         mesh = self.mesh(output) if patch else None
@@ -84,9 +89,7 @@ class ResultWatch:
         if mesh is not None and patch is not None:
             self._keep_mouth(output, before, after, mesh, patch)
 
-    def _keep_mouth(
-        self, output: int, before: Pixels, after: Pixels, mesh: np.ndarray, patch: Patch
-    ) -> None:
+    def _keep_mouth(self, output: int, before: Pixels, after: Pixels, mesh: np.ndarray, patch: Patch) -> None:
         """Keep a mouth for the sheet, if it is one of the choice or one of the least sharp so far."""
         kept = lip_sharpness(after, mesh) / max(lip_sharpness(before, mesh), 1e-6)
         chosen = output in self._shown
@@ -132,7 +135,8 @@ def check_result(
     result = MouthWatch()
     opening = np.full(watch.checked, np.nan)
     errors = []
-    for i, frame in enumerate(tidied(prefetch(open_clip(path).frames(range(watch.checked))))):
+    frames = made_at(open_clip(path).frames(range(watch.checked)), map(watch.place, range(watch.checked)))
+    for i, frame in enumerate(tidied(prefetch(frames))):
         if i in watch.outside:
             errors.append(_error_outside(frame.pixels, watch.outside[i]))
         mesh = watch.mesh(i)

@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 from retalk_nodes.retalk_core.media.color import ColorTags
-from retalk_nodes.retalk_core.media.planes.layout import layout_of, plane_arrays
+from retalk_nodes.retalk_core.media.planes.layout import plane_arrays, plane_layout
 from retalk_nodes.retalk_core.media.planes.stored import AreaReader, StoredPicture
 from retalk_nodes.retalk_core.media.planes.turn import Turn
 
@@ -16,7 +16,7 @@ from retalk_nodes.retalk_core.media.planes.turn import Turn
 def noisy_frame(size: tuple[int, int], name: str, seed: int = 0, *, smooth: float = 0) -> av.VideoFrame:
     """A frame of this height and width full of noise, which may be smoothed."""
     random = np.random.default_rng(seed)
-    frame, layout = av.VideoFrame(size[1], size[0], name), layout_of(name)
+    frame, layout = av.VideoFrame(size[1], size[0], name), plane_layout(name)
     assert layout is not None
     for plane in plane_arrays(frame, layout):
         noise = random.uniform(0, 1 << layout.bits, plane.shape)
@@ -35,7 +35,7 @@ def stored_picture(
     interlaced: bool = False,
 ) -> StoredPicture:
     """A frame of a clip of these colours, and of its own size by default."""
-    layout = layout_of(frame.format.name)
+    layout = plane_layout(frame.format.name)
     bits = 8 if layout is None else layout.bits
     size = size or (frame.height, frame.width)
     reader = AreaReader(Path("clip"), size, color, bits, interlaced=interlaced, turn=turn or Turn())

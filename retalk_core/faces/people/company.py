@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...types import Pixels
 from ..canonical import EYE_CORNERS, MOUTH_CORNERS, eye_distance
 from ..detect import Detection, overlap
-from ...types import Pixels
 from ..mesh import FACE_OVAL, Mesh, box_distance, face_box
 from .likeness import LIKE, Looks, Person, look_at
 from .overlaps import HIDDEN, Neighbour, covered_by, hidden_lips, spared

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..detect import TILE_SIDES, Detection, FaceNetworks, look_at_tiles
 from ...types import Pixels
+from ..detect import TILE_SIDES, Detection, FaceNetworks, look_at_tiles
 from ..mesh import Mesh, box_area, face_step, find_mesh, region_of_detection, region_of_points
 
 MOST_FACES = 8  # that are looked at closely in one frame

@@ -1,1 +1,1 @@
-"""Decoded pictures in the planes they are stored in: read in part, edited in part, and else left as they are."""
+"""Decoded pictures in the planes they are stored in: read and edited in part, and else left alone."""

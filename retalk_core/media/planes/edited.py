@@ -43,5 +43,7 @@ class EditedPicture:
         pixels = self.base[asked.slices].copy()  # the base may be shown again
         both = asked.shared(self.rect)
         inside = both.within(self.rect).slices
-        np.copyto(pixels[both.within(asked).slices], self.pixels[inside], where=self.support[inside][..., None])
+        np.copyto(
+            pixels[both.within(asked).slices], self.pixels[inside], where=self.support[inside][..., None]
+        )
         return pixels[:: rows[2], :: columns[2]]

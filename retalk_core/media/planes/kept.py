@@ -12,7 +12,7 @@ from ...types import Pixels
 from ..color import ColorTags, YuvConverter, frame_flags
 from ..fields import KEPT, Interlacing
 from .edited import EditedPicture
-from .layout import Layout, layout_of, plane_arrays, samples
+from .layout import PlaneLayout, plane_arrays, plane_layout, samples
 from .rect import Rect, enlarged
 from .stored import MOST_SIZES, StoredPicture
 from .turn import Turn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedPlanes:
     """The frames that an encoder takes."""
 
     size: tuple[int, int]  # height, width; of a padded picture
@@ -39,10 +39,10 @@ class PlaneKeeper:
     encoder's, or where it is turned and its samples of chroma don't fit the turned pixels.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: WantedPlanes) -> None:
         self._wanted = wanted
         self._color = replace(wanted.color, matrix=wanted.color.matrix_for(wanted.size))
-        self._layout = layout_of(wanted.pixel_format)
+        self._layout = plane_layout(wanted.pixel_format)
         self._flagged = frame_flags(wanted.color, wanted.interlacing)
         self._converters: OrderedDict[tuple[int, int], YuvConverter] = OrderedDict()
 
@@ -56,9 +56,9 @@ class PlaneKeeper:
             self._put(frame, picture, self._layout)
         return self._flagged(frame)
 
-    def _fits(self, base: StoredPicture, layout: Layout) -> bool:
+    def _fits(self, base: StoredPicture, layout: PlaneLayout) -> bool:
         reader, frame = base.reader, base.frame
-        if (frame.height, frame.width) != reader.size or layout_of(frame.format.name) != layout:
+        if (frame.height, frame.width) != reader.size or plane_layout(frame.format.name) != layout:
             return False
         if reader.turn != Turn():
             rows, columns = layout.unit(interlaced=self._interlaced)
@@ -71,23 +71,21 @@ class PlaneKeeper:
     def _interlaced(self) -> bool:
         return self._wanted.interlacing in KEPT
 
-    def _as_stored(self, base: StoredPicture, layout: Layout) -> av.VideoFrame:
-        """The decoder's samples, turned upright, their last row and column repeated where there must be more."""
+    def _as_stored(self, base: StoredPicture, layout: PlaneLayout) -> av.VideoFrame:
+        """The decoder's samples, upright, their last row and column repeated where there must be more."""
         import av
 
         height, width = self._wanted.size
         frame = av.VideoFrame(width, height, self._wanted.pixel_format)
         frame.colorspace = self._color.matrix
         frame.color_range = 2 if self._color.full_range else 1
-        for target, source in zip(
-            plane_arrays(frame, layout), plane_arrays(base.frame, layout), strict=True
-        ):
+        for target, source in zip(plane_arrays(frame, layout), plane_arrays(base.frame, layout), strict=True):
             upright = base.reader.turn.apply(source)
             lacking = [(0, there - here) for there, here in zip(target.shape, upright.shape, strict=True)]
             target[:] = np.pad(upright, lacking, "edge") if any(more for _, more in lacking) else upright
         return frame
 
-    def _put(self, frame: av.VideoFrame, picture: EditedPicture, layout: Layout) -> None:
+    def _put(self, frame: av.VideoFrame, picture: EditedPicture, layout: PlaneLayout) -> None:
         """Write what was edited over a frame's samples: those that an edited pixel has a part in."""
         unit = layout.unit(interlaced=self._interlaced)
         inner = _on_units(picture.rect, unit)

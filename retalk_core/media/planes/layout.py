@@ -18,7 +18,7 @@ _STEPS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1)}  # pixels 
 _NAME = re.compile(r"yuvj?(420|422|444|440)p(\d*)(?:le)?")
 
 
-class Layout(NamedTuple):
+class PlaneLayout(NamedTuple):
     """How a format stores pictures."""
 
     chroma: str  # 420 and the like
@@ -40,18 +40,18 @@ class Layout(NamedTuple):
         return (2 * rows if interlaced else rows), columns
 
 
-def layout_of(name: str) -> Layout | None:
+def plane_layout(name: str) -> PlaneLayout | None:
     """The layout of one of ffmpeg's formats; None where it isn't luma and chroma in planes of their own."""
     found = _NAME.fullmatch(name)
-    return Layout(found[1], int(found[2] or 8)) if found else None
+    return PlaneLayout(found[1], int(found[2] or 8)) if found else None
 
 
-def plane_arrays(frame: av.VideoFrame, layout: Layout) -> list[np.ndarray]:
+def plane_arrays(frame: av.VideoFrame, layout: PlaneLayout) -> list[np.ndarray]:
     """The samples of each plane, to read and to write."""
     return [plane_values(plane, layout.dtype) for plane in frame.planes]
 
 
-def part_of_frame(frame: av.VideoFrame, layout: Layout, rect: Rect) -> av.VideoFrame:
+def part_of_frame(frame: av.VideoFrame, layout: PlaneLayout, rect: Rect) -> av.VideoFrame:
     """A part of a frame, whose edges suit the layout, as a frame of its own; a copy."""
     import av
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# ffmpeg's conversion of chroma looks so many pixels to each side; beyond them a part's pixels are the whole's.
+# ffmpeg's conversion of chroma looks so many pixels to each side: beyond, a part's pixels are the whole's.
 HALO = 8
-STEP = 64  # pixels to whose multiples parts are enlarged, so that few sizes occur: each has filters of its own
+# Pixels to whose multiples parts are enlarged, so that few sizes occur: each has filters of its own.
+SIZE_STEP = 64
 
 
 class Rect(NamedTuple):
@@ -74,7 +75,7 @@ def without_halo(rect: Rect, size: tuple[int, int]) -> Rect:
 
 
 def _enlarged(start: int, stop: int, length: int, unit: int) -> tuple[int, int]:
-    wanted = -(-(stop - start + 2 * HALO + unit) // STEP) * STEP
+    wanted = -(-(stop - start + 2 * HALO + unit) // SIZE_STEP) * SIZE_STEP
     if wanted >= length:
         return 0, length
     begin = min(max(start - HALO, 0) // unit * unit, (length - wanted) // unit * unit)

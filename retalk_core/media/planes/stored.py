@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import InputError
 from ..color import ColorTags, RgbConverter, rgb_of_planes
-from .layout import Layout, layout_of, part_of_frame, plane_arrays
+from .layout import PlaneLayout, part_of_frame, plane_arrays, plane_layout
 from .rect import Rect, enlarged, whole_rect, without_halo
 from .turn import Turn
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import av
 
 MOST_SIZES = 12  # of parts whose filters are kept
-NEARLY_ALL = 0.7  # of a picture: more is made at once
+MOST_IN_PARTS = 0.7  # of a picture: more is made at once
 
 
 class AreaReader:
@@ -79,7 +79,7 @@ class AreaReader:
             return whole_rect(self.upright_size), self.read_all(frame)
         unit = layout.unit(interlaced=self._interlaced)
         wide = enlarged(self.turn.stored_rect(rect, self.upright_size), size, unit)
-        if np.prod(wide.size) > NEARLY_ALL * np.prod(size):
+        if np.prod(wide.size) > MOST_IN_PARTS * np.prod(size):
             return whole_rect(self.upright_size), self.read_all(frame)
         with self._lock:
             pixels = self._for(wide.size)(part_of_frame(frame, layout, wide))
@@ -87,20 +87,20 @@ class AreaReader:
         made = self.turn.apply(pixels[inner.within(wide).slices])
         return self.turn.upright_rect(inner, self.upright_size), made
 
-    def read_thinned(self, frame: av.VideoFrame, layout: Layout, step: int) -> np.ndarray:
-        """Every so many-th pixel of every so many-th row, upright, each with the sample of chroma it lies on."""
+    def read_thinned(self, frame: av.VideoFrame, layout: PlaneLayout, step: int) -> np.ndarray:
+        """Every so many-th pixel of every so many-th row, upright, with the sample of chroma it lies on."""
         y, *chroma = plane_arrays(frame, layout)
         rows, columns = np.arange(0, frame.height, step), np.arange(0, frame.width, step)
         high, wide = layout.steps[1]
         planes = [y[::step, ::step], *(plane[np.ix_(rows // high, columns // wide)] for plane in chroma)]
         return self.turn.apply(rgb_of_planes(planes, self._color, layout.bits, deep=self.deep))
 
-    def layout_of(self, frame: av.VideoFrame) -> Layout | None:
+    def layout_of(self, frame: av.VideoFrame) -> PlaneLayout | None:
         """How a frame is stored; None where it can't be read in parts.
 
         At odd sides ffmpeg spreads the chroma over one column or row less: only all of it gives the same.
         """
-        layout = layout_of(frame.format.name)
+        layout = plane_layout(frame.format.name)
         if layout is None or (frame.height, frame.width) != self.size:
             return None
         rows, columns = layout.unit(interlaced=self._interlaced)
@@ -142,11 +142,13 @@ class StoredPicture:
             raise ValueError("pictures are read downwards and to the right")
         asked = Rect(rows[0], columns[0], max(rows[1], rows[0]), max(columns[1], columns[0]))
         rect, pixels = self._holding(asked)
+        if asked == rect and rows[2] == columns[2] == 1:
+            return pixels
         here = asked.within(rect)
         return pixels[here.top : here.bottom : rows[2], here.left : here.right : columns[2]]
 
     def thinned(self, step: int) -> np.ndarray:
-        """About every so many-th pixel of every so many-th row, (h, w, 3), each in the colour stored for it."""
+        """About every so many-th pixel of every so many-th row, (h, w, 3), in the colour stored for it."""
         layout = self.reader.layout_of(self.frame)
         if layout is None or self._is_whole:
             return np.ascontiguousarray(self[:, :][::step, ::step])

@@ -6,8 +6,8 @@ from planar import noisy_frame, stored_picture
 from retalk_nodes.retalk_core.media.color import ColorTags, YuvConverter
 from retalk_nodes.retalk_core.media.fields import Interlacing
 from retalk_nodes.retalk_core.media.planes.edited import EditedPicture
-from retalk_nodes.retalk_core.media.planes.kept import PlaneKeeper, Wanted
-from retalk_nodes.retalk_core.media.planes.layout import layout_of, plane_arrays
+from retalk_nodes.retalk_core.media.planes.kept import PlaneKeeper, WantedPlanes
+from retalk_nodes.retalk_core.media.planes.layout import plane_arrays, plane_layout
 from retalk_nodes.retalk_core.media.planes.stored import StoredPicture
 from retalk_nodes.retalk_core.media.planes.turn import Turn
 from retalk_nodes.retalk_core.types import Pixels
@@ -28,9 +28,9 @@ CASES = [
 def planes_of(
     picture: Pixels, name: str, color: ColorTags, size: tuple[int, int], interlacing: Interlacing = "none"
 ) -> list[np.ndarray] | None:
-    layout = layout_of(name)
+    layout = plane_layout(name)
     assert layout is not None
-    frame = PlaneKeeper(Wanted(size, color, layout.bits, name, interlacing))(picture)
+    frame = PlaneKeeper(WantedPlanes(size, color, layout.bits, name, interlacing))(picture)
     return None if frame is None else plane_arrays(frame, layout)
 
 
@@ -47,7 +47,7 @@ def edited(picture: StoredPicture, corner: tuple[int, int] = (101, 57)) -> Edite
 def by_rgb(
     picture: Pixels, name: str, color: ColorTags, interlacing: Interlacing = "none"
 ) -> Sequence[np.ndarray]:
-    layout = layout_of(name)
+    layout = plane_layout(name)
     assert layout is not None
     size = picture.shape[:2]
     return plane_arrays(YuvConverter(size, color, layout.bits, name, interlacing)(picture[:, :]), layout)
@@ -69,7 +69,7 @@ def test_samples_outside_an_edit_are_the_decoders_and_inside_as_by_rgb(
     frame = noisy_frame(SIZE, name)
     picture = edited(stored_picture(frame, color, interlaced=interlacing != "none"), corner)
     found = planes_of(picture, name, color, SIZE, interlacing)
-    layout = layout_of(name)
+    layout = plane_layout(name)
     assert found is not None and layout is not None
     support = np.zeros(SIZE, bool)
     support[picture.rect.slices] = picture.support
@@ -87,7 +87,7 @@ def test_samples_outside_an_edit_are_the_decoders_and_inside_as_by_rgb(
 def test_a_picture_that_wasnt_edited_is_the_decoders() -> None:
     frame = noisy_frame(SIZE, "yuv420p")
     found = planes_of(stored_picture(frame, BT709), "yuv420p", BT709, SIZE)
-    layout = layout_of("yuv420p")
+    layout = plane_layout("yuv420p")
     assert found is not None and layout is not None
     assert all(map(np.array_equal, found, plane_arrays(frame, layout)))
 
@@ -97,7 +97,7 @@ def test_the_last_samples_of_odd_sides_are_repeated(size: tuple[int, int], padde
     frame = noisy_frame(size, "yuv420p")
     picture = edited(stored_picture(frame, BT709), (size[0] - 60, size[1] - 70))
     found = planes_of(picture, "yuv420p", BT709, padded)
-    layout = layout_of("yuv420p")
+    layout = plane_layout("yuv420p")
     assert found is not None and layout is not None
     own = plane_arrays(frame, layout)
     assert found[0].shape == padded and found[1].shape == own[1].shape
@@ -119,7 +119,7 @@ def test_samples_of_a_turned_picture_are_turned(turn: Turn) -> None:
     picture = edited(stored_picture(frame, BT709, turn=turn))
     size = turn.stored(SIZE)
     found = planes_of(picture, "yuv420p", BT709, size)
-    layout = layout_of("yuv420p")
+    layout = plane_layout("yuv420p")
     assert found is not None and layout is not None
     support = np.zeros(size, bool)
     support[picture.rect.slices] = picture.support
@@ -139,7 +139,8 @@ def test_a_picture_that_isnt_stored_as_wanted_goes_by_rgb() -> None:
     stored = stored_picture(frame, BT709)
     assert planes_of(stored, "yuv420p", BT709, SIZE) is not None
     assert planes_of(stored[:, :], "yuv420p", BT709, SIZE) is None  # pixels in memory
-    assert planes_of(EditedPicture(stored[:, :], (0, 0), stored[:4, :4], np.ones((4, 4), bool)), "yuv420p", BT709, SIZE) is None  # fmt: skip
+    in_memory = EditedPicture(stored[:, :], (0, 0), stored[:4, :4], np.ones((4, 4), bool))
+    assert planes_of(in_memory, "yuv420p", BT709, SIZE) is None
     assert planes_of(stored, "yuv422p", BT709, SIZE) is None
     assert planes_of(stored, "yuv420p10le", BT709, SIZE) is None
     assert planes_of(stored, "yuv420p", BT601, SIZE) is None  # the matrix
@@ -155,6 +156,6 @@ def test_a_picture_that_isnt_stored_as_wanted_goes_by_rgb() -> None:
 def test_full_range_by_its_old_name_is_kept() -> None:
     frame = noisy_frame(SIZE, "yuvj420p")
     found = planes_of(stored_picture(frame, FULL601), "yuv420p", FULL601, SIZE)
-    layout = layout_of("yuvj420p")
+    layout = plane_layout("yuvj420p")
     assert found is not None and layout is not None
     assert all(map(np.array_equal, found, plane_arrays(frame, layout)))

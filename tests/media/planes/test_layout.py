@@ -1,18 +1,18 @@
 import av
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.media.planes.layout import layout_of, part_of_frame, plane_arrays, samples
+from retalk_nodes.retalk_core.media.planes.layout import part_of_frame, plane_arrays, plane_layout, samples
 from retalk_nodes.retalk_core.media.planes.rect import Rect
 
 
 @pytest.mark.parametrize("name", ["rgb24", "gbrp", "nv12", "yuyv422", "gray", "yuva420p", "yuv411p", "pal8"])
 def test_only_luma_and_chroma_in_planes_of_their_own_have_a_layout(name: str) -> None:
-    assert layout_of(name) is None
+    assert plane_layout(name) is None
 
 
 @pytest.mark.parametrize("name", ["yuv420p", "yuvj420p", "yuv422p10le", "yuv444p12le", "yuv440p"])
 def test_a_layout_says_which_samples_a_plane_has(name: str) -> None:
-    layout = layout_of(name)
+    layout = plane_layout(name)
     assert layout is not None
     frame = av.VideoFrame(16, 8, name)
     assert layout.bits == frame.format.components[0].bits
@@ -21,12 +21,12 @@ def test_a_layout_says_which_samples_a_plane_has(name: str) -> None:
 
 
 def test_full_range_by_its_old_name_is_the_same_layout() -> None:
-    assert layout_of("yuvj422p") == layout_of("yuv422p") != layout_of("yuv422p10le")
+    assert plane_layout("yuvj422p") == plane_layout("yuv422p") != plane_layout("yuv422p10le")
 
 
 def test_a_part_of_a_frame_has_its_samples_and_its_colours() -> None:
     frame = av.VideoFrame(16, 12, "yuv420p")
-    layout = layout_of("yuv420p")
+    layout = plane_layout("yuv420p")
     assert layout is not None
     for number, plane in enumerate(plane_arrays(frame, layout)):
         plane[:] = np.arange(plane.size).reshape(plane.shape) % 200 + number

@@ -1,4 +1,11 @@
-from retalk_nodes.retalk_core.media.planes.rect import HALO, STEP, Rect, enlarged, whole_rect, without_halo
+from retalk_nodes.retalk_core.media.planes.rect import (
+    HALO,
+    SIZE_STEP,
+    Rect,
+    enlarged,
+    whole_rect,
+    without_halo,
+)
 
 SIZE = (480, 644)
 
@@ -7,7 +14,7 @@ def test_a_rectangle_is_enlarged_to_one_of_few_sizes_with_a_halo_inside_the_pict
     for rect in (Rect(0, 0, 1, 1), Rect(101, 33, 190, 220), Rect(470, 640, 480, 644), Rect(7, 9, 300, 301)):
         wide = enlarged(rect, SIZE, (4, 2))
         assert whole_rect(SIZE).holds(wide) and without_halo(wide, SIZE).holds(rect)
-        assert all(length % STEP == 0 or length in SIZE for length in wide.size)
+        assert all(length % SIZE_STEP == 0 or length in SIZE for length in wide.size)
         assert wide.top % 4 == 0 and wide.left % 2 == 0
 
 

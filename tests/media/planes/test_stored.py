@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
@@ -69,7 +71,9 @@ def test_a_frame_of_another_size_or_of_rgb_is_read_as_a_whole() -> None:
     assert small.shape == (*SIZE, 3) and small[10:20, 30:50].shape == (10, 20, 3)
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     rgb = stored_picture(av.VideoFrame.from_ndarray(pixels, "rgb24"), ColorTags(2, 2, 0, True))
-    assert np.array_equal(rgb[5:9, 7:30], pixels[5:9, 7:30]) and np.array_equal(rgb.thinned(7), pixels[::7, ::7])
+    assert np.array_equal(rgb[5:9, 7:30], pixels[5:9, 7:30]) and np.array_equal(
+        rgb.thinned(7), pixels[::7, ::7]
+    )
 
 
 def test_only_what_is_looked_at_is_made() -> None:
@@ -96,7 +100,7 @@ def test_a_thinned_picture_is_nearly_the_whole_one_thinned(name: str, turn: Turn
     assert np.array_equal(thinned(picture, 4), full[::4, ::4])  # once all of it is there
 
 
-def test_empty_and_negative_parts_are_as_of_an_array(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_empty_and_negative_parts_are_as_of_an_array(tmp_path: Path) -> None:
     clip = open_clip(make(tmp_path / "clip.mp4"))
     picture = next(iter(clip.frames())).picture
     whole = picture[:, :]
