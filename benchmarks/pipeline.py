@@ -1,9 +1,9 @@
 """What a dub with the paper's networks costs: time, CPU, work and memory, for each preset and stage.
 
 python benchmarks/pipeline.py [--clip CLIP --voice VOICE] [--frames 6] [--presets fast paper original]
-                              [--models FOLDER] [--device cpu] [--precision fp32] [--json FILE]
+                              [--models FOLDER] [--device cpu] [--precision fp32] [--whole] [--json FILE]
 
-Each preset is a process of its own. Without `--models` the weights are the tests' deterministic ones, which
+Each preset is a process of its own. `--whole` lets the networks make whole pictures instead of what shows. Without `--models` the weights are the tests' deterministic ones, which
 cost what the official ones do. On a graphics card `--caps 4 6 8 12 24` also runs each preset under a limit
 of so many GB, in that process only.
 """
@@ -24,11 +24,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import this_pack  # noqa: F401 - the pack beside this file
 import torch
+from retalk_nodes.models.stylegan.tiles import Area
 from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE
 from retalk_nodes.retalk_core.compute.provider import BUNDLED, LocalNetworks
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.engines import retalk
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.weights.files import ModelFiles
 from torch import nn
@@ -76,8 +79,21 @@ class WatchedNetworks(LocalNetworks):
         return time.perf_counter()
 
 
+def make_whole_pictures() -> None:
+    """Let the engine ask for all of each picture, whatever shows of it."""
+
+    def whole(*_: object, side: int) -> Area:
+        return Area(0, 0, side, side)
+
+    retalk.face_area = lambda masks: whole(side=masks.shape[-1])  # type: ignore[assignment]
+    retalk.mouth_area = lambda track, crops, side: whole(side=side)  # type: ignore[assignment]
+    retalk.crop_area = lambda target, source, side: whole(side=side)  # type: ignore[assignment]
+
+
 def measure(args: argparse.Namespace, preset: str) -> dict[str, Any]:
     """Dub some frames in this process."""
+    if args.whole:
+        make_whole_pictures()
     if args.cap and args.device.startswith("cuda"):
         total = torch.cuda.get_device_properties(args.device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(args.cap * 1e9 / total, 1.0))
@@ -134,6 +150,7 @@ def main() -> None:
     words.add_argument(
         "--no-work", action="store_true", help="don't count operations, which takes a frame more"
     )
+    words.add_argument("--whole", action="store_true", help="make whole pictures, whatever shows of them")
     words.add_argument("--cold", action="store_true", help="count the reading of the files too")
     words.add_argument("--json", type=Path)
     words.add_argument("--one", choices=PRESETS, help=argparse.SUPPRESS)
@@ -161,6 +178,7 @@ def _as_process(args: argparse.Namespace, preset: str, cap: float = 0.0) -> dict
     for name in kept:
         command += [f"--{name}", str(getattr(args, name))]
     command += ["--no-work"] * (args.no_work or cap > 0) + ["--cold"] * args.cold
+    command += ["--whole"] * args.whole
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {"preset": preset, "failed": done.stderr.strip().splitlines()[-1]}

@@ -98,7 +98,7 @@ def finished_frames(
 
 
 def _looked_at(session: Session, analysis: Analysis) -> Iterator[Place | None]:
-    """Where output frames are looked at if they are edited: at the face; networks see more, some at a time."""
+    """Where output frames are looked at if they are edited: at the face; networks see more at a time."""
     track, plan = analysis.tracked.track, analysis.plan
     for row, show in zip(plan.rows.tolist(), plan.show.tolist(), strict=True):
         if show == 0 or session.choice.stages is not None:

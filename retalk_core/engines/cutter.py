@@ -14,6 +14,7 @@ from ..crops.framing import SIDES, frame_faces
 from ..crops.originals import cut_plain
 from ..crops.patch import Patch
 from ..crops.region import Region, close_region, open_region
+from ..faces.shots import first_of_picture
 from ..types import FaceCrops, FaceTrack, Frame
 from .base import Part
 from .lender import Timed, untimed
@@ -37,13 +38,13 @@ class Cutter:
         """
         self._track, self._face_boxes, self._smooth, self._timed = track, face_boxes, smooth, timed
         self._framed: dict[str, FaceCrops] = {}
+        self.first = first_of_picture(track)  # (T,) the row whose crops each row has
 
     def framed(self, framing: str) -> FaceCrops:
         """The crops of all T rows in a framing."""
         if framing not in self._framed:
-            self._framed[framing] = frame_faces(
-                self._track, framing, boxes=self._face_boxes, smooth=self._smooth
-            )
+            crops = frame_faces(self._track, framing, boxes=self._face_boxes, smooth=self._smooth)
+            self._framed[framing] = take_rows(crops, self.first)
         return self._framed[framing]
 
     def crops(self, framing: str, part: Part) -> FaceCrops:

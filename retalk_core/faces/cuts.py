@@ -39,6 +39,10 @@ class CutFinder:
         self._before_cut, self.cut_age = last, 0
         return "cut"
 
+    def see_again(self) -> None:
+        """The next frame is the same picture."""
+        self.cut_age += 1
+
 
 def picture_change(before: np.ndarray, after: np.ndarray) -> float:
     """How much of a small picture (36, 64, 3) another doesn't explain: 0 for none of it, about 1 for all.

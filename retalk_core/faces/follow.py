@@ -20,7 +20,7 @@ from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
 from .people.likeness import LIKE, UNLIKE, Looks, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
 from .people.seek import Seeker
-from .select import choose_face, from_left, refuse_choice
+from .select import TURNS_UP, choose_face, from_left, refuse_choice
 from .track import (
     COVERED,
     NO_YAW,
@@ -46,8 +46,7 @@ WARY_STEPS = 3  # frames between looks while others are near, or while the face 
 ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
-_REACH = 1.0  # how far a lost face may turn up again, in its own size ...
-REACH_PER_SECOND = 1.0  # ... and how much farther for each second
+REACH_PER_SECOND = 1.0  # how much farther a lost face may turn up for each second
 
 
 def track_faces(
@@ -72,14 +71,23 @@ def track_faces(
     raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
                  faces are in view, but not the chosen one
 
-    Short gaps are filled; in longer ones the face is not present, and its mesh holds still.
+    Short gaps are filled; in longer ones the face is not present, and its mesh holds still. A picture that
+    is shown again, as screen recordings do, isn't looked at again, and its mesh is the same.
     """
     follower = _Follower(networks, choice or FaceChoice())
     cuts = CutFinder()
-    sightings = Sightings()
+    sightings, last = Sightings(), None  # and the picture before
+    looked_at = list[int]()  # rows in which the picture isn't the one before
     frame_size = (0, 0)
-    for frame in frames:
+    for row, frame in enumerate(frames):
         frame_size = frame.picture.shape[:2]
+        if frame.picture is last:
+            cuts.see_again()
+            sightings.append(sightings[-1].again(frame.time))
+            progress(len(sightings), frame_count)
+            continue
+        last = frame.picture
+        looked_at.append(row)
         change = cuts.see(frame.picture)
         if change == "cut":
             follower.start_shot()
@@ -88,7 +96,7 @@ def track_faces(
         sighting, mistaken = follower.step(frame)
         if glance is not None:
             glance.place = next_place(sighting.points, frame_size)
-        for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
+        for earlier in sightings[looked_at[-1 - max(mistaken, 0)] :]:
             earlier.take_back()
         look_closer(sighting, frame.picture, networks.cover if covers else None)
         sightings.append(sighting)
@@ -98,53 +106,6 @@ def track_faces(
     if choice is not None and not any(sighting.points is not None for sighting in sightings):
         refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
     return assemble_track(sightings, frame_size, smoothing, people=follower.count())
-
-
-def track_found_faces(
-    frames: Iterable[Frame],
-    faces: Sequence[Sequence[Mesh]],
-    *,
-    choice: FaceChoice | None = None,
-    smoothing: Literal["savgol", "none"] = "savgol",
-    progress: Progress = silent,
-) -> TrackedFace:
-    """Make a track of faces that were found by other means.
-
-    frames: T of them, in order; they show where the cuts are
-    faces:  the meshes in each frame; the one is taken that goes on from the frame before, where a shot
-            begins the chosen one
-    raises: as `track_faces` does
-    """
-    choice = choice or FaceChoice()
-    cuts, sightings, shot = CutFinder(), list[Sighting](), 0
-    last: np.ndarray | None = None  # where the face was seen last in this shot
-    frame_size = (0, 0)
-    for frame, found in zip(frames, faces, strict=True):
-        frame_size = frame.picture.shape[:2]
-        change = cuts.see(frame.picture)
-        if change == "cut":
-            shot, last = shot + 1, None
-        elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
-            shot = sightings[-1].shot
-        mesh = _next_face(found, last, choice, frame)
-        last = last if mesh is None else mesh.points
-        sightings.append(sighting_of(mesh, frame.time, shot, len(found)))
-        progress(len(sightings), len(faces))
-    if not sightings:
-        raise InputError("The clip has no frames. Give a batch with at least one picture.")
-    if not any(sighting.points is not None for sighting in sightings):
-        refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
-    return assemble_track(sightings, frame_size, smoothing)
-
-
-def _next_face(
-    found: Sequence[Mesh], last: np.ndarray | None, choice: FaceChoice, frame: Frame
-) -> Mesh | None:
-    """The face that goes on from where it was last, or the chosen one where none was."""
-    if last is None:
-        return choose_face(found, choice, frame)
-    near = [mesh for mesh in found if face_step(last, mesh.points) <= _REACH]
-    return min(near, key=lambda mesh: face_step(last, mesh.points), default=None)
 
 
 def faces_in_view(networks: FaceNetworks, frame: Frame) -> list[Mesh]:
@@ -370,7 +331,7 @@ class _Follower:
         if points is not None:
             shot.sure = self.steps
             return self.seeker.follow(frame.picture, points)
-        reach = _REACH + REACH_PER_SECOND * float(frame.time - shot.time)
+        reach = TURNS_UP + REACH_PER_SECOND * float(frame.time - shot.time)
         found = look_near(self.networks, frame.picture, box, turn)
         found += look(self.networks, frame.picture, thorough, turn)
         for face in sorted(found, key=lambda face: box_distance(box, face.box)):

@@ -34,6 +34,7 @@ from .container import (
 )
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
 from .frame_index import Clock, FrameIndex, clock, read_table
+from .planes.layout import are_same
 from .planes.stored import AreaReader, StoredPicture
 from .planes.turn import Turn
 
@@ -257,7 +258,9 @@ class _Reader:
         if number != index:
             self._clip.damaged.add(index)
         if self._shown is None or self._shown[0] != number:
-            self._shown = number, StoredPicture(frame, self._areas)
+            again = self._shown is not None and are_same(self._shown[1].frame, frame)
+            picture = self._shown[1] if self._shown is not None and again else None
+            self._shown = number, picture or StoredPicture(frame, self._areas)
         return self._shown[1]
 
     def _key_before(self, index: int) -> int:
