@@ -49,7 +49,9 @@ class Frame:
     @cached_property
     def pixels(self) -> np.ndarray:
         """All of its pixels (H, W, 3) RGB; to look at a part of `picture` may cost less."""
-        return self.picture[:, :]
+        import numpy as np
+
+        return self.picture if isinstance(self.picture, np.ndarray) else self.picture[:, :]
 
 
 @dataclass(frozen=True, eq=False)  # == on tensors has no single answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -72,7 +72,7 @@ def track_faces(
                  faces are in view, but not the chosen one
 
     Short gaps are filled; in longer ones the face is not present, and its mesh holds still. A picture that
-    is shown again, as screen recordings do, isn't looked at again, and its mesh is the same.
+    is shown again, the same object, isn't looked at again where it has the face, and has the same mesh.
     """
     follower = _Follower(networks, choice or FaceChoice())
     cuts = CutFinder()
@@ -81,7 +81,7 @@ def track_faces(
     frame_size = (0, 0)
     for row, frame in enumerate(frames):
         frame_size = frame.picture.shape[:2]
-        if frame.picture is last:
+        if frame.picture is last and sightings[-1].points is not None:
             cuts.see_again()
             sightings.append(sightings[-1].again(frame.time))
             progress(len(sightings), frame_count)
