@@ -44,6 +44,7 @@ from .remember import job_parts
 from .session import Session
 
 EARLIER_FRAMES, EARLIER_SECONDS = 150, 20  # of the clip and the sound in which marks are looked for first
+EDITED_AHEAD = 2  # frames
 AROUND_FACE = 0.08  # of its height, which an edit looks at beside it
 REST = 500  # frames, after which the faces of those that are done leave memory
 
@@ -87,7 +88,10 @@ def finished_frames(
     """
     steps, total = steps_of(session, analysis, marking), len(analysis.timeline)
     frames = prefetch(made_at(analysis.clip.frames(analysis.timeline.source), _looked_at(session, analysis)))
-    for index, (frame, patch) in enumerate(engine.edits(frames)):
+    edits = engine.edits(frames)
+    if session.choice.stages is None:  # beside whoever looks at what it makes; networks have threads
+        edits = prefetch(edits, EDITED_AHEAD)
+    for index, (frame, patch) in enumerate(edits):
         shown = Finished(index, frame, patch)
         for step in steps:
             shown = step(shown)

@@ -1,7 +1,13 @@
 import av
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.media.planes.layout import part_of_frame, plane_arrays, plane_layout, samples
+from retalk_nodes.retalk_core.media.planes.layout import (
+    are_same,
+    part_of_frame,
+    plane_arrays,
+    plane_layout,
+    samples,
+)
 from retalk_nodes.retalk_core.media.planes.rect import Rect
 
 
@@ -40,3 +46,25 @@ def test_a_part_of_a_frame_has_its_samples_and_its_colours() -> None:
 
 def test_a_sample_at_an_odd_end_belongs_to_a_rectangle() -> None:
     assert samples(Rect(2, 4, 5, 7), (2, 2)) == (slice(1, 3), slice(2, 4))
+
+
+KINDS = ["yuv420p", "yuv422p10le", "yuva420p", "rgb24", "bgr0", "gbrp", "gbrp16le", "gray"]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_frames_are_the_same_where_every_sample_is(name: str) -> None:
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 255, (90, 62, 3), dtype=np.uint8)
+    changed = picture.copy()
+    changed[77, 61] ^= 255
+    one, other, third = (
+        av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format=name)
+        for pixels in (picture, picture, changed)
+    )
+    assert are_same(one, other) and not are_same(one, third)
+    assert not are_same(one, av.VideoFrame.from_ndarray(picture[:88], "rgb24").reformat(format=name))
+
+
+def test_frames_of_two_kinds_are_not_the_same() -> None:
+    assert not are_same(av.VideoFrame(8, 8, "yuv420p"), av.VideoFrame(8, 8, "yuvj420p"))
+    assert not are_same(av.VideoFrame(8, 8, "nv12"), av.VideoFrame(8, 8, "nv12"))  # aren't looked at
