@@ -163,8 +163,10 @@ class StoredPicture:
             if rect.holds(asked):
                 return rect, pixels
         all_of_it = whole_rect(self.reader.upright_size)
-        if asked == all_of_it:
-            made = asked, self.reader.read_all(self.frame)
+        # What is shown for long, and looked at here and there, shall not be kept many times over.
+        kept = sum(int(np.prod(rect.size)) for rect, _ in self._made)
+        if asked == all_of_it or kept > np.prod(all_of_it.size):
+            made = all_of_it, self.reader.read_all(self.frame)
         else:
             made = self.reader.read_part(self.frame, asked)
         self._made = [made] if made[0] == all_of_it else [made, *self._made]

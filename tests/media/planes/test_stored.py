@@ -87,6 +87,15 @@ def test_only_what_is_looked_at_is_made() -> None:
     assert np.array_equal(again, first[10:90, 10:100]) and made == [(100, 120)]
 
 
+def test_a_picture_is_never_kept_more_than_about_twice() -> None:
+    picture = stored_picture(noisy_frame((480, 640), "yuv420p"), BT709)
+    whole = stored_picture(picture.frame, BT709)[:, :]
+    for left in range(0, 600, 8):
+        part = slice(left % 400, left % 400 + 30), slice(left, left + 40)
+        assert np.array_equal(picture[part], whole[part])
+        assert sum(pixels.nbytes for _, pixels in picture._made) < 2.2 * whole.nbytes
+
+
 @pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv420p10le"])
 @pytest.mark.parametrize("turn", [Turn(), Turn(True, True, False)])
 def test_a_thinned_picture_is_nearly_the_whole_one_thinned(name: str, turn: Turn) -> None:
