@@ -11,6 +11,7 @@ import numpy as np
 
 from ..compute.aside import put_aside
 from ..crops.patch import Patch, box_around, spare, spare_part
+from ..crops.region import MARGIN
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
@@ -45,7 +46,7 @@ from .session import Session
 
 EARLIER_FRAMES, EARLIER_SECONDS = 150, 20  # of the clip and the sound in which marks are looked for first
 EDITED_AHEAD = 2  # frames
-AROUND_FACE = 0.08  # of its height, which an edit looks at beside it
+AROUND_FACE, AROUND_CROPS = 0.08, 0.5  # of its height, which the preview and networks look at beside it
 REST = 500  # frames, after which the faces of those that are done leave memory
 
 
@@ -102,14 +103,16 @@ def finished_frames(
 
 
 def _looked_at(session: Session, analysis: Analysis) -> Iterator[Place | None]:
-    """Where output frames are looked at if they are edited: at the face; networks see more at a time."""
-    track, plan = analysis.tracked.track, analysis.plan
+    """Where output frames are looked at if they are edited: at the face, and what networks see around it."""
+    track, plan, networks = analysis.tracked.track, analysis.plan, session.choice.stages is not None
     for row, show in zip(plan.rows.tolist(), plan.show.tolist(), strict=True):
-        if show == 0 or session.choice.stages is not None:
+        if show == 0:
             yield None
             continue
         points = track.mesh[row].numpy()
-        yield box_around(points[:, :2], track.frame_size, margin=AROUND_FACE * face_height(points)).slices
+        height = face_height(points)
+        margin = AROUND_CROPS * height + MARGIN if networks else AROUND_FACE * height
+        yield box_around(points[:, :2], track.frame_size, margin=margin).slices
 
 
 def steps_of(session: Session, analysis: Analysis, marking: Marking | None = None) -> list[Step]:
