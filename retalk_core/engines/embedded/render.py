@@ -80,7 +80,7 @@ def textures_for(
             here = np.zeros(2, np.float32)
             sharpness = lip_sharpness(frame, face.mesh)
             part = patch_box(face.mesh[:, :2], frame.shape[:2])
-            rims = lip_rims(frame[part.slices], face.mesh[:, :2] - part.corner)
+            rims = lip_rims(frame[part.slices], face.mesh[:, :2] - part.corner).begins
             textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share, rims))
         else:
             lent = Texture(
