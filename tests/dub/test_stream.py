@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +19,7 @@ from retalk_nodes.retalk_core.dub import stream
 from retalk_nodes.retalk_core.dub.analysis import Analysis
 from retalk_nodes.retalk_core.dub.frames import dub_pictures
 from retalk_nodes.retalk_core.dub.options import DubOptions
-from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.dub.pipeline import Showing, dub
 from retalk_nodes.retalk_core.dub.session import Session
 from retalk_nodes.retalk_core.dub.stream import (
     Finished,
@@ -25,6 +29,7 @@ from retalk_nodes.retalk_core.dub.stream import (
     keep_neighbours,
     keep_protected,
 )
+from retalk_nodes.retalk_core.engines.embedded.engine import EmbeddedEngine
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.faces.edits import tracked_face
 from retalk_nodes.retalk_core.faces.mesh import FACE_OVAL
@@ -155,3 +160,42 @@ def test_masks_of_another_number_of_frames_are_refused_in_one_sentence() -> None
     check_protected(clip, clip)
     check_protected(clip, clip_of_pictures(torch.zeros(1, 4, 4, 3), Fraction(25)))
     check_protected(clip, None)
+
+
+# The engine beside whoever looks on
+
+
+def test_what_stops_the_engine_stops_the_dub_and_leaves_nothing(
+    talking_clip: Path,
+    tmp_path: Path,
+    voice: SoundArray,
+    networks_on_disk: LocalNetworks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: EmbeddedEngine, *given: object) -> None:
+        raise MemoryError("no room for a mouth")
+
+    monkeypatch.setattr(EmbeddedEngine, "_edit", fail)
+    with pytest.raises(MemoryError, match="no room for a mouth"):
+        dub(open_clip(talking_clip), voice, tmp_path / "out.mkv", OPTIONS, networks_on_disk)
+    assert not list(tmp_path.iterdir())
+    gc.collect()  # what a traceback held
+    assert not [each for each in threading.enumerate() if each.name.startswith("retalk")]
+
+
+def test_whoever_looks_on_may_stop_the_dub_and_nothing_is_left(
+    talking_clip: Path, tmp_path: Path, voice: SoundArray, networks_on_disk: LocalNetworks
+) -> None:
+    @contextmanager
+    def stopping(showing: Showing) -> Iterator[Callable[[Finished], None]]:
+        def see(shown: Finished) -> None:
+            if shown.index == 3:
+                raise KeyboardInterrupt
+
+        yield see
+
+    with pytest.raises(KeyboardInterrupt):
+        dub(open_clip(talking_clip), voice, tmp_path / "out.mkv", OPTIONS, networks_on_disk, show=stopping)
+    assert not list(tmp_path.iterdir())
+    gc.collect()  # what a traceback held
+    assert not [each for each in threading.enumerate() if each.name.startswith("retalk")]
