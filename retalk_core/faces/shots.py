@@ -9,7 +9,7 @@ from torch import Tensor
 from ..compute.aside import put_aside
 from ..types import FaceTrack
 
-TELLING = 8  # points of a mesh: where they lie where they lay, to the last bit, the picture is the same
+TELLING_POINTS = 8  # points of a mesh: where they lie where they lay, to the last bit, the picture is the same
 
 
 def shot_bounds(shot: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,7 +54,7 @@ def first_of_picture(track: FaceTrack) -> np.ndarray:
     if track.light is None:
         return rows
     light, present, shot = track.light.numpy(), track.present.numpy(), track.shot.numpy()
-    some = mesh[:, :TELLING].reshape(len(mesh), -1)
+    some = mesh[:, :TELLING_POINTS].reshape(len(mesh), -1)
     put_aside(mesh)
     again = (some[1:] == some[:-1]).all(axis=1) & (light[1:] == light[:-1]).all(axis=1)
     again &= present[1:] & present[:-1] & (shot[1:] == shot[:-1])
