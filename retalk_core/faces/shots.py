@@ -9,7 +9,7 @@ from torch import Tensor
 from ..compute.aside import put_aside
 from ..types import FaceTrack
 
-TELLING_POINTS = 8  # points of a mesh: where they lie where they lay, to the last bit, the picture is the same
+TELLING_POINTS = 8  # of a mesh: where they lie where they lay, to the last bit, so does the picture
 
 
 def shot_bounds(shot: Tensor) -> tuple[Tensor, Tensor]:
