@@ -21,7 +21,7 @@ HEAD_SIDE = 224
 HEAD_CUT = (16, 0, 192)  # left, top and side of what is cut once more out of those
 OWN_SHIFT = 0.8  # how much of a frame's own shift counts beside that of the one before
 
-PARTS = 32  # of a pixel, at which heads are sampled
+_PARTS = 32  # of a pixel, at which heads are sampled
 _FINE = 1024  # of a pixel, in which OpenCV counts its way there
 
 WHOLE_PIXEL = 1e-2  # pixels; what is no farther from a whole number is one
@@ -100,14 +100,14 @@ def align_head(pixels: np.ndarray, affine: np.ndarray) -> np.ndarray:
     to_frame, out = invert(affine), np.arange(HEAD_SIDE)
     steps = np.rint(to_frame[:, 0, None] * out * _FINE)  # (2, 224) along a row, in x and y
     starts = np.rint((to_frame[:, 1, None] * out + to_frame[:, 2, None]) * _FINE)  # of each row
-    half = _FINE // PARTS // 2
-    x, y = ((starts[:, :, None] + steps[:, None] + half) // (_FINE // PARTS)).astype(int)
-    column, row, right, down = x // PARTS, y // PARTS, x % PARTS, y % PARTS
-    total = np.full((HEAD_SIDE, HEAD_SIDE, pixels.shape[2]), PARTS * PARTS // 2)
-    for i, below in enumerate((PARTS - down, down)):
-        for j, beside in enumerate((PARTS - right, right)):
+    half = _FINE // _PARTS // 2
+    x, y = ((starts[:, :, None] + steps[:, None] + half) // (_FINE // _PARTS)).astype(int)
+    column, row, right, down = x // _PARTS, y // _PARTS, x % _PARTS, y % _PARTS
+    total = np.full((HEAD_SIDE, HEAD_SIDE, pixels.shape[2]), _PARTS * _PARTS // 2)
+    for i, below in enumerate((_PARTS - down, down)):
+        for j, beside in enumerate((_PARTS - right, right)):
             total += (below * beside)[..., None] * _black_beyond(pixels, row + i, column + j)
-    return (total // (PARTS * PARTS)).astype(pixels.dtype)
+    return (total // (_PARTS * _PARTS)).astype(pixels.dtype)
 
 
 def _black_beyond(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
