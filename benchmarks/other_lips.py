@@ -2,12 +2,13 @@
 
 python benchmarks/other_lips.py speed [--frames 8] [--runs 3]
 python benchmarks/other_lips.py matrix CLIP VOICE [--frames 2] [--side 256] [--models FOLDER]
+                                                          [--lips WORD ...]
 
-Weights are the tests' deterministic ones, or those of a folder. `speed` shows each network the frame itself as
-its reference and gives CPU seconds of all threads, the least of some runs; `fast` is all that its preset
-computes for a frame. `matrix` makes a dub for each network x reference x E-Net x restorer x paste, of a clip's
-first frames made small, with all networks loaded once. It counts frames that are missing or come at another
-time, and pixels that differ from the clip outside what was pasted, and fails where there are any.
+Weights are the tests' deterministic ones, or those of a folder. `speed` shows each network the frame itself
+as its reference and gives CPU seconds of all threads, the least of some runs; `fast` is all that its preset
+computes for a frame. `matrix` makes a dub for each network x reference x E-Net x restorer x paste, of a
+clip's first frames made small, with all networks loaded once. It counts frames that are missing or come at
+another time, and pixels that differ from the clip outside what was pasted, and fails where there are any.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -156,12 +157,13 @@ def recipe_files(folder: Path) -> Path:
     files.mkdir()
     recipe.recipe_folder(files)
     recipe.add_other_lips(files)
+    (files / "wav2lip.pth").symlink_to(files / "wav2lip_gan.pth")  # told apart by their names
     return files
 
 
-def measure_matrix(clip: Clip, voice: Path, networks: LocalNetworks) -> bool:
+def measure_matrix(clip: Clip, voice: Path, networks: LocalNetworks, lips: Sequence[str]) -> bool:
     """Print a line for each dub, and say whether all are right."""
-    choices = list(itertools.product(SYNCERS, (True, False), (True, False), ("gfpgan", "off"), PASTES))
+    choices = list(itertools.product(lips, (True, False), (True, False), ("gfpgan", "off"), PASTES))
     right, all_begun = 0, time.process_time()
     for word, calm, sharp, restore, paste in choices:
         stages = Stages(lips=word, neutralise=calm, enhance=sharp, restore=restore, paste=paste)  # type: ignore[arg-type]
@@ -193,6 +195,7 @@ def main() -> None:
     matrix.add_argument("--frames", type=int, default=2)
     matrix.add_argument("--side", type=int, default=256)
     matrix.add_argument("--models", type=Path)
+    matrix.add_argument("--lips", nargs="+", choices=tuple(SYNCERS), default=tuple(SYNCERS))
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         if args.what == "speed":
@@ -201,7 +204,7 @@ def main() -> None:
         models = ModelFiles([args.models or recipe_files(Path(made))])
         networks = LocalNetworks(models, device="cpu", precision="fp32", resident="together")
         clip = small_clip(open_clip(args.clip), args.frames, args.side, Path(made) / "small.mkv")
-        if not measure_matrix(clip, args.voice, networks):
+        if not measure_matrix(clip, args.voice, networks, args.lips):
             sys.exit(1)
 
 

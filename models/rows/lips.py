@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..network import Builder, Cost, Entry, File, Loader, Network
+from ..network import Builder, Cost, Entry, File, Loader, Network, Stranger
 from .pcavs import PCAVS
 from .sources import TRAINED_ON_LRS2, UNSTATED, of_the_paper
 
@@ -122,4 +122,14 @@ LIPS: tuple[Entry, ...] = (
         build=Builder("lips.lipgan", "LipGAN"),
     ),
     *PCAVS,
+)
+
+OTHER_EDITIONS = (
+    Stranger(
+        "lipgan_mfcc",
+        "LipGAN's edition for MFCC",
+        {"conv2d_*.weight": (128, 1, 3, 3)},  # its first look at speech
+        "It hears speech by MFCC, which isn't made here: choose lipgan_residual_mel.h5, the edition for mel "
+        "spectrograms.",
+    ),
 )

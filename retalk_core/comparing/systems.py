@@ -39,7 +39,6 @@ class System:
     roles: tuple[SystemRole, ...]
     options: DubOptions | None  # None: it doesn't run here; its videos are given
     note: str = ""  # what flatters it or differs from the original
-    lacking: str = ""  # why it can't run
     repasted: bool = False  # its given videos lend their lower faces alone, under the common paste
 
     @property
@@ -94,8 +93,8 @@ def restorer_systems() -> list[System]:
 
 def why_lacking(system: System, networks: NetworkProvider) -> str:
     """Why a system can't run here; "" where it can."""
-    if system.lacking or system.options is None or system.options.engine == PREVIEW:
-        return system.lacking
+    if system.options is None or system.options.engine == PREVIEW:
+        return ""
     lacking = networks.lacking(system.options.chosen_stages.needs.values())
     if not lacking:
         return ""

@@ -32,9 +32,13 @@ from retalk_nodes.models.naming import rename
 from retalk_nodes.models.network import STAGES, Builder, Entry, File, Layout, Network, Place, Shape
 from retalk_nodes.retalk_core.compute.memory import COSTS
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.dub.choose import choose_engine
+from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.files import sha256_of
+from retalk_nodes.retalk_core.stages.options import Stages
 from retalk_nodes.retalk_core.weights import files as model_files
+from retalk_nodes.retalk_core.weights.commands import convert
 from retalk_nodes.retalk_core.weights.files import CHECKS, RECORD, ModelFiles, model_folders
 from torch import nn
 
@@ -417,6 +421,37 @@ def test_a_hash_says_more_than_a_name(wav2lip: Path, tmp_path: Path, monkeypatch
     assert found_as(tmp_path) == {"wav2lip_gan": "hash"}
     (words,) = ModelFiles([tmp_path]).refused("wav2lip")
     assert words.endswith("is Wav2Lip with GAN, not Wav2Lip without GAN.")
+
+
+def test_a_converted_file_says_which_training_it_was_where_that_was_known(
+    wav2lip: Path, tmp_path: Path
+) -> None:
+    for name, expected in (
+        ("wav2lip_gan.pth", {"wav2lip_gan": "header"}),
+        ("mine.pth", {"wav2lip": "choice", "wav2lip_gan": "choice"}),
+    ):
+        (tmp_path / name).symlink_to(wav2lip)
+        folder = tmp_path / f"of {name}"
+        folder.mkdir()
+        convert(tmp_path / name, folder / "lips.safetensors")
+        assert found_as(folder) == expected
+        convert(folder / "lips.safetensors", folder / "again.safetensors", half=True)
+        (folder / "lips.safetensors").unlink()
+        assert found_as(folder) == expected
+
+
+def test_whoever_asks_for_the_other_training_is_told_of_the_one_that_is_there(
+    wav2lip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wav2lip_gan.pth").symlink_to(wav2lip)
+    hint = "A file of Wav2Lip with GAN was found: choose the lips wav2lip_gan for it."
+    assert hint in ModelFiles([tmp_path]).missing_words("wav2lip")
+    assert "choose the lips" not in ModelFiles([tmp_path]).missing_words("lnet")
+    networks = LocalNetworks(ModelFiles([tmp_path]), device="cpu")
+    stages = Stages(lips="wav2lip", neutralise=False, enhance=False, restore="off")
+    assert choose_engine(DubOptions(stages=stages), networks).hints == (hint,)
+    with pytest.raises(CheckpointError, match="choose the lips wav2lip_gan for it"):
+        choose_engine(DubOptions(engine="retalk", stages=stages), networks)
 
 
 def test_a_small_file_under_a_great_name_is_told_with_what_the_official_one_is(tmp_path: Path) -> None:
