@@ -1,6 +1,6 @@
 """What draws the lips, beside L-Net: CPU seconds a frame, and every choice around it.
 
-python benchmarks/other_lips.py speed [--frames 8] [--runs 3]
+python benchmarks/other_lips.py speed [--frames 8] [--runs 3] [--models FOLDER]
 python benchmarks/other_lips.py matrix CLIP VOICE [--frames 2] [--side 256] [--models FOLDER]
                                                           [--lips WORD ...]
 
@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from retalk_nodes.models.catalog import NETWORKS
-from retalk_nodes.models.checkpoint import load
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 from retalk_nodes.retalk_core.dub.analysis import analyse
 from retalk_nodes.retalk_core.dub.options import DubOptions
@@ -44,18 +43,11 @@ from retalk_nodes.retalk_core.stages.options import Stages
 from retalk_nodes.retalk_core.times import exact_tick
 from retalk_nodes.retalk_core.types import silent
 from retalk_nodes.retalk_core.weights.files import ModelFiles
-from torch import nn
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 import recipe  # beside the tests
 
 PASTES = ("face", "box")
-
-
-def network(key: str, folder: Path) -> nn.Module:
-    """A network with the recipe's weights."""
-    builder = NETWORKS[key].build
-    return load(builder.create(), recipe.recipe_weights(key, 0, folder), builder.find_layout(), key)
 
 
 def spent(run: Callable[[], object], runs: int) -> float:
@@ -69,12 +61,12 @@ def spent(run: Callable[[], object], runs: int) -> float:
     return least
 
 
-def measure_speed(frames: int, runs: int, folder: Path) -> None:
+def measure_speed(frames: int, runs: int, files: ModelFiles) -> None:
     """Print a line for each network, and one for all that the preset `fast` computes."""
     sound = torch.from_numpy(recipe.noise(0, "voice", (frames * 640 + 8000,)) * 0.1).float()
     seconds = {}
     for word, syncer in SYNCERS.items():
-        networks = {key: network(key, folder) for key in syncer.wants.networks}
+        networks = {key: files.load(key) for key in syncer.wants.networks}
         faces = torch.from_numpy(
             recipe.image_u8(0, "face", (frames, 3, syncer.wants.seen, syncer.wants.seen))
         )
@@ -85,15 +77,15 @@ def measure_speed(frames: int, runs: int, folder: Path) -> None:
         draw = partial(syncer.sync, networks, pictures, pictures, windows, batch_size=batch, progress=silent)
         seconds[word] = spent(draw, runs) / frames
         print(f"{word:12} {seconds[word]:.3f} CPU seconds a frame", flush=True)
-    fast = seconds["lnet"] + _rest_of_fast(frames, runs, folder)
+    fast = seconds["lnet"] + _rest_of_fast(frames, runs, files)
     print(f"{'fast':12} {fast:.3f} CPU seconds a frame: 3DMM, D-Net, L-Net, E-Net")
     for word, value in seconds.items():
         print(f"{word:12} {value / fast:.2f} of fast's")
 
 
-def _rest_of_fast(frames: int, runs: int, folder: Path) -> float:
+def _rest_of_fast(frames: int, runs: int, files: ModelFiles) -> float:
     """CPU seconds a frame of what `fast` computes beside L-Net."""
-    face3d, dnet, enet = (network(key, folder) for key in ("face3d", "dnet", "enet"))
+    face3d, dnet, enet = (files.load(key) for key in ("face3d", "dnet", "enet"))
     small, large = torch.rand(frames, 96, 96, 3), torch.rand(frames, 384, 384, 3)
     regress = spent(lambda: face3d(torch.rand(frames, 3, 224, 224)), runs)
     calm = spent(
@@ -194,14 +186,15 @@ def main() -> None:
     matrix.add_argument("voice", type=Path)
     matrix.add_argument("--frames", type=int, default=2)
     matrix.add_argument("--side", type=int, default=256)
-    matrix.add_argument("--models", type=Path)
     matrix.add_argument("--lips", nargs="+", choices=tuple(SYNCERS), default=tuple(SYNCERS))
+    for each in (speed, matrix):
+        each.add_argument("--models", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        if args.what == "speed":
-            measure_speed(args.frames, args.runs, Path(made))
-            return
         models = ModelFiles([args.models or recipe_files(Path(made))])
+        if args.what == "speed":
+            measure_speed(args.frames, args.runs, models)
+            return
         networks = LocalNetworks(models, device="cpu", precision="fp32", resident="together")
         clip = small_clip(open_clip(args.clip), args.frames, args.side, Path(made) / "small.mkv")
         if not measure_matrix(clip, args.voice, networks, args.lips):
