@@ -423,21 +423,12 @@ def test_a_hash_says_more_than_a_name(wav2lip: Path, tmp_path: Path, monkeypatch
     assert words.endswith("is Wav2Lip with GAN, not Wav2Lip without GAN.")
 
 
-def test_a_converted_file_says_which_training_it_was_where_that_was_known(
-    wav2lip: Path, tmp_path: Path
-) -> None:
-    for name, expected in (
-        ("wav2lip_gan.pth", {"wav2lip_gan": "header"}),
-        ("mine.pth", {"wav2lip": "choice", "wav2lip_gan": "choice"}),
-    ):
-        (tmp_path / name).symlink_to(wav2lip)
-        folder = tmp_path / f"of {name}"
-        folder.mkdir()
-        convert(tmp_path / name, folder / "lips.safetensors")
-        assert found_as(folder) == expected
-        convert(folder / "lips.safetensors", folder / "again.safetensors", half=True)
-        (folder / "lips.safetensors").unlink()
-        assert found_as(folder) == expected
+def test_a_converted_file_says_which_training_it_was(wav2lip: Path, tmp_path: Path) -> None:
+    (tmp_path / "wav2lip_gan.pth").symlink_to(wav2lip)
+    folder = tmp_path / "converted"
+    folder.mkdir()
+    convert(tmp_path / "wav2lip_gan.pth", folder / "lips of mine.safetensors")
+    assert found_as(folder) == {"wav2lip_gan": "header"}
 
 
 def test_whoever_asks_for_the_other_training_is_told_of_the_one_that_is_there(
