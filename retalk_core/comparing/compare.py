@@ -25,7 +25,7 @@ from .tables import Sets, look_at_sets, make_tables, table_to_dict
 from .work import CompareQuestion, Outcome, Work, check_folder, do_work
 
 JSON_FILE, PAGE_FILE, TEXT_FILE = "comparison.json", "comparison.html", "comparison.md"
-LOCK = ".comparing"
+LOCK_FILE = ".comparing"
 _FORM = 1  # of the JSON
 
 
@@ -72,7 +72,7 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Make a folder ready for a comparison, and keep others out for so long. Raises InputError."""
     check_folder(folder)
     words = f"Another comparison is at work in {folder}: wait for its end, or choose another folder."
-    with locked(folder / LOCK, words):
+    with locked(folder / LOCK_FILE, words):
         yield
 
 

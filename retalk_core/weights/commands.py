@@ -21,7 +21,7 @@ from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
 from .files import (
-    EDITION,
+    EDITION_HEADER,
     Found,
     ModelFiles,
     called,
@@ -297,7 +297,7 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
         "source_sha256": sha256,
         "licence": row.licence,
         "converted_by": f"retalk {__version__}",
-        **({EDITION: edition.network} if edition.told_by else {}),
+        **({EDITION_HEADER: edition.network} if edition.told_by else {}),
     }
     with written_whole(output) as temporary:
         try:

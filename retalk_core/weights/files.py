@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model", ".h5")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
-EDITION = "edition"  # in a converted file's header: which way of training, where that is known
+EDITION_HEADER = "edition"  # in a converted file's header: which way of training, where that is known
 CHECKS = 4  # of what a file is asked; what an earlier edition recorded is looked at again
 
 
@@ -241,7 +241,7 @@ def told_edition(path: Path, found: Found) -> Found:
     several = editions(found.network)
     if found.told_by or len(several) == 1:
         return found
-    said = read_header(path).get(EDITION)
+    said = read_header(path).get(EDITION_HEADER)
     named = [key for key in several if any(path.name in file.names for file in NETWORKS[key].files)]
     key = said if said in several else next(iter(named), "")
     if not key:

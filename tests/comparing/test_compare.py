@@ -15,7 +15,7 @@ import pytest
 from comparisons import FRAMES, STRETCH, Counting, Small, written_pairs
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.comparing import work as working
-from retalk_nodes.retalk_core.comparing.compare import LOCK, alone_in, compare
+from retalk_nodes.retalk_core.comparing.compare import LOCK_FILE, alone_in, compare
 from retalk_nodes.retalk_core.comparing.inputs import PAIRED, SILENT, UNPAIRED
 from retalk_nodes.retalk_core.comparing.pairs import read_pairs
 from retalk_nodes.retalk_core.comparing.work import CompareQuestion
@@ -86,7 +86,7 @@ def test_two_comparisons_do_not_work_in_one_folder(small: Small, tmp_path: Path)
     question = replace(small.question, folder=tmp_path / "r")
     with alone_in(question.folder), pytest.raises(InputError, match="Another comparison is at work in"):
         compare(question, Counting(tmp_path))
-    assert [path.name for path in question.folder.iterdir()] == [LOCK]
+    assert [path.name for path in question.folder.iterdir()] == [LOCK_FILE]
 
 
 def test_a_stopped_comparison_goes_on_where_it_was(small: Small, tmp_path: Path) -> None:
