@@ -24,6 +24,8 @@ FRAME_STRENGTH = 1.2
 LEAST_GAIN, TEXTURE, MOST_GAIN = 0.34, 14.0, 0.9
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _WINDOW = 5  # pixels over which texture is looked at, once the picture was made as small as that allows
+_PLACES = 6  # binary ones behind the point
+_PARTS = 1 << _PLACES  # of a level
 _TILE = 512  # pixels to whose multiples noise is made
 
 
@@ -118,13 +120,12 @@ def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np
     if pixels.dtype != np.uint8:
         white = white_of(pixels)
         return np.rint(pixels + change[..., None] * (white / 255)).clip(0, white).astype(pixels.dtype)
-    marked = np.empty_like(pixels)
-    for channel in range(3):
-        # Small steps would be lost in rounding.
-        steps = np.rint(change + _dither(box, channel)).astype(np.int16)
-        steps[pattern == 0] = 0
-        marked[..., channel] = cv2.add(pixels[..., channel], steps, dtype=cv2.CV_8U)
-    return marked
+    # Small steps would be lost in rounding: they are counted in _PARTS of a level, and noise decides.
+    steps = (change * _PARTS).astype(np.int16)
+    steps = cv2.merge([steps, steps, steps])
+    steps += _dither(box)
+    steps >>= _PLACES
+    return cv2.add(pixels, steps, dtype=cv2.CV_8U)
 
 
 def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
@@ -142,21 +143,22 @@ def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
     return cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _dither(box: Box, channel: int) -> np.ndarray:
-    """Fine noise (h, w) from -1/2 to 1/2 that depends on the pixel's place only.
+def _dither(box: Box) -> np.ndarray:
+    """Fine noise (h, w, 3) int16 that depends on the pixel's place only: 0 to 1, in _PARTS, without its ends.
 
     It differs between red, green and blue by a third, so that luma has three steps where each has one.
     """
     bottom, right = (-(-edge // _TILE) * _TILE for edge in (box.bottom, box.right))
-    return _gradient_noise(bottom, right, channel)[box.slices]
+    return _gradient_noise(bottom, right)[box.slices]
 
 
-@functools.lru_cache(maxsize=12)
-def _gradient_noise(height: int, width: int, channel: int) -> np.ndarray:
+@functools.lru_cache(maxsize=4)
+def _gradient_noise(height: int, width: int) -> np.ndarray:
     """Interleaved gradient noise.
 
     Source: J. Jimenez, Next generation post processing in Call of Duty, 2014
     """
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
-    return ((noise + np.float32(channel / 3)) % 1 - np.float32(0.5)).astype(np.float32)
+    three = np.stack([(noise + np.float32(channel / 3)) % 1 for channel in range(3)], axis=2)
+    return np.clip(three * _PARTS, 1, _PARTS - 1).astype(np.int16)

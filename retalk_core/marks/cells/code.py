@@ -25,17 +25,22 @@ def encode_number(number: int, bits: int, check: int) -> np.ndarray:
     return _signs(_unpacked((number << check) | _checked(number, bits, check), bits + check))
 
 
-def decode_number(soft: np.ndarray, bits: int, check: int) -> tuple[int | None, np.ndarray]:
+def decode_number(
+    soft: np.ndarray, bits: int, check: int, tried: int = 1
+) -> tuple[int | None, np.ndarray]:
     """The likeliest number, and the signs (n,) that stand for what was read.
 
     soft:    (CODE_RATE * (bits + check),) any unit; the sign says which bit, the size how surely
-    returns: None for the number where its check fails
+    tried:   how many of the likeliest readings are checked until one passes; each can pass by chance
+    returns: None for the number where none passes, and the signs of the likeliest reading
     """
-    read = _viterbi(soft.reshape(-1, CODE_RATE))
-    word = int("".join(map(str, read)), 2)
-    number = word >> check
-    right = _checked(number, bits, check) == word & ((1 << check) - 1)
-    return (number if right else None), _signs(read)
+    readings = _viterbi(soft.reshape(-1, CODE_RATE), tried)
+    for read in readings:
+        word = int("".join(map(str, read)), 2)
+        number = word >> check
+        if _checked(number, bits, check) == word & ((1 << check) - 1):
+            return number, _signs(read)
+    return None, _signs(readings[0])
 
 
 def _checked(number: int, bits: int, check: int) -> int:
@@ -70,10 +75,11 @@ def _trellis() -> np.ndarray:
     return (1 - 2 * parity).astype(np.float64)
 
 
-def _viterbi(soft: np.ndarray) -> np.ndarray:
-    """The bits (n,) of the best path around the trellis that ends where it began; soft (n, CODE_RATE).
+def _viterbi(soft: np.ndarray, count: int) -> list[np.ndarray]:
+    """The bits (n,) of the best paths around the trellis that end where they began; soft (n, CODE_RATE).
 
-    All beginnings are followed at once, so that the best one of all is found.
+    All beginnings are followed at once, so that the best path of all is found; the others are the best of
+    other beginnings.
     """
     gains = np.einsum("sbr,nr->nsb", _trellis(), soft)
     states = np.arange(1 << MEMORY)
@@ -85,9 +91,14 @@ def _viterbi(soft: np.ndarray) -> np.ndarray:
         zero, one = (metric[:, way] + gain[way, states & 1] for way in before)
         oldest[step] = one > zero
         metric = np.maximum(zero, one)
-    begun = int(np.diagonal(metric).argmax())
-    bits, state = np.empty(len(soft), np.int64), begun
-    for step in reversed(range(len(soft))):
+    likeliest = np.argsort(-np.diagonal(metric), kind="stable")[:count]
+    return [_path(oldest[:, begun], before, int(begun)) for begun in likeliest]
+
+
+def _path(oldest: np.ndarray, before: np.ndarray, begun: int) -> np.ndarray:
+    """The bits (n,) of the path that ends where it began."""
+    bits, state = np.empty(len(oldest), np.int64), begun
+    for step in reversed(range(len(oldest))):
         bits[step] = state & 1
-        state = int(before[oldest[step, begun, state], state])
+        state = int(before[oldest[step, state], state])
     return bits
