@@ -17,7 +17,9 @@ from .cells.swing import swing_at
 from .identity import id_prefix
 
 PATTERN_CELL = 8  # pattern pixels along a cell
-FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
+FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1 ...
+# ... and a cell is so many pixels wide. Finer ones are seen less and lost more easily, wider ones the other way.
+USUAL_CELL, LEAST_STRENGTH, MOST_STRENGTH = 5.5, 0.75, 1.25
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
@@ -80,7 +82,9 @@ class FaceMarker:
         mesh:    (468, 2 or 3) of the face in the frame, in its pixels
         seconds: when the frame is shown
         """
-        affine, level = face_affine(mesh), swing_at(seconds) * FACE_STRENGTH
+        affine = face_affine(mesh)
+        cell = self._pattern.cell_pixels(affine)
+        level = swing_at(seconds) * face_strength(cell)
         inverse = cv2.invertAffineTransform(affine)
         corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) @ inverse[:, :2].T + inverse[:, 2]
         part = patch.box.shared(box_around(corners, (patch.box.bottom, patch.box.right)))
@@ -89,7 +93,7 @@ class FaceMarker:
         there = part.slices_in(patch.box)
         pattern = self._pattern.placed(affine, part) * (patch.support[there] * level)
         pixels = patch.pixels.copy()
-        pixels[there] = _added(pixels[there], pattern, part, self._pattern.cell_pixels(affine))
+        pixels[there] = _added(pixels[there], pattern, part, cell)
         return replace(patch, pixels=pixels)
 
 
@@ -112,6 +116,11 @@ class FrameMarker:
             self._placed = self._pattern.placed(affine, box)
         pattern = self._placed * (swing_at(seconds) * FRAME_STRENGTH)
         return _added(pixels, pattern, box, self._pattern.cell_pixels(affine))
+
+
+def face_strength(cell: float) -> float:
+    """How strong a face's mark is where its cells are so many pixels wide, as FACE_STRENGTH."""
+    return FACE_STRENGTH * float(np.clip(np.sqrt(USUAL_CELL / max(cell, 1e-6)), LEAST_STRENGTH, MOST_STRENGTH))
 
 
 def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:

@@ -81,18 +81,18 @@ def _viterbi(soft: np.ndarray, count: int) -> list[np.ndarray]:
     All beginnings are followed at once, so that the best path of all is found; the others are the best of
     other beginnings.
     """
-    gains = np.einsum("sbr,nr->nsb", _trellis(), soft)
+    gains = np.einsum("sbr,nr->nsb", _trellis(), soft).astype(np.float32)
     states = np.arange(1 << MEMORY)
     # A state is reached by its last bit from one of two: the oldest bit, now forgotten, was 0 or 1.
     before = np.stack([states >> 1, states >> 1 | len(states) >> 1])
-    metric = np.where(np.eye(len(states), dtype=bool), 0.0, -np.inf)  # (beginnings, states)
-    oldest = np.empty((len(soft), len(states), len(states)), np.int8)
+    metric = np.where(np.eye(len(states), dtype=bool), np.float32(0), -np.inf)  # (states, beginnings)
+    oldest = np.empty((len(soft), len(states), len(states)), bool)
     for step, gain in enumerate(gains):
-        zero, one = (metric[:, way] + gain[way, states & 1] for way in before)
-        oldest[step] = one > zero
+        zero, one = (metric[way] + gain[way, states & 1, None] for way in before)
+        np.greater(one, zero, out=oldest[step])
         metric = np.maximum(zero, one)
     likeliest = np.argsort(-np.diagonal(metric), kind="stable")[:count]
-    return [_path(oldest[:, begun], before, int(begun)) for begun in likeliest]
+    return [_path(oldest[:, :, begun], before, int(begun)) for begun in likeliest]
 
 
 def _path(oldest: np.ndarray, before: np.ndarray, begun: int) -> np.ndarray:
@@ -100,5 +100,5 @@ def _path(oldest: np.ndarray, before: np.ndarray, begun: int) -> np.ndarray:
     bits, state = np.empty(len(oldest), np.int64), begun
     for step in reversed(range(len(oldest))):
         bits[step] = state & 1
-        state = int(before[oldest[step, state], state])
+        state = int(before[int(oldest[step, state]), state])
     return bits

@@ -18,7 +18,6 @@ PICTURE_BITS, PICTURE_CHECK = 32, 12  # of the number, and to check it by
 DIRECTIONS = 16  # in which a swing's beginning is sought
 _READ = 3  # directions, the likeliest, in which all cells are read
 _TRIED = 8  # readings of each whose check is tried; one in 4096 passes by chance
-_WAYS = 3  # in which a mark shows, each of which could be wrong
 FALSE_RATE = 1e-6  # of clips without a mark that are taken for marked
 _FARTHEST = 2.5  # times its surroundings that a cell may count
 _NEAR = 5  # cells over which noise is looked at
@@ -29,8 +28,8 @@ _HEAT_SIGMA = 2.5  # cells
 class Reading:
     """What a plane's cells say."""
 
-    # Standard deviations of the template; where all cells together, by what was read in them, exceed their own
-    # threshold by more, the template's threshold and that
+    # Standard deviations of the template; where a number was read, its threshold and by how much all cells
+    # together exceed theirs, if that is more
     score: float
     number: int | None
     heat: np.ndarray  # (side, side) float32, about 1 where the mark is whole, 0 where there is none
@@ -53,15 +52,14 @@ def threshold(looks: int) -> float:
 
     looks: how many places and times are tried
     A sum of numbers under random signs, divided by the root of their squares' sum, is normal to a good
-    approximation, and never farther out than Hoeffding's bound, whatever the picture shows. Three things are
-    tried in each of DIRECTIONS: the template, a number that passes its check, and any word of the code.
+    approximation, and never farther out than Hoeffding's bound, whatever the picture shows.
     """
-    return _normal_tail(FALSE_RATE / (_WAYS * DIRECTIONS * looks))
+    return _normal_tail(FALSE_RATE / (2 * DIRECTIONS * looks))
 
 
 def threshold_read(looks: int, bits: int) -> float:
-    """The same for all cells together, for the best of 2 ** bits words of the code."""
-    return _normal_tail(FALSE_RATE / (_WAYS * DIRECTIONS * looks) / 2.0**bits)
+    """The same for all cells together, once a number of so many bits was read: the best of 2 ** bits."""
+    return _normal_tail(FALSE_RATE / (2 * DIRECTIONS * looks) / 2.0**bits)
 
 
 @functools.lru_cache(maxsize=64)
@@ -83,7 +81,7 @@ def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Readin
     marked = layout.bit < 0
     scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
     likely = turned[:, np.argsort(-scores, kind="stable")[:_READ]].T
-    read = max((_read(each, layout, looks) for each in likely), key=lambda each: each.surplus)
+    read = max((_read(each, layout, looks) for each in likely), key=lambda each: each.surplus)  # else the first
     score = max(float(scores.max()), threshold(looks) + read.surplus)
     return Reading(score, read.number, _heat(plane.spread(read.agreement), plane))
 
@@ -97,13 +95,12 @@ class _Read(NamedTuple):
 
 
 def _read(values: np.ndarray, layout: Layout, looks: int) -> _Read:
-    """Read the number out of cells (cells,). Where none passes its check the likeliest word shows a mark too."""
+    """Read the number out of cells (cells,); where none passes its check they show nothing."""
     soft = layout.soft(values, coded_bits(PICTURE_BITS, PICTURE_CHECK))
     number, code = decode_number(soft, PICTURE_BITS, PICTURE_CHECK, tried=_TRIED)
     agreement = layout.chips(code) * values
     score = float(agreement.sum() / _length(values))
-    words = PICTURE_BITS if number is not None else PICTURE_BITS + PICTURE_CHECK
-    surplus = score - threshold_read(looks, words)
+    surplus = -np.inf if number is None else score - threshold_read(looks, PICTURE_BITS)
     return _Read(surplus, number if surplus >= 0 else None, agreement)
 
 
