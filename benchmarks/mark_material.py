@@ -72,7 +72,7 @@ ROOM = 1.6  # face heights along each side of what is kept around a face
 
 
 def around_face(shown: Sequence[Shown]) -> list[Shown]:
-    """The same frames, no more of them than a square around the face's places, so that large faces stay small."""
+    """The same frames, cut to a square around the face's places, so that those of large faces stay small."""
     points = np.concatenate([each.mesh[:, :2] for each in shown])
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     height = float(np.median([face_height(each.mesh) for each in shown]))

@@ -20,7 +20,19 @@ from retalk_nodes.retalk_core.marks.identity import id_prefix
 from retalk_nodes.retalk_core.marks.picture import find_picture_mark
 from retalk_nodes.retalk_core.provenance.heat import unmarked_region
 
-COLUMNS = ("clip", "voice", "face", "where", "attack", "present", "whole", "wrong", "score", "threshold", "psnr")
+COLUMNS = (
+    "clip",
+    "voice",
+    "face",
+    "where",
+    "attack",
+    "present",
+    "whole",
+    "wrong",
+    "score",
+    "threshold",
+    "psnr",
+)
 
 
 def run_picture(args: argparse.Namespace) -> None:
@@ -74,7 +86,9 @@ def print_table(path: Path) -> None:
     print("| mark | face | attack | trials | present | id whole | id wrong | least score | least dB |")
     print("| --- " * 9 + "|")
     for (where, face, attack), rows in groups.items():
-        present, whole, wrong = (sum(int(row[name]) for row in rows) for name in ("present", "whole", "wrong"))
+        present, whole, wrong = (
+            sum(int(row[name]) for row in rows) for name in ("present", "whole", "wrong")
+        )
         least = min(float(row["score"]) for row in rows), min(float(row["psnr"]) for row in rows)
         counts = f"{len(rows)} | {present} | {whole} | {wrong}"
         print(f"| {where} | {face} | {attack} | {counts} | {least[0]:.1f} | {least[1]:.1f} |")
@@ -139,7 +153,7 @@ def run_region(args: argparse.Namespace) -> None:
             told[kind].append(each)
             print(clip.stem, voice.stem, kind, each, flush=True)
     for kind, words in told.items():
-        print(f"{kind}: {dict((word, words.count(word)) for word in sorted(set(words)))}")
+        print(f"{kind}:", {word: words.count(word) for word in sorted(set(words))})
 
 
 def region_trials(

@@ -151,7 +151,9 @@ def run_false_sound(args: argparse.Namespace) -> None:
     counts = {"unmarked": [0, 0], "wrong key": [0, 0]}
     largest = dict.fromkeys(counts, 0.0)
     for name, clean in stretches(args.sounds, args.seconds, args.spoken):
-        laid = np.concatenate(list(marked_sound([clean[None]], SOUND_RATE, 1 << 60, key=b"the mark's")), axis=1)
+        laid = np.concatenate(
+            list(marked_sound([clean[None]], SOUND_RATE, 1 << 60, key=b"the mark's")), axis=1
+        )
         for kind, samples in (("unmarked", clean), ("wrong key", laid[0])):
             folded = list(search.folded_sound(*SOUND_ATTACKS["aac64"](samples), tempos=args.tempos))
             for number in range(args.keys):

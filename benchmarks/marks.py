@@ -1,6 +1,6 @@
 """What marks in picture and sound survive, what they cost, and how often one is found where none is.
 
-python benchmarks/marks.py picture CLIP ... --voices VOICE ... --rows FILE [--faces 200 300] [--attacks crf18 half]
+python benchmarks/marks.py picture CLIP ... --voices VOICE ... --rows FILE [--faces 200 300]
 python benchmarks/marks.py sound [SOUND ...] [--spoken 40] [--attacks aac64 opus24]
 python benchmarks/marks.py false CLIP ... --voices VOICE ... [--keys 100]
 python benchmarks/marks.py false-sound [SOUND ...] [--spoken 20] [--keys 100]
@@ -50,7 +50,9 @@ def run_cost(_: argparse.Namespace) -> None:
     marker = FrameMarker(b"key", 1 << 60)
     for count in (300, 3000):  # laid and looked for, as a stream
         find_own_mark(((marker.mark(pixels, i / 25), i / 25) for i in range(count)), [mesh] * count, b"key")
-        print(f"{count} frames: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at the peak")
+        print(
+            f"{count} frames: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at the peak"
+        )
 
 
 def main() -> None:

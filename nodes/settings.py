@@ -1,4 +1,4 @@
-"""What is set for all of ComfyUI: in the editor's settings, or by a variable where nobody opens the editor."""
+"""What is set for all of ComfyUI: in the editor's settings, or by a variable where nobody opens it."""
 
 from __future__ import annotations
 

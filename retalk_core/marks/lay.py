@@ -18,12 +18,12 @@ from .identity import id_prefix
 
 PATTERN_CELL = 8  # pattern pixels along a cell
 FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1 ...
-# ... and a cell is so many pixels wide. Finer ones are seen less and lost more easily, wider ones the other way.
+# ... and a cell is so many pixels wide. Finer ones are seen less and lost more easily.
 USUAL_CELL, LEAST_STRENGTH, MOST_STRENGTH = 5.5, 0.75, 1.25
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.34, 14.0, 0.9
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.3, 14.0, 0.9
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _WINDOW = 5  # pixels over which texture is looked at, once the picture was made as small as that allows
 _PLACES = 6  # binary ones behind the point
@@ -120,7 +120,9 @@ class FrameMarker:
 
 def face_strength(cell: float) -> float:
     """How strong a face's mark is where its cells are so many pixels wide, as FACE_STRENGTH."""
-    return FACE_STRENGTH * float(np.clip(np.sqrt(USUAL_CELL / max(cell, 1e-6)), LEAST_STRENGTH, MOST_STRENGTH))
+    return FACE_STRENGTH * float(
+        np.clip(np.sqrt(USUAL_CELL / max(cell, 1e-6)), LEAST_STRENGTH, MOST_STRENGTH)
+    )
 
 
 def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:

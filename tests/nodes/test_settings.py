@@ -45,7 +45,9 @@ def test_the_variable_comes_before_the_editor(editor: Path, monkeypatch: pytest.
 
 def test_a_word_that_is_none_is_told(editor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor.write_text(json.dumps({settings.MARK_SETTING: "some"}))
-    with pytest.raises(OptionError, match=r"setting ReTalk\.Mark is 'some', but it must be one of auto, face"):
+    with pytest.raises(
+        OptionError, match=r"setting ReTalk\.Mark is 'some', but it must be one of auto, face"
+    ):
         settings.mark_choice()
     monkeypatch.setenv(settings.MARK_VARIABLE, "no")
     with pytest.raises(OptionError, match="RETALK_MARK is 'no'"):

@@ -25,9 +25,7 @@ def encode_number(number: int, bits: int, check: int) -> np.ndarray:
     return _signs(_unpacked((number << check) | _checked(number, bits, check), bits + check))
 
 
-def decode_number(
-    soft: np.ndarray, bits: int, check: int, tried: int = 1
-) -> tuple[int | None, np.ndarray]:
+def decode_number(soft: np.ndarray, bits: int, check: int, tried: int = 1) -> tuple[int | None, np.ndarray]:
     """The likeliest number, and the signs (n,) that stand for what was read.
 
     soft:    (CODE_RATE * (bits + check),) any unit; the sign says which bit, the size how surely

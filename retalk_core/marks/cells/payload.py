@@ -81,7 +81,9 @@ def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Readin
     marked = layout.bit < 0
     scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
     likely = turned[:, np.argsort(-scores, kind="stable")[:_READ]].T
-    read = max((_read(each, layout, looks) for each in likely), key=lambda each: each.surplus)  # else the first
+    read = max(
+        (_read(each, layout, looks) for each in likely), key=lambda each: each.surplus
+    )  # else the first
     score = max(float(scores.max()), threshold(looks) + read.surplus)
     return Reading(score, read.number, _heat(plane.spread(read.agreement), plane))
 
