@@ -20,7 +20,7 @@ from retalk_nodes.retalk_core.marks.sound_lay import marked_sound
 from retalk_nodes.retalk_core.media.sound import read_mono
 
 SOUND_RATE = 44_100
-LANGUAGES = ("en-us", "en-gb", "de", "fr", "es", "it", "pt-br", "pl")
+LANGUAGES = ("en-us", "de", "fr", "it", "pt-br", "pl", "nl", "tr")
 VARIANTS = ("m1", "f1", "m3", "f3", "m4", "f4", "m7", "f5")
 
 

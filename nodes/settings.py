@@ -31,7 +31,7 @@ def mark_choice(environment: Mapping[str, str] = os.environ) -> MarkChoice:
     word = mark_word(environment)
     for choice in get_args(MarkChoice):
         if word == choice:
-            return choice  # type: ignore[no-any-return]
+            return choice
     named = MARK_VARIABLE if environment.get(MARK_VARIABLE, "").strip() else f"The setting {MARK_SETTING}"
     known = ", ".join(get_args(MarkChoice))
     raise OptionError(f"{named} is {word!r}, but it must be one of {known}: correct it, or take it away.")

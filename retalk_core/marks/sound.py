@@ -11,7 +11,7 @@ import numpy as np
 from scipy.fft import fft, ifft, rfft
 from scipy.special import ndtri
 
-from .cells.code import coded_bits, decode_number
+from .cells.code import coded_bits, decode_number, most_agreement
 from .cells.payload import FALSE_RATE
 from .cells.spectrum import (
     BAND_BINS,
@@ -65,7 +65,7 @@ def read_folded(folded: Iterable[np.ndarray], key: bytes, tempos: int) -> MarkFo
     """The verdict on a sound by what `folded_sound` gives; tempos: how many it gives."""
     needed, best, number = _needed(tempos), -np.inf, None
     for each in folded:
-        for reading in _readings(each, key):
+        for reading in _readings(each, key, _needed(tempos, SOUND_BITS)):
             surplus = -np.inf if reading.number is None else reading.whole - _needed(tempos, SOUND_BITS)
             score = max(reading.template, needed + surplus)
             if score > best:
@@ -93,8 +93,8 @@ class _Heard(NamedTuple):
     number: int | None
 
 
-def _readings(folded: np.ndarray, key: bytes) -> Iterator[_Heard]:
-    """What the likeliest places say.
+def _readings(folded: np.ndarray, key: bytes, needed: float) -> Iterator[_Heard]:
+    """What the likeliest places say; where no number can reach what is needed, none is read.
 
     folded: (_PHASES, BLOCKS, BANDS)
     """
@@ -108,9 +108,13 @@ def _readings(folded: np.ndarray, key: bytes) -> Iterator[_Heard]:
     for phase, begin in places:
         values = np.roll(folded[phase], -begin, axis=0).ravel()
         soft = layout.soft(values, coded_bits(SOUND_BITS, SOUND_CHECK))
-        number, code = decode_number(soft, SOUND_BITS, SOUND_CHECK)
         length = max(float(np.sqrt((values**2).sum())), 1e-9)
-        yield _Heard(float(scores[phase, begin]), float(layout.chips(code) @ values) / length, number)
+        fits_best = float(scores[phase, begin])
+        if layout.template @ values + most_agreement(soft) < needed * length:
+            yield _Heard(fits_best, 0.0, None)
+            continue
+        number, code = decode_number(soft, SOUND_BITS, SOUND_CHECK)
+        yield _Heard(fits_best, float(layout.chips(code) @ values) / length, number)
 
 
 def _folded(samples: np.ndarray, rate: int, tempo: float) -> np.ndarray:

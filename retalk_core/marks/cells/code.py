@@ -41,6 +41,20 @@ def decode_number(soft: np.ndarray, bits: int, check: int, tried: int = 1) -> tu
     return None, _signs(readings[0])
 
 
+def most_agreement(soft: np.ndarray) -> float:
+    """What no word exceeds with soft values (n,), as a sum: the best path, wherever it begins and ends.
+
+    It takes a twentieth of the time of reading, so that noise needn't be read.
+    """
+    gains = np.einsum("sbr,nr->nsb", _trellis(), soft.reshape(-1, CODE_RATE))
+    states, before = _steps()
+    metric = np.zeros(len(states))
+    for gain in gains:
+        zero, one = (metric[way] + gain[way, states & 1] for way in before)
+        metric = np.maximum(zero, one)
+    return float(metric.max())
+
+
 def _checked(number: int, bits: int, check: int) -> int:
     """The first bits of CRC-16/CCITT of a number."""
     return binascii.crc_hqx(number.to_bytes((bits + 7) // 8, "big"), 0xFFFF) >> (16 - check)
@@ -73,6 +87,13 @@ def _trellis() -> np.ndarray:
     return (1 - 2 * parity).astype(np.float64)
 
 
+@functools.lru_cache(maxsize=1)
+def _steps() -> tuple[np.ndarray, np.ndarray]:
+    """All states, and the two from which each is reached: the oldest bit, now forgotten, was 0 or 1."""
+    states = np.arange(1 << MEMORY)
+    return states, np.stack([states >> 1, states >> 1 | len(states) >> 1])
+
+
 def _viterbi(soft: np.ndarray, count: int) -> list[np.ndarray]:
     """The bits (n,) of the best paths around the trellis that end where they began; soft (n, CODE_RATE).
 
@@ -80,9 +101,7 @@ def _viterbi(soft: np.ndarray, count: int) -> list[np.ndarray]:
     other beginnings.
     """
     gains = np.einsum("sbr,nr->nsb", _trellis(), soft).astype(np.float32)
-    states = np.arange(1 << MEMORY)
-    # A state is reached by its last bit from one of two: the oldest bit, now forgotten, was 0 or 1.
-    before = np.stack([states >> 1, states >> 1 | len(states) >> 1])
+    states, before = _steps()
     metric = np.where(np.eye(len(states), dtype=bool), np.float32(0), -np.inf)  # (states, beginnings)
     oldest = np.empty((len(soft), len(states), len(states)), bool)
     for step, gain in enumerate(gains):

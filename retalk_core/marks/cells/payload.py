@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .code import coded_bits, decode_number, encode_number
+from .code import coded_bits, decode_number, encode_number, most_agreement
 from .keys import Layout, layout_of
 from .plane import Plane
 from .swing import Swung
@@ -81,9 +81,8 @@ def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Readin
     marked = layout.bit < 0
     scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
     likely = turned[:, np.argsort(-scores, kind="stable")[:_READ]].T
-    read = max(
-        (_read(each, layout, looks) for each in likely), key=lambda each: each.surplus
-    )  # else the first
+    shows = float(scores.max()) >= threshold(looks)
+    read = max((_read(each, layout, looks, shows) for each in likely), key=lambda each: each.surplus)
     score = max(float(scores.max()), threshold(looks) + read.surplus)
     return Reading(score, read.number, _heat(plane.spread(read.agreement), plane))
 
@@ -96,13 +95,18 @@ class _Read(NamedTuple):
     agreement: np.ndarray  # (cells,) of each with what was read
 
 
-def _read(values: np.ndarray, layout: Layout, looks: int) -> _Read:
-    """Read the number out of cells (cells,); where none passes its check they show nothing."""
+def _read(values: np.ndarray, layout: Layout, looks: int, shows: bool) -> _Read:
+    """Read the number out of cells (cells,); where none passes its check they show nothing.
+
+    shows: the template is there. Otherwise cells in which no number can be sure aren't read
+    """
+    needed, length = threshold_read(looks, PICTURE_BITS), float(_length(values))
     soft = layout.soft(values, coded_bits(PICTURE_BITS, PICTURE_CHECK))
+    if not shows and layout.template @ values + most_agreement(soft) < needed * length:
+        return _Read(-np.inf, None, layout.template * values)
     number, code = decode_number(soft, PICTURE_BITS, PICTURE_CHECK, tried=_TRIED)
     agreement = layout.chips(code) * values
-    score = float(agreement.sum() / _length(values))
-    surplus = -np.inf if number is None else score - threshold_read(looks, PICTURE_BITS)
+    surplus = -np.inf if number is None else float(agreement.sum()) / length - needed
     return _Read(surplus, number if surplus >= 0 else None, agreement)
 
 
