@@ -49,7 +49,7 @@ class Moment(NamedTuple):
 
 MOMENTS = (
     Moment(0.88, "", "…", "", "a pause: at rest"),
-    Moment(1.12, "m", "y", "", "open"),
+    Moment(1.16, "m", "y", "", "open"),
     Moment(1.92, "m", "o", "ved", "narrow"),
     Moment(2.76, "nob", "o", "dy", "open"),
     Moment(2.96, "nobod", "y", "", "wide"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,6 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 
+atexit.register(shutil.rmtree, os.environ["RETALK_RECORDS"], ignore_errors=True)
 ROOT = Path(__file__).resolve().parents[1]
 MEDIA = Path(os.environ.get("RETALK_TEST_MEDIA", ROOT.parent / "shared" / "media"))
 RECORDINGS = Path(os.environ.get("RETALK_TEST_RECORDINGS", ROOT.parent / "shared" / "reference" / "goldens"))
@@ -125,6 +128,15 @@ def networks_on_disk() -> LocalNetworks:
     from retalk_nodes.retalk_core.compute.provider import LocalNetworks
 
     return LocalNetworks()
+
+
+@pytest.fixture(scope="session")
+def made_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where networks by the recipe lie: one folder for all workers, since they are made in minutes and GB."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "weights"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

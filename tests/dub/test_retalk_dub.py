@@ -458,9 +458,9 @@ def test_another_codec_takes_over_what_is_there(small_clip: Path, tmp_path: Path
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def weights(tmp_path_factory: pytest.TempPathFactory, made_weights: Path) -> Path:
     """Every file that a dub may need, with weights made by a recipe."""
-    return recipe.recipe_folder(tmp_path_factory.mktemp("weights"))
+    return recipe.recipe_folder(tmp_path_factory.mktemp("weights"), made=made_weights)
 
 
 def test_the_command_runs_every_network(

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock
 from keras_files import write_keras
 from safetensors.torch import save_file
 from torch import Tensor
@@ -148,14 +149,20 @@ def recipe_weights(name: str, seed: int, folder: Path, low_res_of: str = "") -> 
 
     name:       a key of the catalogue, or what the recordings call the network
     low_res_of: "enet" writes the L-Net that E-Net's recording was made with as a file of L-Net
-    returns:    the file; one that is there already is taken as it is
+    returns:    the file; one that is there already, or that another process is making, is taken as it is
     """
     recorded = RECORDED.get(name, name)
-    file, container, prefix = OFFICIAL[recorded]
-    path = folder / f"{recorded}_{low_res_of}{seed}" / file
-    if path.exists():
-        return path
+    path = folder / f"{recorded}_{low_res_of}{seed}" / OFFICIAL[recorded][0]
     path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            _write(path, recorded, seed, low_res_of)
+    return path
+
+
+def _write(path: Path, recorded: str, seed: int, low_res_of: str) -> None:
+    """Write the file of one network, whole or not at all."""
+    _, container, prefix = OFFICIAL[recorded]
     tensors = low_res_tensors(low_res_of, seed) if low_res_of else recipe_tensors(recorded, seed)
     wrapped: Any = {f"{prefix}{key}": tensor for key, tensor in tensors.items()}
     unfinished = path.with_suffix(".part")
@@ -163,20 +170,23 @@ def recipe_weights(name: str, seed: int, folder: Path, low_res_of: str = "") -> 
         write_keras(unfinished, wrapped)
     else:
         torch.save({container: wrapped} if container else wrapped, unfinished)
-    return unfinished.replace(path)
+    unfinished.replace(path)
 
 
-def recipe_folder(folder: Path, names: Iterable[str] = PIPELINE, seed: int = 0) -> Path:
-    """Put networks' files side by side, as a user has them."""
+def recipe_folder(
+    folder: Path, names: Iterable[str] = PIPELINE, seed: int = 0, made: Path | None = None
+) -> Path:
+    """Put networks' files side by side, as a user has them; `made` is where they are, or will be."""
     for name in names:
-        path = recipe_weights(name, seed, folder / "made")
+        path = recipe_weights(name, seed, made or folder / "made")
         (folder / path.name).hardlink_to(path)
     return folder
 
 
-def add_other_lips(folder: Path) -> None:
+def add_other_lips(folder: Path, made: Path | None = None) -> None:
     """Put the files of all that draws lips in the place of L-Net beside those that are there.
 
+    made: where they are, or will be
     LipGAN's are converted: not every place has the package that reads Keras' files.
     """
     for name in OTHER_LIPS:
@@ -187,7 +197,7 @@ def add_other_lips(folder: Path) -> None:
         if path.suffix == ".safetensors":
             save_file(recipe_tensors(name, 0), path)
         else:
-            path.symlink_to(recipe_weights(name, 0, folder.parent / "made"))
+            path.symlink_to(recipe_weights(name, 0, made or folder.parent / "made"))
 
 
 def recipe_tensors(name: str, seed: int, only: str = "") -> dict[str, Tensor]:

@@ -380,9 +380,9 @@ def test_a_damaged_entry_of_the_record_is_forgotten(folder: Path, entry: str) ->
 
 
 @pytest.fixture(scope="module")
-def wav2lip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wav2lip(made_weights: Path) -> Path:
     """A file of Wav2Lip's tensors, which don't say how it was trained."""
-    return recipe.recipe_weights("wav2lip", 0, tmp_path_factory.mktemp("weights"))
+    return recipe.recipe_weights("wav2lip", 0, made_weights)
 
 
 def found_as(folder: Path) -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ sys.path.append(str(Path(__file__).parent))
 import stand_in
 
 BASE = Path(tempfile.mkdtemp(prefix="retalk_comfy_"))
+atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 MANAGER = stand_in.install(BASE)
 
 

@@ -135,10 +135,8 @@ def test_a_dub_is_stopped_soon_and_the_next_one_runs(comfy: ComfyServer) -> None
     assert comfy.run(quick_dub(duration=0.2))["status"]["status_str"] == "success"
 
 
-def test_a_long_network_is_stopped_between_its_layers(
-    comfy: ComfyServer, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    weights = recipe_weights("gfpgan", 0, tmp_path_factory.mktemp("weights"))
+def test_a_long_network_is_stopped_between_its_layers(comfy: ComfyServer, made_weights: Path) -> None:
+    weights = recipe_weights("gfpgan", 0, made_weights)
     folder = comfy.base / "models" / "retalk"
     folder.mkdir()
     (folder / weights.name).symlink_to(weights)

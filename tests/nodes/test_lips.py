@@ -33,14 +33,14 @@ def load(nodes: dict[str, Any], lips: str, file: str = "auto") -> HostedLips:
 
 
 def test_all_files_of_several_are_found_by_themselves(
-    nodes: dict[str, Any], folder: Path, tmp_path: Path
+    nodes: dict[str, Any], folder: Path, made_weights: Path
 ) -> None:
     node = nodes["ReTalkLoadLips"]
     assert "PC-AVS' identity (V) was not found" in node.validate_inputs(lips="pcavs", file="auto")
     with pytest.raises(InputError, match=r"identity \(V\) was not found"):
         load(nodes, "pcavs")
     for name in PCAVS:
-        made = recipe.recipe_weights(name, 0, tmp_path)
+        made = recipe.recipe_weights(name, 0, made_weights)
         (folder / made.name).symlink_to(made)
     assert node.validate_inputs(lips="pcavs", file="auto") is True
     for file in ("auto", "latest_net_E.pth"):
@@ -48,9 +48,9 @@ def test_all_files_of_several_are_found_by_themselves(
 
 
 def test_wav2lip_is_what_its_name_says_or_else_what_was_chosen(
-    nodes: dict[str, Any], folder: Path, tmp_path: Path
+    nodes: dict[str, Any], folder: Path, made_weights: Path
 ) -> None:
-    made = recipe.recipe_weights("wav2lip", 0, tmp_path)
+    made = recipe.recipe_weights("wav2lip", 0, made_weights)
     (folder / "mine.pth").symlink_to(made)
     for word in ("wav2lip", "wav2lip_gan"):
         (hosted,) = load(nodes, word, "mine.pth").networks

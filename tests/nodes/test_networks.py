@@ -80,11 +80,11 @@ def folder(base: Path) -> Path:
 
 
 def test_auto_takes_any_file_that_fits_whatever_it_is_called(
-    nodes: dict[str, Any], folder: Path, tmp_path_factory: pytest.TempPathFactory
+    nodes: dict[str, Any], folder: Path, made_weights: Path
 ) -> None:
     from recipe import recipe_weights
 
-    made = recipe_weights("parsenet", 0, tmp_path_factory.mktemp("weights"))
+    made = recipe_weights("parsenet", 0, made_weights)
     node = nodes["ReTalkLoadParser"]
     assert "was not found" in node.validate_inputs(file="auto")
     with pytest.raises((InputError, CheckpointError), match="was not found"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import importlib
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / folder) for folder in ("scripts", "tests/nodes", "tests/workflows")]
 
 if "comfy_api.latest" not in sys.modules:  # the nodes' own tests have put it there, if they run too
-    importlib.import_module("stand_in").install(Path(tempfile.mkdtemp(prefix="retalk_comfy_")))
+    BASE = Path(tempfile.mkdtemp(prefix="retalk_comfy_"))
+    atexit.register(shutil.rmtree, BASE, ignore_errors=True)
+    importlib.import_module("stand_in").install(BASE)
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ EDITOR_ONLY = {"video-preview", "audioUI", "upload"}  # values that mean nothing
 
 @pytest.fixture(scope="module", params=FOUND, ids=lambda found: found[0].name if found else "none")
 def comfy(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, made_weights: Path, root: Path
 ) -> Iterator[ComfyServer]:
     """A server with the files that the workflows name."""
     if request.param is None:
@@ -45,7 +45,7 @@ def comfy(
     base = tmp_path_factory.mktemp("editor") / "base"
     server = ComfyServer(*request.param, base, root)
     try:
-        weight_files(base / "models" / "retalk", tmp_path_factory)
+        weight_files(base / "models" / "retalk", made_weights)
         write_media(base / "input")
         yield server
     finally:

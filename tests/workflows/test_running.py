@@ -27,7 +27,7 @@ SLOW = {"paper_stage_by_stage", "emotion", "upscaler_between", "ablation_side_by
 
 @pytest.fixture(scope="module", params=FOUND, ids=lambda found: found[0].name if found else "none")
 def comfy(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, root: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, made_weights: Path, root: Path
 ) -> Iterator[ComfyServer]:
     """A server with all networks, made by the recipe, and the media that the workflows name."""
     if request.param is None:
@@ -35,7 +35,7 @@ def comfy(
     base = tmp_path_factory.mktemp("workflows") / "base"
     server = ComfyServer(*request.param, base, root, "--force-fp32")  # as Dub Frames is compared in
     try:
-        weight_files(base / "models" / "retalk", tmp_path_factory)
+        weight_files(base / "models" / "retalk", made_weights)
         write_media(base / "input")
         yield server
     finally:

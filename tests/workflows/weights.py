@@ -6,23 +6,23 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pytest
 import scipy.io
 from recipe import add_other_lips, recipe_folder
 
 
-def weight_files(folder: Path, made: pytest.TempPathFactory) -> None:
+def weight_files(folder: Path, made: Path) -> None:
     """Put all networks, and the templates of expressions, into a folder.
 
-    RETALK_TEST_WEIGHTS names a folder that has them; else they are made, which takes a minute and 2 GB.
+    RETALK_TEST_WEIGHTS names a folder that has them; else they are made in `made`, which takes a minute
+    and 2 GB.
     """
     given = os.environ.get("RETALK_TEST_WEIGHTS")
-    source = Path(given) if given else recipe_folder(made.mktemp("weights"))
+    source = Path(given) if given else recipe_folder(folder.with_name("recipe"), made=made)
     folder.mkdir(parents=True)
     for path in source.iterdir():
         if path.suffix in (".pth", ".pt", ".safetensors", ".mat"):
             (folder / path.name).symlink_to(path.resolve())
-    add_other_lips(folder)
+    add_other_lips(folder, made)
     if not (folder / "expression.mat").exists():
         write_templates(folder / "expression.mat")
 

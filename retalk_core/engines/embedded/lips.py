@@ -29,6 +29,7 @@ OUTER_PAIRS = (
 )
 _SAMPLED, RIM_STEPS = 0.8, 21  # how far into a lip its colours are looked at, and in how many steps
 DEEPEST = 0.6  # how far into it its edge may lie; beyond that all is lip
+STRETCH = 4  # steps of lip that are more than a speck between teeth
 LIKE_LIP = 0.10  # a colour nearer to the lip's than this is lip, whatever else is there
 # Columns: lightness, redness and the rest of the hue; dim teeth are as light as lips, but never as red.
 REDNESS = ((0.33, 2.0, 0.0), (0.33, -2.0, 0.5), (0.33, 0.0, -0.5))
@@ -74,11 +75,17 @@ def between_lips(points: np.ndarray, positions: np.ndarray) -> Between:
     return Between(down - upper, np.maximum(lower, upper) - down, across / np.float32(half))
 
 
-def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """How far behind the mesh's inner edge the lips themselves begin, (2, 9) shares of their thickness.
+class LipRims(NamedTuple):
+    """How far behind a mesh's inner edge lip is seen, in shares of its thickness; 0 where lips touch."""
+
+    begins: np.ndarray  # (2, 9) where lip begins, for the upper and the lower lips of `LIP_PAIRS`
+    last: np.ndarray  # (2, 9) where the last of what isn't lip, or gleams, ends
+
+
+def lip_rims(picture: np.ndarray, points: np.ndarray) -> LipRims:
+    """Where the lips themselves begin.
 
     picture: (h, w, 3); points: (468, 2) in its pixels
-    returns: for the upper and the lower lips of `LIP_PAIRS`, 0 where lips touch
 
     A mesh lies a pixel or two beside the lips, and the pixels between are teeth or throat: what differs from
     the lip's own colour, which is seen in its middle.
@@ -95,11 +102,25 @@ def lip_rims(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     own = seen[:, :, steps > DEEPEST - 0.1].mean(axis=(1, 2), keepdims=True)  # of each lip as a whole
     off = np.sqrt(np.square(seen[:, :, steps <= DEEPEST] - own).sum(axis=3))
     off = off > np.maximum(0.5 * off.max(axis=2, keepdims=True), LIKE_LIP)
-    begins = np.where(off.any(axis=2), off.shape[2] - off[:, :, ::-1].argmax(axis=2), 0) * float(steps[1])
     width = max(float(np.linalg.norm(points[308] - points[78])), 1e-3)
     apart = np.linalg.norm(inner[1] - inner[0], axis=1) / width
-    least = LEAST_RIM + np.minimum(_calmed(begins), DEEPEST)
-    return least * np.clip((apart - TOUCHING[0]) / (TOUCHING[1] - TOUCHING[0]), 0, 1)
+    shown = np.clip((apart - TOUCHING[0]) / (TOUCHING[1] - TOUCHING[0]), 0, 1)
+    begins, last = (
+        (LEAST_RIM + np.minimum(_calmed(each * float(steps[1])), DEEPEST)) * shown for each in _lip_steps(off)
+    )
+    return LipRims(begins, last)
+
+
+def _lip_steps(off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The steps (2, 9) at which a lip begins, and after the last that isn't lip.
+
+    off: (2, 9, n) whether a step's colour isn't the lip's
+
+    A gleam farther in is on the lip: it begins with the first stretch of its own colour, where there is one.
+    """
+    lip = np.asarray(np.lib.stride_tricks.sliding_window_view(~off, STRETCH, axis=2).all(axis=3))
+    last = np.where(off.any(axis=2), off.shape[2] - off[:, :, ::-1].argmax(axis=2), 0)
+    return np.where(lip.any(axis=2), lip.argmax(axis=2), last), last
 
 
 def _calmed(values: np.ndarray) -> np.ndarray:

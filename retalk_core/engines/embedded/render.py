@@ -78,7 +78,7 @@ def textures_for(
         if entry == OWN:
             here = np.zeros(2, np.float32)
             sharpness = lip_sharpness(frame, face.mesh)
-            rims = lip_rims(frame, face.mesh[:, :2])
+            rims = lip_rims(frame, face.mesh[:, :2]).begins
             textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share, rims))
         else:
             lent = Texture(

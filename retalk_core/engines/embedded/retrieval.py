@@ -63,7 +63,8 @@ class Bank:
     corners: tuple[np.ndarray, ...]  # (2,) each: where its left top lies in the frame
     thumbs: np.ndarray  # (m, 768) small canonical pictures of the mouth, in [0, 1]
     sharpness: np.ndarray  # (m,) of the lips
-    rims: np.ndarray  # (m, 2, 9) from `lips.lip_rims`
+    rims: np.ndarray  # (m, 2, 9) where its lips begin, from `lips.lip_rims`
+    beside: np.ndarray  # (m,) how far beside them the mesh lies, in shares of their thickness
     seen: np.ndarray  # (m, 3) from `lips.seen_lips`
 
     def __len__(self) -> int:
@@ -122,7 +123,7 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
     mesh:   (m, 468, 3) the face in those frames
     frames: those m frames, in the same order
     """
-    pictures, corners, thumbs, sharpness, rims, seen = [], [], [], [], [], []
+    pictures, corners, thumbs, sharpness, rims, beside, seen = [], [], [], [], [], [], []
     for row, points, frame in zip(rows, mesh, frames, strict=True):
         box = patch_box(points[:, :2], frame.pixels.shape[:2])
         picture = frame.pixels[box.slices].copy()
@@ -131,7 +132,9 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
         thumbs.append(mouth_thumb(picture, shapes.pose[np.array([row])], box.corner))
         inside = points[:, :2] - box.corner
         sharpness.append(lip_sharpness(picture, inside))
-        rims.append(lip_rims(picture, inside))
+        begins, last = lip_rims(picture, inside)
+        rims.append(begins)
+        beside.append(float(last.mean()))
         seen.append(seen_lips(picture, inside, light_about(picture, inside)))
     return Bank(
         rows=rows,
@@ -140,6 +143,7 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
         thumbs=np.array(thumbs, np.float32),
         sharpness=np.array(sharpness),
         rims=np.array(rims),
+        beside=np.array(beside),
         seen=np.array(seen, np.float32),
     )
 
@@ -164,7 +168,7 @@ def choose_textures(
         sharpness = sharpness / (offered.light.mean(axis=1) + DARK)
     relative = sharpness / max(float(np.median(sharpness)), 1e-6)
     cost += np.log2(np.clip(1 / np.maximum(relative, 1e-3), 1, 4)) ** 2
-    cost += np.square(bank.rims.mean(axis=(1, 2)) / RIM_UNIT)  # a mesh that lies beside the lips
+    cost += np.square(bank.beside / RIM_UNIT)
     lips = ((wanted.lips - own.lips) ** 2).sum(1) / (len(LIP_POINTS) * SHAPE_UNIT**2)
     own_cost = SHAPE_SHARE * lips + _opening_cost(wanted.opening, own.opening) + _apart_cost(own.opening)
     jumps = _jumps(bank)

@@ -32,6 +32,8 @@ AROUND = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(9, 2)
 STEPS = (-2, -1, 0, 1, 2)  # lines by which a seam may rise or fall from column to column
 ROUGH = 0.5  # samples for a pixel where a picture is only judged
 TALLEST = (0.1, 0.07, 0.02)  # eye distances of an upper and a lower row that show, and over which they end
+PARTED = 0.08  # of the teeth's light: rows with less dark between them are one row
+STANDING = 0.2  # likewise: a single row with more dark above it stands on the jaw, else it hangs
 RIMS = (0.012, 0.02)  # eye distances under the upper and over the lower lip's edge whose pixels may show lip
 
 
@@ -128,7 +130,7 @@ def seen_teeth(
     if not sure.any():
         return None
     light = cv2.GaussianBlur(seen.mean(axis=2), (0, 0), max(0.006 * fineness, 0.5))
-    seam = _seam(light, sure, between)
+    seam = _beside_one_row(light, sure, _seam(light, sure, between))
     upper, lower, throat = _parted(np.clip(seen, 0, 1), light, sure, seam, fineness)
     for row, away, tallest in ((upper, between.below, TALLEST[0]), (lower, between.above, TALLEST[1])):
         row *= np.clip((tallest - away / eye_distance) / TALLEST[2] + 1, 0, 1)[..., None]  # beyond is tongue
@@ -144,7 +146,7 @@ def _seam(light: np.ndarray, sure: np.ndarray, between: Between) -> np.ndarray:
     """For each column (w,) the line at which the upper row ends: the darkest path from side to side."""
     depth = between.below / np.maximum(between.gap, 1)
     contrast = max(float(np.ptp(light[sure])), 1e-3)
-    cost = np.where(sure, light / contrast + 1.2 * np.square(depth - 0.55), 9.0)
+    cost = np.where(sure, (light - light[sure].min()) / contrast + 1.2 * np.square(depth - 0.55), 9.0)
     columns = np.flatnonzero(sure.any(axis=0))
     cost = cost[:, columns[0] : columns[-1] + 1].astype(np.float64)
     total, came = cost[:, 0], []
@@ -161,16 +163,38 @@ def _seam(light: np.ndarray, sure: np.ndarray, between: Between) -> np.ndarray:
     return np.interp(np.arange(light.shape[1]), columns[0] + np.arange(len(inner)), inner)
 
 
+def _beside_one_row(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> np.ndarray:
+    """The seam (w,), below all where nothing dark parts two rows and the one that is seen hangs.
+
+    In a smile the upper row reaches the lower lip, and the darkest path through it leads nowhere.
+    """
+    upper, lower = _over_seam(light, sure, seam)
+    tall = sure.sum(axis=0) > 0.6 * sure.sum(axis=0).max()
+    bright = max(float(np.percentile(light[sure], 95)), 1e-3)
+    above, below, between = (
+        float(np.clip(rows, 0, 1)[tall].mean()) / bright for rows in (lower, upper, np.minimum(upper, lower))
+    )
+    if between >= PARTED or above >= max(STANDING, below):
+        return seam
+    return np.full_like(seam, len(light) - 1)
+
+
+def _over_seam(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much lighter than the seam the rows above and below it are, (w,) each; below 0 without a row."""
+    line = np.arange(len(light))[:, None]
+    at_seam = light[np.round(seam).astype(int), np.arange(light.shape[1])]
+    upper, lower = (np.where(sure & own, light, -1).max(axis=0) for own in (line <= seam, line > seam))
+    return upper - at_seam, lower - at_seam
+
+
 def _worth(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> float:
     """How much darker than both rows the seam is, times how wide the upper row is seen."""
     line = np.arange(len(light))[:, None]
-    upper, lower = (np.where(sure & own, light, -1).max(axis=0) for own in (line <= seam, line > seam))
-    known = sure.any(axis=0)
     tall = sure.sum(axis=0) > 0.6 * sure.sum(axis=0).max()
-    at_seam = light[np.round(seam).astype(int), np.arange(light.shape[1])]
-    parted = float(np.clip(np.minimum(upper, lower) - at_seam, 0, 1)[tall].mean())
+    parted = float(np.clip(np.minimum(*_over_seam(light, sure, seam)), 0, 1)[tall].mean())
     dark, bright = np.percentile(light[sure], (5, 95))
-    wide = float(np.clip((upper - dark) / max(bright - dark, 1e-3), 0, 1)[known].mean())
+    upper = np.where(sure & (line <= seam), light, -1).max(axis=0)
+    wide = float(np.clip((upper - dark) / max(bright - dark, 1e-3), 0, 1)[sure.any(axis=0)].mean())
     return (parted + 0.05) * wide**2
 
 

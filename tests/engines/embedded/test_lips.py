@@ -74,10 +74,21 @@ def drawn(opening: float, beside: float) -> np.ndarray:
 
 def test_a_rim_is_found_where_teeth_lie_on_the_meshs_lip() -> None:
     face = points(0.12)
-    right, wrong = (lip_rims(drawn(0.12, beside), face) for beside in (0.0, 4.0))
+    right, wrong = (lip_rims(drawn(0.12, beside), face).begins for beside in (0.0, 4.0))
     thickness = np.linalg.norm(face[17] - face[14])
     assert wrong[1, 0] > right[1, 0] + 0.5 * 4 / thickness
     np.testing.assert_allclose(wrong[0], right[0], atol=0.05)
+
+
+def test_a_gleam_on_a_lip_is_not_taken_for_teeth() -> None:
+    face = points(0.12)
+    plain = drawn(0.12, 0.0)
+    gleaming = plain.copy()
+    place = (face[14] + 0.4 * (face[17] - face[14])).round().astype(int)
+    cv2.ellipse(gleaming, place.tolist(), (30, 1), 0, 0, 360, (250, 225, 225), -1)
+    before, after = (lip_rims(picture, face) for picture in (plain, gleaming))
+    np.testing.assert_allclose(after.begins, before.begins, atol=0.05)
+    assert after.last[1, 0] > before.last[1, 0] + 0.2
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -85,7 +96,8 @@ def test_lips_that_touch_have_no_rim(dtype: type[np.generic]) -> None:
     face = points(-0.075)
     upper, lower = np.array(LIP_PAIRS).T
     face[lower] = face[upper]
-    assert not lip_rims(drawn(0.0, 3.0).astype(dtype), face).any()
+    rims = lip_rims(drawn(0.0, 3.0).astype(dtype), face)
+    assert not rims.begins.any() and not rims.last.any()
 
 
 SKIN, LIP, THROAT = (200, 150, 130), (180, 70, 90), (40, 15, 20)

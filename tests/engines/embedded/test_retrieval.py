@@ -50,9 +50,8 @@ def bank_of(count: int, apart: float = 0.02) -> Bank:
     thumbs = np.arange(count, dtype=np.float32)[:, None] * apart + np.zeros((1, 768), np.float32)
     blank = tuple(np.zeros((2, 2, 3), np.uint8) for _ in range(count))
     seen = np.tile(np.array([0.0, 0.8, 0.3], np.float32), (count, 1))
-    return Bank(
-        np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count), np.zeros((count, 2, 9)), seen
-    )
+    rims, beside = np.zeros((count, 2, 9)), np.zeros(count)
+    return Bank(np.arange(count), blank, (np.zeros(2),) * count, thumbs, np.ones(count), rims, beside, seen)
 
 
 def picked(choice: TextureChoice) -> list[int]:
@@ -173,11 +172,13 @@ def test_a_blurred_picture_is_passed_over_for_a_sharp_one() -> None:
 
 def test_a_picture_whose_mesh_lies_beside_its_lips_is_passed_over() -> None:
     bank = bank_of(2)
-    rims = np.zeros((2, 2, 9))
-    rims[0] = 0.4
     offered = mouths([0.08, 0.08])
     choice = choose_textures(
-        mouths([0.08] * 4), mouths([0.3] * 4), offered, replace(bank, rims=rims), np.ones(4, bool)
+        mouths([0.08] * 4),
+        mouths([0.3] * 4),
+        offered,
+        replace(bank, beside=np.array([0.4, 0.0])),
+        np.ones(4, bool),
     )
     assert picked(choice) == [1] * 4
 
@@ -260,7 +261,7 @@ def test_the_bank_holds_the_clips_own_pixels(dtype: type[np.generic]) -> None:
     assert len(bank) == 3 and bank.thumbs.shape == (3, 768)
     assert bank.thumbs.min() >= 0 and bank.thumbs.max() <= 1
     assert (bank.sharpness > 0).all()
-    assert bank.rims.shape == (3, 2, 9)
+    assert bank.rims.shape == (3, 2, 9) and bank.beside.shape == (3,)
     for i, picture in enumerate(bank.pictures):
         box = patch_box(meshes[i][:, :2], (160, 160))
         assert bank.corners[i].tolist() == [box.left, box.top]

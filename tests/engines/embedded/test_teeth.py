@@ -72,6 +72,24 @@ def test_a_seam_parts_the_row_that_hangs_from_the_row_that_stands() -> None:
     assert teeth.throat.max() < 0.3
 
 
+@pytest.mark.parametrize(("dark", "hangs"), [((0, 0), True), ((0.7, 1), True), ((0, 0.4), False)])
+def test_a_single_row_is_not_cut_in_two(dark: tuple[float, float], hangs: bool) -> None:
+    """As in a smile, whose upper row reaches the lower lip or nearly so; or a lower row alone."""
+    mesh, jaws = posed(OPENING)
+    picture = picture_of(mesh)
+    inside = np.abs(picture - (0.7, 0.5, 0.45)).max(axis=2) > 0.05
+    deep = inside.cumsum(axis=0) / np.maximum(inside.sum(axis=0), 1)
+    picture[inside] = (0.85, 0.8, 0.75)
+    picture[inside & (deep > dark[0]) & (deep <= dark[1])] = (0.12, 0.05, 0.05)
+    noise = np.random.default_rng(3).normal(0, 0.01, picture.shape)  # a darkest path there always is
+    teeth = seen_teeth(
+        picture + noise.astype(np.float32), np.zeros(2, np.float32), mesh[:, :2], jaws, OPENING
+    )
+    assert teeth is not None
+    whole, none = (teeth.upper, teeth.lower) if hangs else (teeth.lower, teeth.upper)
+    assert whole[..., 3].sum() > 5 * none[..., 3].sum()
+
+
 @pytest.mark.parametrize(("opening", "size"), [(0.0, 1.0), (0.05, 1.0), (OPENING, 0.1)])
 def test_a_mouth_that_is_shut_or_tiny_lends_no_teeth(opening: float, size: float) -> None:
     mesh, jaws = posed(opening)

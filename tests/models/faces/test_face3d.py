@@ -22,14 +22,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for files of the recipe's weights."""
-    return tmp_path_factory.mktemp("weights")
-
-
-@pytest.fixture(scope="module")
-def network(weights: Path) -> Face3D:
-    return cast(Face3D, filled("face3d", weights))
+def network(made_weights: Path) -> Face3D:
+    return cast(Face3D, filled("face3d", made_weights))
 
 
 def run(network: Face3D, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
@@ -63,10 +57,10 @@ def test_drawn_inputs_are_the_recorded_ones() -> None:
     assert_both_recordings_have_the_same_inputs("face3d")
 
 
-def test_network_agrees_with_the_plain_formulas_for_other_weights(weights: Path) -> None:
+def test_network_agrees_with_the_plain_formulas_for_other_weights(tmp_path: Path) -> None:
     plain = plain_recording("face3d", formulas, seed=1)
 
-    given = run(cast(Face3D, filled("face3d", weights, seed=1)), tuple(plain.inputs.values()))
+    given = run(cast(Face3D, filled("face3d", tmp_path, seed=1)), tuple(plain.inputs.values()))
 
     plain.assert_matches(given)
 

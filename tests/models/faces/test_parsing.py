@@ -15,8 +15,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> ParseNet:
-    return loaded(ParseNet(), PARSENET, "parsenet", tmp_path_factory.mktemp("weights"))
+def network(made_weights: Path) -> ParseNet:
+    return loaded(ParseNet(), PARSENET, "parsenet", made_weights)
 
 
 @pytest.fixture(scope="module")

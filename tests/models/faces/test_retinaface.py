@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from probes import loaded, run
@@ -13,8 +15,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> RetinaFace:
-    return loaded(RetinaFace(), LAYOUT, "retinaface", tmp_path_factory.mktemp("weights"))
+def network(made_weights: Path) -> RetinaFace:
+    return loaded(RetinaFace(), LAYOUT, "retinaface", made_weights)
 
 
 @pytest.fixture(scope="module")

@@ -20,14 +20,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for files of the recipe's weights."""
-    return tmp_path_factory.mktemp("weights")
-
-
-@pytest.fixture(scope="module")
-def network(weights: Path) -> S3FD:
-    return cast(S3FD, filled("s3fd", weights))
+def network(made_weights: Path) -> S3FD:
+    return cast(S3FD, filled("s3fd", made_weights))
 
 
 def run(network: S3FD, inputs: tuple[Tensor, ...]) -> dict[str, Tensor]:
@@ -53,10 +47,10 @@ def test_drawn_inputs_are_the_recorded_ones() -> None:
     assert_both_recordings_have_the_same_inputs("s3fd")
 
 
-def test_network_agrees_with_the_plain_formulas_for_other_weights(weights: Path) -> None:
+def test_network_agrees_with_the_plain_formulas_for_other_weights(tmp_path: Path) -> None:
     plain = plain_recording("s3fd", plain_faces.s3fd, seed=1)
 
-    given = run(cast(S3FD, filled("s3fd", weights, seed=1)), tuple(plain.inputs.values()))
+    given = run(cast(S3FD, filled("s3fd", tmp_path, seed=1)), tuple(plain.inputs.values()))
 
     plain.assert_matches(given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,9 +14,9 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
+def given(made_weights: Path) -> dict[str, Tensor]:
     """Outputs and intermediates for the recorded inputs, under their recorded names."""
-    network = cast(Inception, filled("inception", tmp_path_factory.mktemp("weights")))
+    network = cast(Inception, filled("inception", made_weights))
     seen: dict[str, Tensor] = {}
     blocks = {
         "block0_64": network.maxpool1,

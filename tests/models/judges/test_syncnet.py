@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,8 +14,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> SyncNet:
-    return cast(SyncNet, filled("syncnet", tmp_path_factory.mktemp("weights")))
+def network(made_weights: Path) -> SyncNet:
+    return cast(SyncNet, filled("syncnet", made_weights))
 
 
 @pytest.fixture(scope="module")

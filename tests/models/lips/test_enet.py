@@ -27,16 +27,16 @@ BORDERS = {"style_conv0": 1, "style_conv1": 2, "to_rgb0": 2}  # pixels that are 
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> ENet:
+def network(made_weights: Path) -> ENet:
     """Filled through the real loader from a file like the official one, an L-Net inside."""
-    path = recipe.recipe_weights("enet", 0, tmp_path_factory.mktemp("weights"))
+    path = recipe.recipe_weights("enet", 0, made_weights)
     return checkpoint.load(ENet(), path, LAYOUT, "enet")
 
 
 @pytest.fixture(scope="module")
-def mouths(tmp_path_factory: pytest.TempPathFactory) -> LNet:
+def mouths(made_weights: Path) -> LNet:
     """The L-Net that the recording was made with, in a file of its own."""
-    path = recipe.recipe_weights("lnet", 0, tmp_path_factory.mktemp("weights"), low_res_of="enet")
+    path = recipe.recipe_weights("lnet", 0, made_weights, low_res_of="enet")
     return checkpoint.load(LNet(), path, LNET_LAYOUT, "lnet")
 
 

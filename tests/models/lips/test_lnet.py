@@ -27,9 +27,9 @@ from torch.nn import functional as F
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> LNet:
+def network(made_weights: Path) -> LNet:
     """Filled through the real loader from a file like the official one."""
-    path = recipe.recipe_weights("lnet", 0, tmp_path_factory.mktemp("weights"))
+    path = recipe.recipe_weights("lnet", 0, made_weights)
     return checkpoint.load(LNet(), path, LAYOUT, "lnet")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ NAMES = ("pcavs_v", "pcavs_e", "pcavs_a_sync", "pcavs_g")
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return {name: filled(name, tmp_path_factory.mktemp("weights")) for name in NAMES}
+def networks(made_weights: Path) -> dict[str, Any]:
+    return {name: filled(name, made_weights) for name in NAMES}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,8 +14,8 @@ from torch import Tensor
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Wav2Lip:
-    return cast(Wav2Lip, filled("wav2lip", tmp_path_factory.mktemp("weights")))
+def network(made_weights: Path) -> Wav2Lip:
+    return cast(Wav2Lip, filled("wav2lip", made_weights))
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> GFPGAN:
-    return loaded(GFPGAN(), LAYOUT, "gfpgan", tmp_path_factory.mktemp("weights"))
+def network(made_weights: Path) -> GFPGAN:
+    return loaded(GFPGAN(), LAYOUT, "gfpgan", made_weights)
 
 
 @pytest.fixture(scope="module")

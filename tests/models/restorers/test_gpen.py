@@ -16,14 +16,8 @@ from torch import Tensor, nn
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for files of the recipe's weights."""
-    return tmp_path_factory.mktemp("weights")
-
-
-@pytest.fixture(scope="module")
-def network(weights: Path) -> GPEN:
-    return loaded(GPEN(), LAYOUT, "gpen", weights)
+def network(made_weights: Path) -> GPEN:
+    return loaded(GPEN(), LAYOUT, "gpen", made_weights)
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +52,12 @@ def test_network_repeats_the_recorded_output(
     recording.assert_matches(given)
 
 
-def test_network_agrees_with_the_plain_formulas_for_other_weights(weights: Path) -> None:
+def test_network_agrees_with_the_plain_formulas_for_other_weights(tmp_path: Path) -> None:
     picture = torch.from_numpy(recipe.image_u8(1, "other", (2, 3, 512, 512))) / 127.5 - 1
     plain = recipe.recipe_tensors("gpen", seed=1)
 
     with torch.inference_mode():
-        ours = loaded(GPEN(), LAYOUT, "gpen", weights, seed=1)(picture)
+        ours = loaded(GPEN(), LAYOUT, "gpen", tmp_path, seed=1)(picture)
         expected = torch.cat([plain_gpen.restore(plain, face) for face in picture.split(1)])
 
     largest = expected.abs().max().item()
