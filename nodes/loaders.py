@@ -132,7 +132,7 @@ class LoadLips(io.ComfyNode):
         places = [key for keys in lips_words().values() for key in keys]
         return node_schema(
             "ReTalkLoadLips",
-            "Load Lip Sync Network",
+            "Load Lip Sync Network (L-Net and Its Rivals)",
             "loaders",
             "Loads what draws the lips: the paper's L-Net, or one of those that the paper compares itself "
             "with. The files are checked before they are used, and nothing in them is executed.",
