@@ -1,7 +1,8 @@
-"""Time and memory of a whole dub: `python benchmarks/dub.py [--clip CLIP --voice VOICE]`.
+"""Time and memory of a whole dub: `python benchmarks/dub.py [--clip CLIP --voice VOICE --seconds 10]`.
 
 Each run is a process of its own. Seconds per frame leave out what starting Python and its libraries takes;
-the whole process has a column of its own. The long clip is the short one, ten times over.
+the whole process has a column of its own. The long clip is the short one, ten times over. What is behind `--`
+goes to the dub: `python benchmarks/dub.py --seconds 10 -- --mark off`.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+import this_pack
 from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE, portrait
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import SoundArray, SoundStream, read_mono
 from retalk_nodes.retalk_core.media.writer import VideoWriter
 
 RATE = 25  # frames per second
-SHORT = 6  # seconds
 SIZES = ((700, 700), (1080, 1920))  # height, width
 
 
@@ -43,6 +45,9 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--clip", type=Path, help="a clip of your own; default: a portrait that moves")
     words.add_argument("--voice", type=Path, default=SHIPPED_VOICE)
+    words.add_argument("--seconds", type=int, default=6, help="of the short clip")
+    words.add_argument("--short", action="store_true", help="leave the long clip out")
+    words.add_argument("options", nargs="*", help="of the dub, behind --")
     args = words.parse_args()
     print("| clip | frames | s/frame | of it check | CPU s/frame | whole process s | peak MB |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
@@ -50,18 +55,20 @@ def main() -> None:
         folder = Path(name)
         peaks = []
         for size in SIZES:
-            for times in (1, 10) if size == SIZES[0] else (1,):
+            for times in (1, 10) if size == SIZES[0] and not args.short else (1,):
                 clip = folder / f"{size[1]}x{size[0]}_{times}.mp4"
                 voice = folder / f"voice_{times}.wav"
-                seconds = write_clip(clip, args.clip, size, times)
+                seconds = write_clip(clip, args.clip, size, times, args.seconds)
                 _write_voice(voice, args.voice, seconds)
-                peaks.append(_report(clip, voice, folder))
+                peaks.append(_report(clip, voice, folder, args.options))
+    if args.short:
+        return
     print(f"\npeak memory, 10 times longer: {peaks[1] / peaks[0]:.3f} times")
 
 
-def _report(clip: Path, voice: Path, folder: Path) -> float:
+def _report(clip: Path, voice: Path, folder: Path, options: Sequence[str]) -> float:
     report = folder / "report.json"
-    command = [sys.executable, "-m", "retalk_nodes", "dub", str(clip), str(voice), "-q"]
+    command = [sys.executable, str(this_pack.ROOT), "dub", str(clip), str(voice), "-q", *options]
     command += ["-o", str(folder / "out.mp4"), "--report", str(report)]
     begun = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -78,16 +85,20 @@ def _report(clip: Path, voice: Path, folder: Path) -> float:
     return peak
 
 
-def write_clip(path: Path, given: Path | None, size: tuple[int, int], times: int) -> Fraction:
-    frames = SHORT * RATE
+def write_clip(path: Path, given: Path | None, size: tuple[int, int], times: int, short: int = 6) -> Fraction:
+    frames = short * RATE
     height, width = size
-    source = None if given is None else [frame.pixels for frame in open_clip(given).frames(range(frames))]
+    source = None
+    if given is not None:
+        clip = open_clip(given)
+        source = [frame.pixels for frame in clip.frames(range(min(frames, len(clip))))]
+    there = frames if source is None else len(source)
     still = portrait() if source is None else source[0]
     with VideoWriter(path, size, rate=Fraction(RATE), quality=14) as writer:
         for i in range(frames * times):
-            k = i % (2 * frames)
-            k = k if k < frames else 2 * frames - 1 - k  # to and fro, so that no cut comes in
-            picture = still if source is None else source[min(k, len(source) - 1)]
+            k = i % (2 * there)
+            k = k if k < there else 2 * there - 1 - k  # to and fro, so that no cut comes in
+            picture = still if source is None else source[k]
             affine = _fitting(picture, size) if source is not None else _swaying(picture, size, k / RATE)
             shown = cv2.warpAffine(picture, affine, (width, height), flags=cv2.INTER_AREA)
             writer.write(shown, Fraction(i, RATE), Fraction(1, RATE))

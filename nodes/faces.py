@@ -307,7 +307,7 @@ class FaceTrackFromLandmarks(io.ComfyNode):
         cls, images: Tensor, face_landmarks: Mapping[str, Any], fps: float, index: int
     ) -> io.NodeOutput:
         from ..retalk_core.faces.choice import FaceChoice
-        from ..retalk_core.faces.follow import track_found_faces
+        from ..retalk_core.faces.select import track_found_faces
 
         found = [[_mesh_of(face) for face in faces] for faces in face_landmarks["frames"]]
         media.same_count(images=images, face_landmarks=found)

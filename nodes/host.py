@@ -20,10 +20,9 @@ from comfy_api.latest import io
 from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import nn
 
-    from ..retalk_core.types import Progress
+    from ..retalk_core.types import Pixels, Progress
 
 
 P = ParamSpec("P")
@@ -161,7 +160,7 @@ class Bar:
 
         return tell
 
-    def picture(self, pixels: np.ndarray, badge: str = "", *, now: bool = False) -> None:
+    def picture(self, pixels: Pixels, badge: str = "", *, now: bool = False) -> None:
         """Show a frame (H, W, 3), uint8 or uint16, on the node, if the last one was shown a while ago.
 
         badge: words in its corner; now: show it anyway

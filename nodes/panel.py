@@ -16,12 +16,11 @@ from . import host
 from .vocabulary import on_canvas
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..retalk_core.dub.pipeline import Dubbed, Showing
     from ..retalk_core.dub.stream import Finished
     from ..retalk_core.reports.faces import FacesInView
     from ..retalk_core.reports.report import Report
+    from ..retalk_core.types import Pixels
 
 
 BADGE = "PREVIEW"
@@ -66,7 +65,7 @@ class Viewing:
         clip, timeline = showing.clip, showing.timeline
         badge = BADGE if showing.engine == "embedded" else ""
         shape = (clip.size, clip.color, clip.pixel_aspect)
-        last: np.ndarray | None = None
+        last: Pixels | None = None
         with writing_pair(Look(self.before, *shape), Look(self.after, *shape, showing.sound)) as pair:
 
             def see(shown: Finished) -> None:

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .types import Pixels
+
 Numbers = TypeVar("Numbers", Tensor, np.ndarray)
 
 
@@ -38,7 +40,7 @@ def eight_bit(picture: np.ndarray) -> np.ndarray:
     return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)
 
 
-def white_of(pixels: np.ndarray) -> np.float32:
+def white_of(pixels: Pixels) -> np.float32:
     """What a picture's white is in its own numbers: of whole numbers the largest, of others 1."""
     return np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
 
@@ -74,6 +76,37 @@ def shrunk_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
     """Height and width of what `shrink` makes of a picture of that height and width."""
     height, width = size
     return size if scale >= 1 else (max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def thinned(picture: Pixels, step: int) -> np.ndarray:
+    """About every so many-th pixel of every so many-th row of a picture, (h, w, 3): to see it as a whole.
+
+    A picture that is made where it is looked at says so quickly, with colours a little coarser.
+    """
+    quickly = getattr(picture, "thinned", None)
+    return np.ascontiguousarray(picture[:, :][::step, ::step]) if quickly is None else quickly(step)
+
+
+def warp_seen(picture: Pixels, affine: np.ndarray, side: int) -> np.ndarray:
+    """A picture (H, W, 3) brought to another's pixels (side, side, 3), bilinearly; its edges go on beyond it.
+
+    affine: (2, 3) to the other's pixels, as OpenCV counts them
+    """
+    if isinstance(picture, np.ndarray):
+        return _warped(picture, affine, side)
+    back = cv2.invertAffineTransform(affine)
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)]) @ back[:, :2].T + back[:, 2]
+    size = np.array(picture.shape[1::-1])
+    low = np.clip(np.floor(corners.min(axis=0)) - 2, 0, size - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)) + 3, low + 1, size).astype(int)
+    there = affine.astype(np.float64)
+    there[:, 2] += there[:, :2] @ low
+    return _warped(picture[low[1] : high[1], low[0] : high[0]], there, side)
+
+
+def _warped(picture: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:
+    flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    return cv2.warpAffine(picture, affine, (side, side), flags=flags, borderMode=border)
 
 
 def smooth_step(x: Numbers) -> Numbers:

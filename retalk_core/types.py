@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # whoever only tells progress, or lists files, doesn't wait for torch
     import numpy as np
@@ -22,13 +23,35 @@ IBUG_FROM_MESH = (
 )
 
 
+class Pixels(Protocol):
+    """A picture (H, W, 3) RGB to read: an array, or what is sliced like one and made where it is looked at.
+
+    uint8, or uint16 over its whole range. `pixels[:, :]` is all of it as an array.
+    """
+
+    @property
+    def shape(self) -> tuple[Any, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __getitem__(self, part: tuple[slice, slice], /) -> np.ndarray: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One decoded picture of a clip."""
 
     index: int  # position in the clip, from 0, in the order of showing
     time: Fraction  # seconds since the clip's first frame
-    pixels: np.ndarray  # (H, W, 3) RGB; uint8, or uint16 over its whole range for sources above 8 bit
+    picture: Pixels  # uint16 for sources above 8 bit
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """All of its pixels (H, W, 3) RGB; to look at a part of `picture` may cost less."""
+        import numpy as np
+
+        return self.picture if isinstance(self.picture, np.ndarray) else self.picture[:, :]
 
 
 @dataclass(frozen=True, eq=False)  # == on tensors has no single answer

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet50
 
 from ..layers import full_precision
 from ..network import Layout
@@ -31,6 +30,8 @@ class Face3D(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import resnet50  # its import takes as long as PyTorch's
+
         self.backbone = resnet50(weights=None)
         self.backbone.fc = nn.Identity()
         self.heads = nn.ModuleDict({part: nn.Conv2d(2048, width, 1) for part, width in WIDTHS.items()})

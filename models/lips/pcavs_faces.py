@@ -12,7 +12,6 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import resnext50_32x4d
 
 from ..layers import after_loading, lay_channels_last, order_for
 from ..network import Layout
@@ -70,6 +69,9 @@ class PCAVSIdentity(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        # Its import takes as long as PyTorch's, and who only lists networks shall not wait for it.
+        from torchvision.models import resnext50_32x4d
+
         self.model = resnext50_32x4d(weights=None)
         self.model.fc = nn.Identity()
         self.conv1x1 = nn.Conv2d(IDENTITY, 512, 1)

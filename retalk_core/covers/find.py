@@ -8,6 +8,7 @@ import torch
 
 from ...models.faces.cover import CELLS, CoverFinder
 from ..compute.devices import cpu_threads
+from ..types import Pixels
 from .view import LIP_OUTLINE, look_at_lower_face, view_affine
 
 SURE_COVER = 0.5  # likelihood of a cell in which something lies before the face
@@ -15,7 +16,7 @@ LEAST_CELLS = 3  # fewer, and what is seen is a mistake
 SMALLEST = 24  # pixels between the eyes' outer corners; a smaller face doesn't show what lies before it
 
 
-def find_cover(network: CoverFinder, pixels: np.ndarray, points: np.ndarray) -> np.ndarray | None:
+def find_cover(network: CoverFinder, pixels: Pixels, points: np.ndarray) -> np.ndarray | None:
     """Tell where something lies before the lower face.
 
     pixels:  (H, W, 3) uint8 or uint16

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 
 from ..images import white_of
+from ..media.planes.edited import EditedPicture
+from ..types import Pixels
 from .view import LIP_OUTLINE, view_affine
 
 CELLS = 32
@@ -27,7 +29,7 @@ class CoverMask:
     shown: np.ndarray  # (h, w) float32 in [0, 1]; 1 where the frame must stay as it is
 
 
-def cover_mask(pixels: np.ndarray, points: np.ndarray, cover: np.ndarray) -> CoverMask | None:
+def cover_mask(pixels: Pixels, points: np.ndarray, cover: np.ndarray) -> CoverMask | None:
     """Bring a cover (32, 32) uint8 to a frame's pixels (H, W, 3), up to the edges that are seen there.
 
     points:  (468, 2 or 3) the face in the frame
@@ -54,7 +56,7 @@ def cover_mask(pixels: np.ndarray, points: np.ndarray, cover: np.ndarray) -> Cov
     return CoverMask(slices, cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def uncovered(pixels: np.ndarray, points: np.ndarray, mask: CoverMask) -> np.ndarray:
+def uncovered(pixels: Pixels, points: np.ndarray, mask: CoverMask) -> EditedPicture:
     """The frame (H, W, 3) with the face's skin carried on behind what lies before it: a guess.
 
     points: (468, 2 or 3) the face; its lips are not carried on, they would smear over the chin
@@ -68,9 +70,10 @@ def uncovered(pixels: np.ndarray, points: np.ndarray, mask: CoverMask) -> np.nda
     lips = cv2.dilate(lips, np.ones((reach, reach), np.uint8))
     filled = _pushed_in(part, (1 - mask.shown).clip(0, 1) ** 4 * (1 - lips))
     mixed = part + np.minimum(2 * mask.shown, 1)[..., None] * (filled - part)
-    made = pixels.copy()
-    made[mask.slices] = np.rint(mixed).clip(0, white_of(pixels)).astype(pixels.dtype)
-    return made
+    made = np.rint(mixed).clip(0, white_of(pixels)).astype(pixels.dtype)
+    return EditedPicture(
+        pixels, (mask.slices[0].start, mask.slices[1].start), made, np.ones(made.shape[:2], bool)
+    )
 
 
 def _window(to_cells: np.ndarray, frame_size: tuple[int, int]) -> tuple[slice, slice]:

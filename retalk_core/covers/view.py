@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ..images import white_of
+from ..types import Pixels
 
 SIDE = 64  # pixels of the view
 # What it shows, in eye distances from the middle between the eyes: left, top, right, bottom.
@@ -50,7 +51,7 @@ class View:
     affine: np.ndarray  # (2, 3) from frame pixels, pixel i's centre at i + 0.5, to the view's
 
 
-def look_at_lower_face(pixels: np.ndarray, points: np.ndarray) -> View:
+def look_at_lower_face(pixels: Pixels, points: np.ndarray) -> View:
     """Cut a lower face out of a frame.
 
     pixels:  (H, W, 3) uint8 or uint16
@@ -89,7 +90,7 @@ def view_affine(points: np.ndarray, side: int = SIDE) -> np.ndarray:
     return np.column_stack([scale * turn, shift])
 
 
-def cut(pixels: np.ndarray, affine: np.ndarray, side: int = SIDE) -> np.ndarray:
+def cut(pixels: Pixels, affine: np.ndarray, side: int = SIDE) -> np.ndarray:
     """A view's colours (side, side, 3) float32 in [0, 1]; beyond the frame its edge is repeated.
 
     A large face is averaged to about the view's size first: skipping pixels would make it tremble.
@@ -113,7 +114,7 @@ def cut(pixels: np.ndarray, affine: np.ndarray, side: int = SIDE) -> np.ndarray:
     return seen.astype(np.float32) / white_of(pixels)
 
 
-def skin_colour(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+def skin_colour(pixels: Pixels, points: np.ndarray) -> np.ndarray:
     """The median colour (3,) in [0, 1] of skin that is seldom hidden; points (468, 2 or 3)."""
     height, width = pixels.shape[:2]
     apart = float(np.linalg.norm(points[33, :2] - points[263, :2]))

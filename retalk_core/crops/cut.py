@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..images import resize, white_of
-from ..types import FaceCrops, Progress, silent
+from ..types import FaceCrops, Pixels, Progress, silent
 from .affine import (
     UNIT_CORNERS,
     apply_affine,
@@ -49,7 +49,7 @@ def crop_faces(
     return cut
 
 
-def cut_crop(pixels: np.ndarray, affine: np.ndarray | Tensor, side: int) -> np.ndarray:
+def cut_crop(pixels: Pixels, affine: np.ndarray | Tensor, side: int) -> np.ndarray:
     """Sample one crop of a frame.
 
     pixels:  (H, W, 3) uint8, uint16, or float32 in [0, 1]
@@ -117,7 +117,7 @@ def reframe_masks(masks: Tensor, source: FaceCrops, target: FaceCrops, *, side: 
     return reframe(pictures, source, target, side=side, base=black)[0][..., 0]
 
 
-def _reduced(pixels: np.ndarray, around: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _reduced(pixels: Pixels, around: np.ndarray, factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The part of a frame around points (n, 2), blocks of its pixels averaged, and its left top in the frame.
 
     The blocks keep their places in the frame wherever the part lies, so that a still background stays still.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..types import Pixels
+
 
 @dataclass(frozen=True, eq=False)
 class Box:
@@ -66,7 +68,7 @@ def paste_patch(frame: np.ndarray, patch: Patch) -> None:
     np.copyto(frame[patch.box.slices], patch.pixels, where=patch.support[..., None])
 
 
-def spare(patch: Patch, frame: np.ndarray, protect: np.ndarray, index: int) -> Patch | None:
+def spare(patch: Patch, frame: Pixels, protect: np.ndarray, index: int) -> Patch | None:
     """Take back what a patch does to protected pixels of its frame (H, W, 3).
 
     protect: (H, W) or (T, H, W) in [0, 1], of any size: 1 where the frame stays as it is; soft in between
@@ -80,7 +82,7 @@ def spare(patch: Patch, frame: np.ndarray, protect: np.ndarray, index: int) -> P
     return spare_part(patch, frame, picture[patch.box.slices])
 
 
-def spare_part(patch: Patch, frame: np.ndarray, kept: np.ndarray) -> Patch | None:
+def spare_part(patch: Patch, frame: Pixels, kept: np.ndarray) -> Patch | None:
     """`spare`, given only the part (h, w) of the mask that lies in the patch's box."""
     kept = kept.astype(np.float32).clip(0, 1)
     support = patch.support & (kept < 1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..images import white_of
+from ..types import Pixels
 from .affine import crop_corners
 from .cut import cut_crop
 from .originals import paste_box
@@ -53,7 +54,7 @@ class Region:
         )
 
 
-def open_region(frame: np.ndarray, affines: Sequence[Tensor]) -> Region:
+def open_region(frame: Pixels, affines: Sequence[Tensor]) -> Region:
     """Take the part of a frame (H, W, 3) around crops, given their affines (2, 3) to the unit square."""
     corners = np.concatenate([crop_corners(affine) for affine in affines])
     box = box_around(corners, (frame.shape[0], frame.shape[1]), margin=MARGIN)
@@ -62,7 +63,7 @@ def open_region(frame: np.ndarray, affines: Sequence[Tensor]) -> Region:
     return Region(box, pixels, np.zeros(box.size, bool), float(white))
 
 
-def close_region(region: Region, frame: np.ndarray) -> Patch | None:
+def close_region(region: Region, frame: Pixels) -> Patch | None:
     """What changed, in the frame's own numbers; None if nothing did."""
     if not region.support.any():
         return None

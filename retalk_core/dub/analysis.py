@@ -18,6 +18,7 @@ from ..faces.follow import track_faces
 from ..faces.s3fd import FaceBoxes, find_boxes
 from ..faces.track import SMALLEST_FACE, TrackedFace
 from ..media.clip import Clip
+from ..media.planes.ahead import Glance, made_at
 from ..media.reader import prefetch
 from ..media.voice import Voice
 from ..stages.lips.base import HeardVoice
@@ -136,12 +137,14 @@ def _follow(session: Session, shown: range) -> TrackedFace:
     options = session.options
     if options.track is not None:
         return _given_track(options.track, session.clip, shown)
+    glance = Glance()
     return track_faces(
-        _frames(session, shown),
+        prefetch(made_at(session.clip.frames(shown), glance)),
         session.faces,
         choice=options.face,
         smoothing=options.smoothing,
         covers=options.covers,
+        glance=glance,
         frame_count=len(shown),
         progress=session.progress("track"),
     )

@@ -178,7 +178,7 @@ def synthesise(
             doubts.see(shown.index, shown.before, shown.after, shown.patch)
             time, after = timeline.times[shown.index], shown.after
             if frame_marker is not None:
-                after = frame_marker.mark(after, float(time))
+                after = frame_marker.mark(after[:, :], float(time))
             writer.write(after, time, timeline.durations[shown.index])
             edited += shown.patch is not None
             see(shown)

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from ..compute.aside import put_aside
-from ..crops.patch import Patch, paste_patch, spare, spare_part
+from ..crops.patch import Patch, box_around, spare, spare_part
+from ..crops.region import MARGIN
 from ..engines.base import Engine, LipsPlan
 from ..engines.chunks import ChunkedEngine
 from ..engines.cutter import Cutter
@@ -19,6 +20,7 @@ from ..engines.lender import Lender
 from ..engines.retalk import RetalkEngine
 from ..engines.uncovered import UncoveredEngine, without_covers
 from ..errors import InputError, OptionError
+from ..faces.mesh import face_height
 from ..faces.people.overlaps import neighbours_mask
 from ..faces.track import TrackedFace
 from ..images import white_of
@@ -32,16 +34,20 @@ from ..marks.plan import Marking, read_key
 from ..marks.sound import find_sound_mark
 from ..media.clip import Clip
 from ..media.codecs import Codec
+from ..media.planes.ahead import Place, made_at
+from ..media.planes.edited import EditedPicture
 from ..media.reader import prefetch
 from ..media.sound import read_mono
 from ..stages.lips.syncers import SYNCERS
 from ..stages.speech import SAMPLE_RATE
-from ..types import Frame, Progress, silent
+from ..types import Frame, Pixels, Progress, silent
 from .analysis import Analysis
 from .remember import job_parts
 from .session import Session
 
 EARLIER_FRAMES, EARLIER_SECONDS = 150, 20  # of the clip and the sound in which marks are looked for first
+EDITED_AHEAD = 2  # frames
+AROUND_FACE, AROUND_CROPS = 0.08, 0.5  # of its height, which the preview and networks look at beside it
 REST = 500  # frames, after which the faces of those that are done leave memory
 
 
@@ -54,18 +60,17 @@ class Finished:
     patch: Patch | None  # what is put into it; None: it stays as it is
 
     @property
-    def before(self) -> np.ndarray:
+    def before(self) -> Pixels:
         """Its pixels (H, W, 3) in the clip."""
-        return self.frame.pixels
+        return self.frame.picture
 
     @cached_property
-    def after(self) -> np.ndarray:
+    def after(self) -> Pixels:
         """Its pixels (H, W, 3) in the result."""
-        if self.patch is None:
+        patch = self.patch
+        if patch is None:
             return self.before
-        pixels = self.before.copy()  # the clip may show this frame again
-        paste_patch(pixels, self.patch)
-        return pixels
+        return EditedPicture(self.before, (patch.box.top, patch.box.left), patch.pixels, patch.support)
 
 
 Step = Callable[[Finished], Finished]
@@ -84,8 +89,11 @@ def finished_frames(
     progress: told the frames that the consumer is done with; may raise to stop the work
     """
     steps, total = steps_of(session, analysis, marking), len(analysis.timeline)
-    frames = prefetch(analysis.clip.frames(analysis.timeline.source))
-    for index, (frame, patch) in enumerate(engine.edits(frames)):
+    frames = prefetch(made_at(analysis.clip.frames(analysis.timeline.source), _looked_at(session, analysis)))
+    edits = engine.edits(frames)
+    if session.choice.stages is None:  # beside whoever looks at what it makes; networks have threads
+        edits = prefetch(edits, EDITED_AHEAD)
+    for index, (frame, patch) in enumerate(edits):
         shown = Finished(index, frame, patch)
         for step in steps:
             shown = step(shown)
@@ -93,6 +101,19 @@ def finished_frames(
         if index % REST == REST - 1:
             put_aside(analysis.tracked.track.mesh.numpy())
         progress(index + 1, total)
+
+
+def _looked_at(session: Session, analysis: Analysis) -> Iterator[Place | None]:
+    """Where output frames are looked at if they are edited: at the face, and what networks see around it."""
+    track, plan, networks = analysis.tracked.track, analysis.plan, session.choice.stages is not None
+    for row, show in zip(plan.rows.tolist(), plan.show.tolist(), strict=True):
+        if show == 0:
+            yield None
+            continue
+        points = track.mesh[row].numpy()
+        height = face_height(points)
+        margin = AROUND_CROPS * height + MARGIN if networks else AROUND_FACE * height
+        yield box_around(points[:, :2], track.frame_size, margin=margin).slices
 
 
 def steps_of(session: Session, analysis: Analysis, marking: Marking | None = None) -> list[Step]:

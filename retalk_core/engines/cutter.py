@@ -14,6 +14,7 @@ from ..crops.framing import SIDES, frame_faces
 from ..crops.originals import cut_plain
 from ..crops.patch import Patch
 from ..crops.region import Region, close_region, open_region
+from ..faces.shots import first_of_picture
 from ..types import FaceCrops, FaceTrack, Frame
 from .base import Part
 from .lender import Timed, untimed
@@ -37,13 +38,13 @@ class Cutter:
         """
         self._track, self._face_boxes, self._smooth, self._timed = track, face_boxes, smooth, timed
         self._framed: dict[str, FaceCrops] = {}
+        self.first = first_of_picture(track)  # (T,) the row whose crops each row has
 
     def framed(self, framing: str) -> FaceCrops:
         """The crops of all T rows in a framing."""
         if framing not in self._framed:
-            self._framed[framing] = frame_faces(
-                self._track, framing, boxes=self._face_boxes, smooth=self._smooth
-            )
+            crops = frame_faces(self._track, framing, boxes=self._face_boxes, smooth=self._smooth)
+            self._framed[framing] = take_rows(crops, self.first)
         return self._framed[framing]
 
     def crops(self, framing: str, part: Part) -> FaceCrops:
@@ -68,14 +69,14 @@ class Cutter:
 
     def _cut(self, framing: str, frame: Frame, row: int, side: int | None) -> Tensor:
         affine = self.framed(framing).frame_to_crop[row].numpy()
-        return torch.from_numpy(cut_crop(frame.pixels, affine, side or SIDES[framing]))
+        return torch.from_numpy(cut_crop(frame.picture, affine, side or SIDES[framing]))
 
     # What is edited, in place
 
     def open(self, part: Part, framings: Sequence[str]) -> list[Region]:
         """The regions of the n frames that hold the crops in these framings."""
         return [
-            open_region(frame.pixels, [self.framed(framing).frame_to_crop[row] for framing in framings])
+            open_region(frame.picture, [self.framed(framing).frame_to_crop[row] for framing in framings])
             for frame, row in _shown(part)
         ]
 
@@ -123,7 +124,7 @@ class Cutter:
     def close(self, part: Part, regions: Sequence[Region]) -> list[Patch | None]:
         """What has changed in the n frames; None where nothing did."""
         pairs = zip(regions, part.frames, strict=True)
-        return [close_region(region, frame.pixels) for region, frame in pairs]
+        return [close_region(region, frame.picture) for region, frame in pairs]
 
 
 def _shown(part: Part) -> zip[tuple[Frame, int]]:

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..covers.hold import hidden_rows
+from ..crops.affine import take_rows
 from ..crops.cut import cut_crop
 from ..crops.framing import SIDES, frame_faces
 from ..errors import OptionError
 from ..faces.detect import FaceNetworks
 from ..faces.follow import track_faces
+from ..faces.shots import first_of_picture
 from ..media.reader import open_clip
 from ..stages.coefficients import fit_coefficients, hold_absent, join, take, track_landmarks_in
 from ..stages.expression import measure_expression, read_templates, resolve_expression
@@ -48,17 +50,19 @@ def fit_track(
     frames:  of the track's T rows, in order; each is looked at once and let go
     network: Face3D
     returns: T rows; one without a face, or whose mouth is covered, has the coefficients of the nearest row of
-             its shot that shows it
+             its shot that shows it. A picture that is shown again isn't fitted again
     """
-    crops, side = frame_faces(track, "portrait"), SIDES["portrait"]
+    first, side = first_of_picture(track), SIDES["portrait"]
+    crops = take_rows(frame_faces(track, "portrait"), first)
     seen = track.present & torch.from_numpy(~hidden_rows(track))  # a hand has no expression
     if not seen.any():
         seen = track.present
+    first = np.where(seen.numpy()[first], first, np.arange(len(track)))  # whose fit each row has
     fitted, rows = [], []
     shown = (
-        (row, cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side))
+        (row, cut_crop(frame.picture, crops.frame_to_crop[row].numpy(), side))
         for row, frame in enumerate(frames)
-        if seen[row]
+        if seen[row] and first[row] == row
     )
     while some := list(islice(shown, CROPS_AT_ONCE)):
         here, faces = [row for row, _ in some], [face for _, face in some]
@@ -69,6 +73,7 @@ def fit_track(
         progress(here[-1] + 1, len(track))
     place = torch.zeros(len(track), dtype=torch.long)
     place[rows] = torch.arange(len(rows))
+    place = place[torch.from_numpy(first)]
     return hold_absent(take(join(fitted), place), seen, track.shot)
 
 

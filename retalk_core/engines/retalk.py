@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -65,7 +66,7 @@ class RetalkEngine:
         self._framing = wants.own_framing if stages.paste == "box" else wants.framing
         # Of the faces that E-Net, the references and the mask go by: their boxes
         self._close = "face" if wants.covers == "head" else self._framing
-        self._bank = ReferenceBank(plan.rows[edited_outputs(track, plan)])
+        self._bank = ReferenceBank(cutter.first[plan.rows[edited_outputs(track, plan)]])
         self._steady: SteadyMasks | None = None
         if stages.mask_smoothing > 0 and stages.restore != "off":
             self._steady = SteadyMasks(stages.mask_smoothing, track, plan.rows, plan.times)
@@ -75,7 +76,7 @@ class RetalkEngine:
 
     def skip(self, part: Part) -> None:
         """Pass over frames whose edits are there already."""
-        for row in part.rows.tolist():
+        for row in self._cutter.first[part.rows].tolist():
             self._bank.take(row)
 
     def state(self) -> Mapping[str, np.ndarray] | None:
@@ -120,6 +121,7 @@ class RetalkEngine:
 
     def _references(self, part: Part, faces: Tensor, progress: Progress) -> list[Reference]:
         """What the n faces look like while they say nothing, in the framing of `faces`."""
+        part = replace(part, rows=self._cutter.first[part.rows])
         found = {row: self._bank.take(row) for row in part.rows.tolist()}
         lacking = [i for row, i in _first_places(part.rows).items() if found[row] is None]
         if lacking:

@@ -15,7 +15,7 @@ from ..types import FaceCrops, FaceTrack
 
 LIPS = slice(48, 68)  # of the 68 iBUG points
 AROUND_MOUTH = 16  # pixels of 512
-ABOVE_SEAM = 64  # pixels of 384
+ABOVE_SEAM = 32  # pixels of 384; with 64 the same pixels came out
 RESAMPLED = 4  # pixels that a resampling looks at beyond what it shows
 # How far a mouth may lie from where the frame's own lips are, in their widths: it opens, and rounds.
 BESIDE_LIPS, ABOVE_LIPS, BELOW_LIPS = 0.2, 0.25, 0.45

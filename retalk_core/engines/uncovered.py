@@ -10,7 +10,7 @@ import numpy as np
 
 from ..covers.pixels import CoverMask, cover_mask, uncovered
 from ..crops.patch import Box, Patch
-from ..types import FaceTrack, Frame
+from ..types import FaceTrack, Frame, Pixels
 from .base import Engine, FramesAt
 
 
@@ -32,14 +32,14 @@ class UncoveredEngine:
 
         def shown() -> Iterator[Frame]:
             for frame, row, show in zip(frames, self._rows.tolist(), self._show.tolist(), strict=True):
-                mask = mask_at(self._track, row, frame.pixels) if show > 0 else None
+                mask = mask_at(self._track, row, frame.picture) if show > 0 else None
                 waiting.append((frame, mask))
                 yield _bare(frame, self._track, row, mask)
 
         for _, patch in self._engine.edits(shown()):
             frame, mask = waiting.popleft()
             self.resumed = self._engine.resumed
-            yield frame, patch if patch is None or mask is None else put_before(patch, frame.pixels, mask)
+            yield frame, patch if patch is None or mask is None else put_before(patch, frame.picture, mask)
 
 
 def without_covers(frames_at: FramesAt, track: FaceTrack) -> FramesAt:
@@ -49,12 +49,12 @@ def without_covers(frames_at: FramesAt, track: FaceTrack) -> FramesAt:
 
     def bare(rows: Sequence[int], /) -> Iterator[Frame]:
         for row, frame in zip(rows, frames_at(rows), strict=True):
-            yield _bare(frame, track, row, mask_at(track, row, frame.pixels))
+            yield _bare(frame, track, row, mask_at(track, row, frame.picture))
 
     return bare
 
 
-def mask_at(track: FaceTrack, row: int, pixels: np.ndarray) -> CoverMask | None:
+def mask_at(track: FaceTrack, row: int, pixels: Pixels) -> CoverMask | None:
     """What lies before the face in the frame of a row; None where nothing does."""
     if track.cover is None or not bool(track.cover[row].any()):
         return None
@@ -65,10 +65,10 @@ def _bare(frame: Frame, track: FaceTrack, row: int, mask: CoverMask | None) -> F
     """A frame without what a mask says lies before the face."""
     if mask is None:
         return frame
-    return replace(frame, pixels=uncovered(frame.pixels, track.mesh[row].numpy(), mask))
+    return replace(frame, picture=uncovered(frame.picture, track.mesh[row].numpy(), mask))
 
 
-def put_before(patch: Patch, frame: np.ndarray, mask: CoverMask) -> Patch | None:
+def put_before(patch: Patch, frame: Pixels, mask: CoverMask) -> Patch | None:
     """A patch with a frame's own pixels (H, W, 3) where something lies before the face."""
     rows, columns = mask.slices
     low = max(rows.start, patch.box.top), max(columns.start, patch.box.left)

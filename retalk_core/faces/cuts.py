@@ -7,7 +7,8 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ..images import eight_bit
+from ..images import eight_bit, thinned
+from ..types import Pixels
 
 CUT_PICTURE = (64, 36)  # width and height that frames are shrunk to before they are compared
 CUT_CHANGE = 0.56  # of the picture's contrast, left over when movement is made up for
@@ -24,7 +25,7 @@ class CutFinder:
         self._before_cut: np.ndarray | None = None
         self.cut_age = 0  # frames since the last cut
 
-    def see(self, pixels: np.ndarray) -> Literal["same", "cut", "back"]:
+    def see(self, pixels: Pixels) -> Literal["same", "cut", "back"]:
         """Compare the next frame (H, W, 3) with those before it; "back" takes the last cut back."""
         small = _small_picture(pixels)
         last, self._last = self._last, small
@@ -37,6 +38,10 @@ class CutFinder:
             return "back"
         self._before_cut, self.cut_age = last, 0
         return "cut"
+
+    def see_again(self) -> None:
+        """The next frame is the same picture."""
+        self.cut_age += 1
 
 
 def picture_change(before: np.ndarray, after: np.ndarray) -> float:
@@ -59,12 +64,10 @@ def picture_change(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.sqrt(np.mean(left_over)))
 
 
-def _small_picture(pixels: np.ndarray) -> np.ndarray:
+def _small_picture(pixels: Pixels) -> np.ndarray:
     """A frame as (36, 64, 3) float32 in [0, 255]."""
     stride = max(1, min(pixels.shape[:2]) // 180)
-    small = cv2.resize(
-        np.ascontiguousarray(pixels[::stride, ::stride]), CUT_PICTURE, None, 0, 0, cv2.INTER_AREA
-    )
+    small = cv2.resize(thinned(pixels, stride), CUT_PICTURE, None, 0, 0, cv2.INTER_AREA)
     return eight_bit(small).astype(np.float32)
 
 

@@ -15,6 +15,7 @@ from ...models.faces.cover import CoverFinder, load_cover_finder
 from ...models.faces.facemesh import FaceMesh, load_face_mesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, shrink, to_input
+from ..types import Pixels
 
 LOOK_SIDE = 640  # frames are shrunk to this longer side before the detectors see them
 TILE_SIDES = (960, 360)  # pixels of the frame; tiles in which small faces are sought
@@ -54,12 +55,12 @@ def load_face_networks() -> FaceNetworks:
     return FaceNetworks(load_detector("short"), load_detector("full"), load_face_mesh(), load_cover_finder())
 
 
-def look(networks: FaceNetworks, pixels: np.ndarray, thorough: bool = True, turn: int = 0) -> list[Detection]:
+def look(networks: FaceNetworks, pixels: Pixels, thorough: bool = True, turn: int = 0) -> list[Detection]:
     """Find the faces in a whole frame (H, W, 3), in its pixels; with both detectors if thorough.
 
     turn: quarters by which the picture is turned to the left first, see `quarters`
     """
-    small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
+    small = eight_bit(shrink(pixels[:, :], LOOK_SIDE / max(pixels.shape[:2])))
     turned = _turned(small, turn)
     found = detect(networks.short, turned)
     if thorough:
@@ -76,13 +77,13 @@ def quarters(across: np.ndarray) -> int:
     return round(float(np.arctan2(across[1], across[0])) / (np.pi / 2)) % 4
 
 
-def look_closely(networks: FaceNetworks, pixels: np.ndarray, found: list[Detection]) -> list[Detection]:
+def look_closely(networks: FaceNetworks, pixels: Pixels, found: list[Detection]) -> list[Detection]:
     """Find the faces in a frame (H, W, 3) any way up, and those that are larger than it; in its pixels.
 
     found:   what `look` had found; it stands where nothing surer is found another way
     returns: the faces of one way up, that of the surest
     """
-    small = eight_bit(shrink(pixels, LOOK_SIDE / max(pixels.shape[:2])))
+    small = eight_bit(shrink(pixels[:, :], LOOK_SIDE / max(pixels.shape[:2])))
     margin = max(small.shape[:2]) // 2
     edges = (margin, margin, margin, margin)
     wide = cv2.copyMakeBorder(small, *edges, cv2.BORDER_CONSTANT, value=(127, 127, 127))
@@ -102,7 +103,7 @@ def look_closely(networks: FaceNetworks, pixels: np.ndarray, found: list[Detecti
     return ways[int(np.argmax(scores))][0]
 
 
-def _surest(networks: FaceNetworks, pixels: np.ndarray, found: list[Detection], turn: int) -> float:
+def _surest(networks: FaceNetworks, pixels: Pixels, found: list[Detection], turn: int) -> float:
     """How sure it is that faces which were found in a turned picture stand upright in it, in [0, 1].
 
     A small one is looked at once more from near: from afar, false ones are as sure as true ones.
@@ -121,7 +122,7 @@ def _is_same_box(face: Detection, other: Detection) -> bool:
     return bool(overlap(face.box, other.box[None])[0] > OVERLAP)
 
 
-def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray, turn: int = 0) -> list[Detection]:
+def look_near(networks: FaceNetworks, pixels: Pixels, box: np.ndarray, turn: int = 0) -> list[Detection]:
     """Find the faces around a box (4,), in the frame's pixels: small ones show better in a small part.
 
     turn: quarters by which the picture is turned to the left first, see `quarters`
@@ -137,7 +138,7 @@ def look_near(networks: FaceNetworks, pixels: np.ndarray, box: np.ndarray, turn:
     return [_placed(_turned_back(face, small.shape, turn), scale, (low[0], low[1])) for face in found]
 
 
-def look_at_tiles(networks: FaceNetworks, pixels: np.ndarray, side: int) -> list[Detection]:
+def look_at_tiles(networks: FaceNetworks, pixels: Pixels, side: int) -> list[Detection]:
     """Find small faces in overlapping tiles of a frame that is larger than they are, in its pixels."""
     height, width = pixels.shape[:2]
     found: list[Detection] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -10,16 +10,17 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
+from ..media.planes.ahead import Glance
 from ..types import Frame, Progress, silent
 from .choice import FaceChoice
 from .cuts import CutFinder
 from .detect import SAME_FACE, SURE, Detection, FaceNetworks, look, look_closely, look_near, overlap
-from .mesh import Mesh, box_distance, face_box, face_step, head_pose, quarters_of
+from .mesh import Mesh, box_distance, face_box, face_step, head_pose, next_place, quarters_of
 from .people.company import LEFT, MOST_PEOPLE, Company, is_on, is_same, remember
 from .people.likeness import LIKE, UNLIKE, Looks, Person, has_changed, look_at
 from .people.overlaps import best_to_follow, spared
 from .people.seek import Seeker
-from .select import choose_face, from_left, refuse_choice
+from .select import TURNS_UP, choose_face, from_left, refuse_choice
 from .track import (
     COVERED,
     NO_YAW,
@@ -45,8 +46,7 @@ WARY_STEPS = 3  # frames between looks while others are near, or while the face 
 ON_ITS_WAY = 6  # frames, at most, in which someone comes before a face without being noticed
 BETTER = 0.3  # so much more like someone a face must be to be taken for theirs instead
 
-_REACH = 1.0  # how far a lost face may turn up again, in its own size ...
-REACH_PER_SECOND = 1.0  # ... and how much farther for each second
+REACH_PER_SECOND = 1.0  # how much farther a lost face may turn up for each second
 
 
 def track_faces(
@@ -56,6 +56,7 @@ def track_faces(
     choice: FaceChoice | None = None,
     smoothing: Literal["savgol", "none"] = "savgol",
     covers: bool = True,
+    glance: Glance | None = None,
     frame_count: int | None = None,
     progress: Progress = silent,
 ) -> TrackedFace:
@@ -65,27 +66,39 @@ def track_faces(
     choice:      whose face, where several are in view; the largest by default
     smoothing:   of the mesh over time, within each shot; "none" leaves the network's own trembling
     covers:      whether to look for what lies before the mouth; where it is covered no edit shows
+    glance:      is told where the next frame will be looked at
     frame_count: how many frames will come, if it is known; for the progress only
     raises:      InputError if there is no frame, NoFaceError if none shows a usable face, OptionError if
                  faces are in view, but not the chosen one
 
-    Short gaps are filled; in longer ones the face is not present, and its mesh holds still.
+    Short gaps are filled; in longer ones the face is not present, and its mesh holds still. A picture that
+    is shown again, the same object, isn't looked at again where it has the face, and has the same mesh.
     """
     follower = _Follower(networks, choice or FaceChoice())
     cuts = CutFinder()
-    sightings = Sightings()
+    sightings, last = Sightings(), None  # and the picture before
+    looked_at = list[int]()  # rows in which the picture isn't the one before
     frame_size = (0, 0)
-    for frame in frames:
-        frame_size = frame.pixels.shape[:2]
-        change = cuts.see(frame.pixels)
+    for row, frame in enumerate(frames):
+        frame_size = frame.picture.shape[:2]
+        if frame.picture is last and sightings[-1].points is not None:
+            cuts.see_again()
+            sightings.append(sightings[-1].again(frame.time))
+            progress(len(sightings), frame_count)
+            continue
+        last = frame.picture
+        looked_at.append(row)
+        change = cuts.see(frame.picture)
         if change == "cut":
             follower.start_shot()
         elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
             follower.forget_shot()
         sighting, mistaken = follower.step(frame)
-        for earlier in sightings[len(sightings) - max(mistaken, 0) :]:
+        if glance is not None:
+            glance.place = next_place(sighting.points, frame_size)
+        for earlier in sightings[looked_at[-1 - max(mistaken, 0)] :]:
             earlier.take_back()
-        look_closer(sighting, frame.pixels, networks.cover if covers else None)
+        look_closer(sighting, frame.picture, networks.cover if covers else None)
         sightings.append(sighting)
         progress(len(sightings), frame_count)
     if not sightings:
@@ -93,53 +106,6 @@ def track_faces(
     if choice is not None and not any(sighting.points is not None for sighting in sightings):
         refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
     return assemble_track(sightings, frame_size, smoothing, people=follower.count())
-
-
-def track_found_faces(
-    frames: Iterable[Frame],
-    faces: Sequence[Sequence[Mesh]],
-    *,
-    choice: FaceChoice | None = None,
-    smoothing: Literal["savgol", "none"] = "savgol",
-    progress: Progress = silent,
-) -> TrackedFace:
-    """Make a track of faces that were found by other means.
-
-    frames: T of them, in order; they show where the cuts are
-    faces:  the meshes in each frame; the one is taken that goes on from the frame before, where a shot
-            begins the chosen one
-    raises: as `track_faces` does
-    """
-    choice = choice or FaceChoice()
-    cuts, sightings, shot = CutFinder(), list[Sighting](), 0
-    last: np.ndarray | None = None  # where the face was seen last in this shot
-    frame_size = (0, 0)
-    for frame, found in zip(frames, faces, strict=True):
-        frame_size = frame.pixels.shape[:2]
-        change = cuts.see(frame.pixels)
-        if change == "cut":
-            shot, last = shot + 1, None
-        elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
-            shot = sightings[-1].shot
-        mesh = _next_face(found, last, choice, frame)
-        last = last if mesh is None else mesh.points
-        sightings.append(sighting_of(mesh, frame.time, shot, len(found)))
-        progress(len(sightings), len(faces))
-    if not sightings:
-        raise InputError("The clip has no frames. Give a batch with at least one picture.")
-    if not any(sighting.points is not None for sighting in sightings):
-        refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
-    return assemble_track(sightings, frame_size, smoothing)
-
-
-def _next_face(
-    found: Sequence[Mesh], last: np.ndarray | None, choice: FaceChoice, frame: Frame
-) -> Mesh | None:
-    """The face that goes on from where it was last, or the chosen one where none was."""
-    if last is None:
-        return choose_face(found, choice, frame)
-    near = [mesh for mesh in found if face_step(last, mesh.points) <= _REACH]
-    return min(near, key=lambda mesh: face_step(last, mesh.points), default=None)
 
 
 def faces_in_view(networks: FaceNetworks, frame: Frame) -> list[Mesh]:
@@ -200,9 +166,9 @@ class _Follower:
         """Find the face in the next frame; and how many frames before it turned out to be someone else's."""
         shot, mesh, mistaken = self.shot, None, 0
         if shot.points is not None:
-            shot.company.go_on(frame.pixels, float(frame.time), shot.points, self.seeker.follow)
+            shot.company.go_on(frame.picture, float(frame.time), shot.points, self.seeker.follow)
         if shot.following and shot.points is not None:
-            mesh = self.seeker.follow(frame.pixels, shot.points)
+            mesh = self.seeker.follow(frame.picture, shot.points)
         if mesh is not None:
             mesh, mistaken = self._recognise(frame, mesh)
         continues = mesh is not None and not mistaken
@@ -225,7 +191,7 @@ class _Follower:
         sighting = sighting_of(mesh, frame.time, shot.number, shot.seen, continues=continues)
         if shot.person is None or not shot.company.beside_of(mesh.points, float(frame.time)):
             return sighting
-        shown = look_at(frame.pixels, mesh.points)
+        shown = look_at(frame.picture, mesh.points)
         neighbours, hidden = shot.company.beside(mesh.points, shown, shot.person, float(frame.time))
         sighting.neighbours = tuple(neighbours)
         if hidden:
@@ -252,14 +218,14 @@ class _Follower:
         alone = not shot.company.beside_of(mesh.points, float(frame.time))
         if person is None or (alone and not due and self.steps % SEEN_STEPS):
             return mesh, 0
-        shown = look_at(frame.pixels, mesh.points)
+        shown = look_at(frame.picture, mesh.points)
         changed = has_changed(person, shown)
         found = mesh
         if due or ((changed or not alone) and self.steps >= shot.wary_due):
             found = self._look_around(frame, mesh, shown if changed else None, thorough=due)
         rival = shot.company.on(found.points)
         if rival is not None and rival.person is not None:
-            here = look_at(frame.pixels, found.points)
+            here = look_at(frame.picture, found.points)
             if rival.person.unlikeness(here) < person.unlikeness(here):
                 return None, self.steps - 1 - max(shot.sure, shot.free)
             rival.lose()
@@ -287,14 +253,14 @@ class _Follower:
         assert person is not None
         if thorough:
             shot.look_due = (frame.index + LOOK_FRAMES, seconds + LOOK_SECONDS)
-        found = look(self.networks, frame.pixels, thorough, quarters_of(mesh.points))
+        found = look(self.networks, frame.picture, thorough, quarters_of(mesh.points))
         box, others, away = face_box(mesh.points), list[Mesh](), 0
         for face in [face for face in found if not is_same(face, mesh.points)]:
             if box_distance(box, face.box) > LEFT:
                 away += 1
                 shot.company.notice(face.box, seconds)
                 continue
-            other = self.seeker.settle(frame.pixels, face)
+            other = self.seeker.settle(frame.picture, face)
             if other is not None and not is_on(mesh.points, other.points):
                 others.append(other)
         if thorough or others:
@@ -302,12 +268,12 @@ class _Follower:
         if changed is not None:
             most = min(person.unlikeness(changed) - BETTER, LIKE)
             for i, other in enumerate(others):
-                there = spared(look_at(frame.pixels, other.points), other.points, [mesh.points])
+                there = spared(look_at(frame.picture, other.points), other.points, [mesh.points])
                 if person.unlikeness(there) < most:
                     mesh, others[i] = other, mesh
                     break
         for other in others:
-            shot.company.meet(frame.pixels, other, seconds)
+            shot.company.meet(frame.picture, other, seconds)
         shot.wary_wait = WARY_STEPS if others else min(2 * shot.wary_wait, LOOK_FRAMES)
         shot.wary_due = self.steps + shot.wary_wait
         return mesh
@@ -325,7 +291,7 @@ class _Follower:
     def _choose(self, frame: Frame, usable: list[Mesh]) -> Mesh | None:
         """The face to follow in this shot, and whose it is."""
         shot, seconds = self.shot, float(frame.time)
-        looks = [look_at(frame.pixels, mesh.points) for mesh in usable]
+        looks = [look_at(frame.picture, mesh.points) for mesh in usable]
         meant = list(range(len(usable)))
         if self.choice.rule == "largest" and len(usable) > 1:
             meant = best_to_follow(usable, looks, self.people)
@@ -341,19 +307,19 @@ class _Follower:
         shot.look_due = (frame.index + LOOK_FRAMES, seconds + LOOK_SECONDS)
         for mesh in usable:
             if mesh is not chosen:
-                shot.company.meet(frame.pixels, mesh, seconds)
+                shot.company.meet(frame.picture, mesh, seconds)
         return chosen
 
     def in_view(self, frame: Frame, thorough: bool) -> list[Mesh]:
         """The faces that a shot could follow from this frame on."""
         shot = self.shot
-        found = look(self.networks, frame.pixels, thorough)
+        found = look(self.networks, frame.picture, thorough)
         rarely = float(frame.time) >= shot.rare_due
         if rarely and not (found and min(face.score for face in found) >= SURE):
-            found = look_closely(self.networks, frame.pixels, found)
-        meshes = self.seeker.settle_all(frame.pixels, found)
+            found = look_closely(self.networks, frame.picture, found)
+        meshes = self.seeker.settle_all(frame.picture, found)
         if not meshes and rarely:
-            meshes = self.seeker.search_tiles(frame.pixels)
+            meshes = self.seeker.search_tiles(frame.picture)
             shot.rare_due = float(frame.time) + shot.rare_wait
             shot.rare_wait *= 2  # a long stretch without faces should not cost much
         return [mesh for mesh in meshes if is_large_enough(mesh.points)] or meshes
@@ -364,21 +330,21 @@ class _Follower:
         points = None if shot.person is None else shot.company.returned(shot.person)
         if points is not None:
             shot.sure = self.steps
-            return self.seeker.follow(frame.pixels, points)
-        reach = _REACH + REACH_PER_SECOND * float(frame.time - shot.time)
-        found = look_near(self.networks, frame.pixels, box, turn)
-        found += look(self.networks, frame.pixels, thorough, turn)
+            return self.seeker.follow(frame.picture, points)
+        reach = TURNS_UP + REACH_PER_SECOND * float(frame.time - shot.time)
+        found = look_near(self.networks, frame.picture, box, turn)
+        found += look(self.networks, frame.picture, thorough, turn)
         for face in sorted(found, key=lambda face: box_distance(box, face.box)):
             if box_distance(box, face.box) > reach:
                 continue
-            mesh = self.seeker.settle(frame.pixels, face)
+            mesh = self.seeker.settle(frame.picture, face)
             if mesh is None or face_step(lost, mesh.points) > 1.5 * reach or shot.company.on(mesh.points):
                 continue
-            shown = shot.company.spare(look_at(frame.pixels, mesh.points), mesh.points)
+            shown = shot.company.spare(look_at(frame.picture, mesh.points), mesh.points)
             if self._is_meant(shown, face):
                 shot.sure = self.steps
                 return mesh
-            shot.company.meet(frame.pixels, mesh, float(frame.time), doubtful=True)
+            shot.company.meet(frame.picture, mesh, float(frame.time), doubtful=True)
         return None
 
     def _is_meant(self, shown: Looks, face: Detection) -> bool:

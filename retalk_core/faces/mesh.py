@@ -11,7 +11,8 @@ import torch
 from ...models.faces.facemesh import SIDE, FaceMesh
 from ..compute.devices import cpu_threads
 from ..images import eight_bit, to_input
-from ..types import FaceTrack
+from ..media.planes.ahead import Place
+from ..types import FaceTrack, Pixels
 from .canonical import EYE_CORNERS
 from .detect import Detection, quarters
 from .shots import shot_bounds
@@ -72,7 +73,7 @@ class FaceRegion:
         return np.column_stack([turn, np.array(self.centre) - turn @ [SIDE / 2, SIDE / 2]])
 
 
-def find_mesh(network: FaceMesh, picture: np.ndarray, region: FaceRegion) -> Mesh:
+def find_mesh(network: FaceMesh, picture: Pixels, region: FaceRegion) -> Mesh:
     """Find the points of the face in a region of a picture.
 
     picture: (H, W, 3) RGB uint8 or uint16; the region may reach beyond its edges
@@ -146,17 +147,13 @@ def quarter_turn(frame_size: tuple[int, int], turn: int) -> np.ndarray:
     )
 
 
-def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:
+def crop_region(picture: Pixels, region: FaceRegion) -> np.ndarray:
     """Cut a region out of a picture as (192, 192, 3) uint8; beyond the picture's edges they are repeated.
 
     A large region is averaged to about twice the crop's size first: skipping pixels makes points tremble.
     """
-    half = region.side / 2 * (abs(np.cos(region.angle)) + abs(np.sin(region.angle))) + 2
-    (x, y), (height, width) = region.centre, picture.shape[:2]
-    left, top = (int(np.clip(edge - half, 0, size - 1)) for edge, size in ((x, width), (y, height)))
-    right, bottom = (int(np.clip(edge + half + 1, 1, size)) for edge, size in ((x, width), (y, height)))
-    right, bottom = max(right, left + 1), max(bottom, top + 1)
-    part = picture[top:bottom, left:right]
+    rows, columns = place_of(region, (picture.shape[0], picture.shape[1]))
+    part, left, top = picture[rows, columns], columns.start, rows.start
     size = np.array([part.shape[1], part.shape[0]])
     factor = 2 * SIDE / region.side
     if factor < 0.75:
@@ -171,6 +168,20 @@ def crop_region(picture: np.ndarray, region: FaceRegion) -> np.ndarray:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     crop = cv2.warpAffine(part, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return eight_bit(crop)
+
+
+def next_place(points: np.ndarray | None, frame_size: tuple[int, int]) -> Place | None:
+    """Where a face (468, 2 or 3) is looked for in the frame after; None where there is none."""
+    return None if points is None else place_of(region_of_points(points), frame_size)
+
+
+def place_of(region: FaceRegion, frame_size: tuple[int, int]) -> Place:
+    """The rows and columns of a frame that a region is cut out of."""
+    half = region.side / 2 * (abs(np.cos(region.angle)) + abs(np.sin(region.angle))) + 2
+    (x, y), (height, width) = region.centre, frame_size
+    left, top = (int(np.clip(edge - half, 0, size - 1)) for edge, size in ((x, width), (y, height)))
+    right, bottom = (int(np.clip(edge + half + 1, 1, size)) for edge, size in ((x, width), (y, height)))
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
 
 
 def face_box(points: np.ndarray) -> np.ndarray:

@@ -1,15 +1,20 @@
-"""Choose the face that is meant among those in view."""
+"""Choose the face that is meant among those in view, and go on from it where all of them are known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
-from ..errors import OptionError
-from ..types import Frame
+from ..errors import InputError, OptionError
+from ..types import Frame, Progress, silent
 from .choice import FaceChoice
-from .mesh import Mesh, box_area, face_box
+from .cuts import CutFinder
+from .mesh import Mesh, box_area, face_box, face_step
+from .track import Sighting, TrackedFace, assemble_track, sighting_of, undo_cut
+
+TURNS_UP = 1.0  # how far a lost face may turn up again, in its own size
 
 
 def choose_face(meshes: Sequence[Mesh], choice: FaceChoice, frame: Frame) -> Mesh | None:
@@ -65,7 +70,54 @@ def _covered(box: np.ndarray, choice: FaceChoice, frame: Frame) -> float:
     """The mean of the mask inside a box (4,) in frame pixels, in [0, 1]."""
     assert choice.mask is not None
     mask = choice.mask if choice.mask.ndim == 2 else choice.mask[min(frame.index, len(choice.mask) - 1)]
-    scale = np.array(mask.shape) / frame.pixels.shape[:2]
+    scale = np.array(mask.shape) / frame.picture.shape[:2]
     left, top, right, bottom = (box * np.tile(scale[::-1], 2)).clip(0).round().astype(int)
     part = mask[top : max(bottom, top + 1), left : max(right, left + 1)]
     return float(part.mean()) if part.size else 0.0
+
+
+def track_found_faces(
+    frames: Iterable[Frame],
+    faces: Sequence[Sequence[Mesh]],
+    *,
+    choice: FaceChoice | None = None,
+    smoothing: Literal["savgol", "none"] = "savgol",
+    progress: Progress = silent,
+) -> TrackedFace:
+    """Make a track of faces that were found by other means.
+
+    frames: T of them, in order; they show where the cuts are
+    faces:  the meshes in each frame; the one is taken that goes on from the frame before, where a shot
+            begins the chosen one
+    raises: as `track_faces` does
+    """
+    choice = choice or FaceChoice()
+    cuts, sightings, shot = CutFinder(), list[Sighting](), 0
+    last: np.ndarray | None = None  # where the face was seen last in this shot
+    frame_size = (0, 0)
+    for frame, found in zip(frames, faces, strict=True):
+        frame_size = frame.picture.shape[:2]
+        change = cuts.see(frame.picture)
+        if change == "cut":
+            shot, last = shot + 1, None
+        elif change == "back" and undo_cut(sightings, since=cuts.cut_age):
+            shot = sightings[-1].shot
+        mesh = _next_face(found, last, choice, frame)
+        last = last if mesh is None else mesh.points
+        sightings.append(sighting_of(mesh, frame.time, shot, len(found)))
+        progress(len(sightings), len(faces))
+    if not sightings:
+        raise InputError("The clip has no frames. Give a batch with at least one picture.")
+    if not any(sighting.points is not None for sighting in sightings):
+        refuse_choice(choice, most=max(sighting.seen for sighting in sightings))
+    return assemble_track(sightings, frame_size, smoothing)
+
+
+def _next_face(
+    found: Sequence[Mesh], last: np.ndarray | None, choice: FaceChoice, frame: Frame
+) -> Mesh | None:
+    """The face that goes on from where it was last, or the chosen one where none was."""
+    if last is None:
+        return choose_face(found, choice, frame)
+    near = [mesh for mesh in found if face_step(last, mesh.points) <= TURNS_UP]
+    return min(near, key=lambda mesh: face_step(last, mesh.points), default=None)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from ..compute.aside import put_aside
+from ..types import FaceTrack
+
+TELLING_POINTS = 8  # of a mesh: where they lie where they lay, to the last bit, so does the picture
 
 
 def shot_bounds(shot: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,3 +43,20 @@ def nearest_present(present: Tensor, shot: Tensor) -> Tensor:
     )
     nearest = torch.where(to_before <= to_after, before, after)
     return torch.where(torch.minimum(to_before, to_after) < too_far, nearest, -1)
+
+
+def first_of_picture(track: FaceTrack) -> np.ndarray:
+    """The first of the rows in a row that show one and the same picture, for each row of a track: (T,) int.
+
+    A picture that is shown again has its mesh and its light; no other has.
+    """
+    rows, mesh = np.arange(len(track)), track.mesh.numpy()
+    if track.light is None:
+        return rows
+    light, present, shot = track.light.numpy(), track.present.numpy(), track.shot.numpy()
+    some = mesh[:, :TELLING_POINTS].reshape(len(mesh), -1)
+    put_aside(mesh)
+    again = (some[1:] == some[:-1]).all(axis=1) & (light[1:] == light[:-1]).all(axis=1)
+    again &= present[1:] & present[:-1] & (shot[1:] == shot[:-1])
+    rows[1:][again] = 0
+    return np.maximum.accumulate(rows)

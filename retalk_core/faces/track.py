@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -22,7 +22,8 @@ from ..covers.hold import eased, held_covers, hidden_mouths, stacked
 from ..covers.view import skin_colour
 from ..errors import NoFaceError
 from ..images import smooth_step
-from ..types import FaceTrack
+from ..runs import true_runs
+from ..types import FaceTrack, Pixels
 from .canonical import OUTER_LIP
 from .mesh import Mesh, face_box, face_height, face_step, head_pose
 from .people.overlaps import Neighbour
@@ -71,6 +72,11 @@ class Sighting:
     cover: np.ndarray | None = None  # (32, 32) uint8; what lies before the lower face, if anything
     light: np.ndarray | None = None  # (3,) the skin's colour in [0, 1]
     neighbours: tuple[Neighbour, ...] = ()  # other people's faces beside it
+    repeats: bool = False  # the picture of the frame before it
+
+    def again(self, time: Fraction) -> Sighting:
+        """What the same picture shows a frame later."""
+        return replace(self, time=time, continues=True, repeats=True)
 
     def take_back(self) -> None:
         """Say that what was seen was not the face that is followed, but one before it."""
@@ -124,7 +130,7 @@ def sighting_of(
     return Sighting(time, shot, seen, mesh.points, mesh.score, reason, continues)
 
 
-def look_closer(sighting: Sighting, pixels: np.ndarray, network: CoverFinder | None) -> None:
+def look_closer(sighting: Sighting, pixels: Pixels, network: CoverFinder | None) -> None:
     """Add to a sighting what lies before the mouth, if that is wished, and in which light the face is."""
     if sighting.points is not None:
         if network is not None:
@@ -169,6 +175,7 @@ def assemble_track(
     mesh = _held_meshes(sightings, shot)
     scores = np.array([sighting.score for sighting in sightings]) * present
     starts = _starts_anew(sightings, shot, mesh, present)
+    repeats = np.array([sighting.repeats for sighting in sightings])
 
     covered = np.array([sighting.reason == COVERED for sighting in sightings])
     filled = _fill_gaps(mesh, present, covered, shot, seconds)
@@ -178,6 +185,7 @@ def assemble_track(
     if smoothing == "savgol":
         for stretch in stretches:
             change_in_parts(mesh, stretch, steady, reach=3 * SMOOTHED_FRAMES)
+        _hold_repeats(mesh, repeats)
     facing = _weights(mesh, present, shot, seconds, stretches)
     weight = facing * _inside(mesh, stretches, frame_size)
     covers = held_covers([sighting.cover for sighting in sightings], shot)
@@ -274,6 +282,12 @@ def _fill_gaps(
         mesh[gap] = mesh[left] + share[:, None, None].astype(np.float32) * (mesh[right] - mesh[left])
         filled[gap] = True
     return filled
+
+
+def _hold_repeats(mesh: np.ndarray, repeats: np.ndarray) -> None:
+    """Give frames that show one picture one mesh, in place: the mean of theirs, since it moves on between."""
+    for start, stop in true_runs(repeats):
+        mesh[start - 1 : stop] = mesh[start - 1 : stop].mean(axis=0)
 
 
 def _unbroken(present: np.ndarray, starts: np.ndarray) -> list[slice]:

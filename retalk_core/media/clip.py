@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..errors import InputError, OptionError
@@ -19,6 +20,7 @@ from ..times import timecode
 from ..types import Frame
 from .color import ColorTags, LightLevels
 from .fields import Interlacing
+from .planes.layout import FEW_ROWS
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +60,11 @@ class Clip(ABC):
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         """Give frames in the order asked for; all of them by default.
 
-        Runs forwards and backwards and repeats are cheap, jumps may cost a seek. Pixels are (H, W, 3) RGB:
-        uint8, or uint16 over its whole range for clips above 8 bit. A repeated frame may be the same array:
-        don't write into it. Memory doesn't grow with the clip.
+        Runs forwards and backwards and repeats are cheap, jumps may cost a seek. A frame that has the pixels
+        of the one before it has its picture: the same object. Pixels are (H, W, 3) RGB:
+        uint8, or uint16 over its whole range for clips above 8 bit; of a file's frames they are made where
+        they are looked at. A repeated frame may be the same array: don't write into it. Memory doesn't grow
+        with the clip.
         """
 
     def deinterlaced(self) -> Clip:
@@ -146,8 +150,12 @@ class _PictureClip(Clip):
     _pictures: Tensor = field(repr=False)  # (T, H, W, C)
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
+        last, pixels = -1, np.empty(0)
         for index in range(len(self)) if indices is None else indices:
-            yield Frame(index, self.times[index], whole_numbers(self._pictures[index], self.bit_depth))
+            if last < 0 or not _is_same(self._pictures[last], self._pictures[index]):
+                pixels = whole_numbers(self._pictures[index], self.bit_depth)
+            last = index
+            yield Frame(index, self.times[index], pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +174,14 @@ class _DerivedClip(Clip):
             if self._look is not None:
                 self._look()
             index = frame.index - self._skipped
-            yield Frame(index, self.times[index], frame.pixels)
+            yield Frame(index, self.times[index], frame.picture)
+
+
+def _is_same(one: Tensor, other: Tensor) -> bool:
+    """Whether two pictures (H, W, C) are of the same numbers; those that aren't show it in few rows."""
+    return torch.equal(one[:: len(one) // FEW_ROWS + 1], other[:: len(one) // FEW_ROWS + 1]) and torch.equal(
+        one, other
+    )
 
 
 def _facts(clip: Clip) -> dict[str, Any]:

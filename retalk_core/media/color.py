@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,13 +100,23 @@ class RgbConverter:
 
         ffmpeg would make white from 10 bit a little gray: it shifts bits where it should multiply.
         """
-        import cv2
-
         if frame.format.is_rgb:
             return frame.to_ndarray()
-        weights = _inverse(_rgb_to_yuv(self._matrix, self._full_range, bit_depth_of(frame)))
-        planes = [_plane(plane, np.uint16) for plane in frame.planes]
-        return cv2.transform(cv2.merge(planes), weights * 65535)
+        planes = [plane_values(plane, np.uint16) for plane in frame.planes]
+        color = ColorTags(matrix=self._matrix, full_range=self._full_range)
+        return rgb_of_planes(planes, color, bit_depth_of(frame), deep=True)
+
+
+def rgb_of_planes(planes: Sequence[np.ndarray], color: ColorTags, bits: int, *, deep: bool) -> np.ndarray:
+    """RGB (H, W, 3) of YUV planes (H, W) of that many bits: uint16 over its whole range if deep, else uint8.
+
+    color: with a matrix
+    """
+    import cv2
+
+    weights = _inverse(_rgb_to_yuv(color.matrix, bool(color.full_range), bits))
+    # OpenCV's result is of its source's type.
+    return cv2.transform(cv2.merge(list(planes)), weights * (65535 if deep else 255))
 
 
 class YuvConverter:
@@ -126,7 +136,6 @@ class YuvConverter:
         self._full_range = bool(color.full_range)
         stored = "pc" if self._full_range else "tv"
         name = MATRICES[self._matrix][0]
-        tags = f"color_primaries={color.primaries}:color_trc={color.transfer}{_mode(interlacing)}"
         steps = [
             (
                 "scale",
@@ -134,7 +143,7 @@ class YuvConverter:
                 f":in_color_matrix={name}:out_color_matrix={name}",
             ),
             ("format", pixel_format),
-            ("setparams", tags),
+            ("setparams", _tags(color, interlacing)),
         ]
         self._filter = _Filter(lambda _: steps)
 
@@ -152,7 +161,7 @@ class YuvConverter:
         height, width = pixels.shape[:2]
         frame = av.VideoFrame(width, height, "yuv444p" if self._depth == 8 else f"yuv444p{self._depth}le")
         for plane, values in zip(frame.planes, cv2.split(yuv), strict=True):
-            _plane(plane, dtype)[:] = values
+            plane_values(plane, dtype)[:] = values
         frame.colorspace, frame.color_range = self._matrix, 2 if self._full_range else 1
         return self._filter(frame)
 
@@ -165,6 +174,15 @@ def flagged(
         return to_frame
     flag = _Filter(lambda _: [("setparams", _mode(interlacing)[1:])])
     return lambda pixels: flag(to_frame(pixels))
+
+
+def frame_flags(color: ColorTags, interlacing: Interlacing) -> Callable[[av.VideoFrame], av.VideoFrame]:
+    """The same frames; they say of what colours they are, and of two fields which comes first."""
+    return _Filter(lambda _: [("setparams", _tags(color, interlacing))])
+
+
+def _tags(color: ColorTags, interlacing: Interlacing) -> str:
+    return f"color_primaries={color.primaries}:color_trc={color.transfer}{_mode(interlacing)}"
 
 
 def _mode(interlacing: Interlacing) -> str:
@@ -210,7 +228,7 @@ def _inverse(affine: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ affine[:, 3]])
 
 
-def _plane(plane: Any, dtype: type[np.generic]) -> np.ndarray:  # noqa: ANN401 - av names it since 15
+def plane_values(plane: Any, dtype: type[np.generic]) -> np.ndarray:  # noqa: ANN401 - av names it since 15
     """A plane's pixels (H, W), to read and to write."""
     values = np.frombuffer(memoryview(plane), dtype)
     return values.reshape(plane.height, -1)[:, : plane.width]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..types import Pixels
 from .codecs import Recipe
 from .color import (
     MATRICES,
@@ -21,6 +22,7 @@ from .color import (
     rgb16_frame,
 )
 from .fields import ENCODER_FLAGS, FIELD_ORDER, KEPT, Interlacing
+from .planes.kept import PlaneKeeper, WantedPlanes
 from .saving.hardware import hardware_encoding, is_hardware
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ class Encoding(NamedTuple):
     pixel_format: str
     color: ColorTags
     to_frame: Callable[[np.ndarray], av.VideoFrame]  # from RGB (H, W, 3)
+    # from pictures that are stored as it takes them; None for others
+    keep: Callable[[Pixels], av.VideoFrame | None] = lambda picture: None
 
 
 def choose_encoding(spec: VideoSpec) -> Encoding:
@@ -96,7 +100,8 @@ def choose_encoding(spec: VideoSpec) -> Encoding:
     if spec.rate is None and encoder not in ("prores_ks", "libx265"):
         options["bf"] = "0"  # MP4 can't say how long frames last that are stored out of order
     converter = YuvConverter(size, color, depth, pixel_format, spec.interlacing)
-    return Encoding({**options, **fields}, pixel_format, color, converter)
+    keeper = PlaneKeeper(WantedPlanes(size, color, depth, pixel_format, spec.interlacing))
+    return Encoding({**options, **fields}, pixel_format, color, converter, keeper)
 
 
 def _x264_options(spec: VideoSpec) -> dict[str, str]:

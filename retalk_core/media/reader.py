@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..times import timecode
 from ..types import Frame
 from .clip import Clip
-from .color import ColorTags, RgbConverter, bit_depth_of, color_tags_of, light_levels_of
+from .color import ColorTags, bit_depth_of, color_tags_of, light_levels_of
 from .container import (
     check_file,
     check_size,
@@ -34,6 +34,9 @@ from .container import (
 )
 from .fields import KEPT, Interlacing, deinterlaced, interlacing_of, upside_down
 from .frame_index import Clock, FrameIndex, clock, read_table
+from .planes.layout import are_same
+from .planes.stored import AreaReader, StoredPicture
+from .planes.turn import Turn
 
 if TYPE_CHECKING:
     import av
@@ -132,41 +135,18 @@ def prefetch(items: Iterable[T], ahead: int = 4) -> Iterator[T]:
         thread.join()
 
 
-class _Turn(NamedTuple):
-    """What makes stored pixels upright: swap rows with columns, then mirror."""
-
-    transpose: bool = False
-    mirror_x: bool = False
-    mirror_y: bool = False
-
-    @property
-    def degrees(self) -> int:
-        if self.transpose:
-            return 90 if self.mirror_x else 270
-        return 180 if self.mirror_x and self.mirror_y else 0
-
-    def stored(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Height and width of the stored pixels, from those of the upright ones; and the other way round."""
-        return size[::-1] if self.transpose else size
-
-    def apply(self, pixels: np.ndarray) -> np.ndarray:
-        if self.transpose:
-            pixels = pixels.swapaxes(0, 1)
-        return np.ascontiguousarray(pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
-
-
 @dataclass(frozen=True, eq=False)
 class _FileClip(Clip):
     """A clip whose frames are decoded from a file. Raises InputError if no frame can be decoded at all."""
 
-    _turn: _Turn = field(repr=False)
+    _turn: Turn = field(repr=False)
     _index: FrameIndex = field(repr=False)
     _was: Interlacing = "none"  # before it was deinterlaced
 
     def frames(self, indices: Iterable[int] | None = None) -> Iterator[Frame]:
         with _Reader(self, self._turn, self._index, self._was) as reader:
             for index in range(len(self)) if indices is None else indices:
-                yield Frame(index, self.times[index], reader.pixels(index))
+                yield Frame(index, self.times[index], reader.picture(index))
 
     def deinterlaced(self) -> Clip:
         """The same clip with one moment in each frame, whether its file calls itself interlaced or not."""
@@ -196,38 +176,43 @@ def _first_frame(path: Path, index: FrameIndex) -> tuple[av.VideoFrame, ColorTag
     )
 
 
-def _upright(frame: av.VideoFrame) -> _Turn:
+def _upright(frame: av.VideoFrame) -> Turn:
     """Read the display matrix, which phones write instead of turning the pixels."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
-        return _Turn()
+        return Turn()
     a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5]
     if abs(a) >= abs(b):
-        return _Turn(False, bool(a < 0), bool(d < 0))
-    return _Turn(True, bool(c < 0), bool(b < 0))
+        return Turn(False, bool(a < 0), bool(d < 0))
+    return Turn(True, bool(c < 0), bool(b < 0))
 
 
 class _Reader:
     """Decodes the frames of one clip in any order, keeping no more than a short run of them."""
 
-    def __init__(self, clip: Clip, turn: _Turn, index: FrameIndex, was: Interlacing) -> None:
+    def __init__(self, clip: Clip, turn: Turn, index: FrameIndex, was: Interlacing) -> None:
         """Get ready.
 
         turn:  makes the clip's stored pixels upright
         index: where its file keeps the frames
         was:   how they were interlaced, where the clip is deinterlaced
         """
-        self._clip, self._turn, self._index, self._was = clip, turn, index, was
+        self._clip, self._index, self._was = clip, index, was
         self._undo = clip.interlacing == "undone"
         height, width = clip.size
-        frame_bytes = height * width * (3 if clip.bit_depth <= 8 else 6)
+        frame_bytes = height * width * (5 if clip.bit_depth <= 8 else 9)  # as stored, and as RGB
         self._run = max(1, min(MOST_FRAMES_KEPT, MOST_BYTES // frame_bytes))
-        self._to_rgb = RgbConverter(
-            turn.stored(clip.size), clip.color, clip.bit_depth, interlaced=clip.interlacing in KEPT
+        self._areas = AreaReader(
+            clip.path,
+            turn.stored(clip.size),
+            clip.color,
+            clip.bit_depth,
+            interlaced=clip.interlacing in KEPT,
+            turn=turn,
         )
-        self._kept: dict[int, np.ndarray] = {}
+        self._kept: dict[int, StoredPicture] = {}
         self._last = -2  # the frame asked for before this one; -2: none
-        self._shown: tuple[int, np.ndarray] | None = None  # the last frame converted
+        self._shown: tuple[int, StoredPicture] | None = None  # the last frame taken
         self._held: tuple[int, av.VideoFrame] | None = None  # the last good frame
         self._ahead: tuple[int, av.VideoFrame] | None = None  # decoded already, but not reached
         self._restart()
@@ -239,8 +224,8 @@ class _Reader:
         close_container(self._container)
         del self._decoder, self._stream, self._container  # its file is closed when nothing holds it any more
 
-    def pixels(self, index: int) -> np.ndarray:
-        """Pixels (H, W, 3) of one frame."""
+    def picture(self, index: int) -> StoredPicture:
+        """One frame."""
         if index not in self._kept:
             backwards = index == self._last - 1
             self._fill(max(0, index - self._run + 1) if backwards else index, index)
@@ -256,7 +241,7 @@ class _Reader:
         self._kept = {}  # before decoding, so that two runs are never in memory
         self._kept = {index: self._take(index) for index in range(first, last + 1)}
 
-    def _take(self, index: int) -> np.ndarray:
+    def _take(self, index: int) -> StoredPicture:
         """Decode on to a frame; where it is missing, the one before it stands in."""
         while self._held is None or self._held[0] < index:
             if self._ahead is None:
@@ -273,20 +258,10 @@ class _Reader:
         if number != index:
             self._clip.damaged.add(index)
         if self._shown is None or self._shown[0] != number:
-            self._shown = number, self._upright_rgb(frame)
+            again = self._shown is not None and are_same(self._shown[1].frame, frame)
+            picture = self._shown[1] if self._shown is not None and again else None
+            self._shown = number, picture or StoredPicture(frame, self._areas)
         return self._shown[1]
-
-    def _upright_rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        import av
-
-        try:
-            pixels = self._to_rgb(frame)
-        except (av.FFmpegError, ValueError) as error:
-            raise InputError(
-                f"{self._clip.path} has colours of a kind that can't be read ({frame.format.name}): export "
-                "it again as H.264 in MP4."
-            ) from error
-        return self._turn.apply(pixels)
 
     def _key_before(self, index: int) -> int:
         keys = self._index.keys

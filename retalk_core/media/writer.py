@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError, OptionError
 from ..files import free_name, settle
 from ..places import check_place, find_target
+from ..types import Pixels
 from ..unfinished import unfinished_name
 from .codecs import QUALITY, Codec, CodecChoice, recipe_of, suffixes_of
 from .color import ColorTags, LightLevels
@@ -112,7 +113,7 @@ class VideoWriter:
             for_jumps=for_jumps,
         )
         self._sound = sound
-        self._waiting: queue.Queue[tuple[np.ndarray, Fraction, Fraction] | None] = queue.Queue(4)
+        self._waiting: queue.Queue[tuple[Pixels, Fraction, Fraction] | None] = queue.Queue(4)
         self._error: BaseException | None = None
         self._abandoned = False
         self._written = 0
@@ -136,14 +137,17 @@ class VideoWriter:
             raise
         return self
 
-    def write(self, pixels: np.ndarray, time: Fraction, duration: Fraction) -> None:
+    def write(self, picture: Pixels, time: Fraction, duration: Fraction) -> None:
         """Hand over one picture (H, W, 3) RGB, uint8 or full-range uint16; don't change it afterwards.
 
         time, duration: seconds since the first frame, and how long it shows
+
+        Of a clip's own picture, edited or not, the encoder gets what the decoder gave wherever nothing was
+        edited, if it is stored as the encoder wants it.
         """
-        if pixels.shape != (*self.size, 3) or pixels.dtype not in (np.uint8, np.uint16):
-            raise ValueError(f"expected RGB of size {self.size}, got {pixels.shape} {pixels.dtype}")
-        self._hand_over((pixels, time, duration))
+        if picture.shape != (*self.size, 3) or picture.dtype not in (np.uint8, np.uint16):
+            raise ValueError(f"expected RGB of size {self.size}, got {picture.shape} {picture.dtype}")
+        self._hand_over((picture, time, duration))
         self._written += 1
 
     def __exit__(
@@ -162,7 +166,7 @@ class VideoWriter:
         finally:
             self._abandon()
 
-    def _hand_over(self, item: tuple[np.ndarray, Fraction, Fraction] | None) -> None:
+    def _hand_over(self, item: tuple[Pixels, Fraction, Fraction] | None) -> None:
         """Give the encoder a picture, or the end. Raises what stopped it, since it takes no more then."""
         while True:
             if self._error is not None:
@@ -252,11 +256,13 @@ class _Muxer:
             with suppress(Exception):  # the first error is the one that counts
                 self._container.close()
 
-    def add(self, pixels: np.ndarray, time: Fraction, duration: Fraction) -> None:
+    def add(self, picture: Pixels, time: Fraction, duration: Fraction) -> None:
         """Encode one frame, and the sound up to it."""
         if self._sound is not None:
             self._sound.write_until(time)
-        frame = self._encoding.to_frame(self._pad(pixels))
+        frame = self._encoding.keep(picture)
+        if frame is None:
+            frame = self._encoding.to_frame(self._pad(picture[:, :]))
         frame.pts = self._last_stamp = max(round(time / self._tick), self._last_stamp + 1)
         frame.time_base = self._tick
         self._durations[frame.pts] = max(1, round((time + duration) / self._tick) - frame.pts)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from ..faces.canonical import OUTER_LIP, Pose, head_poses, load_mouth_model, measure_mouth
-from ..images import white_of
+from ..images import warp_seen, white_of
+from ..types import Pixels
 from .registry import metric, ratio
 
 THUMB = 16  # pixels
@@ -34,7 +35,7 @@ class MouthWatch:
         self.flicker: list[float] = []  # mean absolute second difference of a mouth picture held still
         self._thumbs: list[np.ndarray] = []
 
-    def see(self, pixels: np.ndarray, mesh: np.ndarray, steady: np.ndarray | None = None) -> None:
+    def see(self, pixels: Pixels, mesh: np.ndarray, steady: np.ndarray | None = None) -> None:
         """Look at one frame.
 
         pixels: (H, W, 3) uint8 or uint16
@@ -53,7 +54,7 @@ class MouthWatch:
             self.flicker.append(float(np.abs(before - 2 * here + after).mean()))
 
 
-def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = None) -> np.ndarray:
+def mouth_thumb(picture: Pixels, pose: Pose, corner: np.ndarray | None = None) -> np.ndarray:
     """A small picture (768,) in [0, 1] of the mouth, upright and of one size whatever the head does.
 
     picture: (h, w, 3), whose left top lies at `corner` in its frame
@@ -67,14 +68,12 @@ def mouth_thumb(picture: np.ndarray, pose: Pose, corner: np.ndarray | None = Non
     side = 3 * THUMB
     square = np.array([(0, 0), (side, 0), (0, side)], np.float32)
     affine = cv2.getAffineTransform(placed.astype(np.float32), square)
-    large = cv2.warpAffine(
-        picture, affine, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    large = warp_seen(picture, affine, side)
     small = cv2.resize(large, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
     return (small / white_of(picture)).reshape(-1)
 
 
-def lip_sharpness(picture: np.ndarray, points: np.ndarray) -> float:
+def lip_sharpness(picture: Pixels, points: np.ndarray) -> float:
     """Mean absolute Laplacian inside the outer lip, on a scale where white is 1.
 
     picture: (h, w, 3) uint8, uint16, or float32 in [0, 1]; points: (468, 2 or 3) in its pixels

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..faces.canonical import EYE_CORNERS, INNER_LIP, OUTER_LIP, eye_distance, head_poses
 from ..faces.mesh import FACE_OVAL
-from ..images import white_of
+from ..images import warp_seen, white_of
+from ..types import Pixels
 
 VIEW_SIDE = 96  # pixels of the pictures that are compared
 WIDTH = 1.5  # eye distances that they show, with the mouth in the middle
@@ -38,7 +39,7 @@ class MouthView:
 
 
 def view_mouth(
-    before: np.ndarray, after: np.ndarray, support: np.ndarray, corner: np.ndarray, mesh: np.ndarray
+    before: Pixels, after: Pixels, support: np.ndarray, corner: np.ndarray, mesh: np.ndarray
 ) -> MouthView:
     """Look at a mouth before and after an edit.
 
@@ -127,7 +128,7 @@ def proportions(mesh: np.ndarray) -> np.ndarray:
     return head_poses(mesh).to_canonical(mesh[:, list(PROPORTIONS)])
 
 
-def cheek_tint(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+def cheek_tint(pixels: Pixels, mesh: np.ndarray) -> np.ndarray:
     """The cheeks' colour without their brightness, (3,) about 1; a frame (H, W, 3), a face (468, 3) in it."""
     height, width = pixels.shape[:2]
     reach = max(int(0.03 * eye_distance(mesh)), 1)
@@ -151,11 +152,8 @@ def _upright(mesh: np.ndarray) -> np.ndarray:
     return np.column_stack([turn, VIEW_SIDE / 2 - turn @ middle])
 
 
-def _cut(pixels: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    cut = cv2.warpAffine(
-        pixels, affine, (VIEW_SIDE, VIEW_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return cut.astype(np.float32) / white_of(pixels)
+def _cut(pixels: Pixels, affine: np.ndarray) -> np.ndarray:
+    return warp_seen(pixels, affine, VIEW_SIDE).astype(np.float32) / white_of(pixels)
 
 
 def _filled(mesh: np.ndarray, outline: tuple[int, ...], affine: np.ndarray) -> np.ndarray:

@@ -15,12 +15,13 @@ from ..compute.memory import tidied
 from ..crops.patch import Box, Patch
 from ..errors import RetalkError
 from ..faces.canonical import EYE_CORNERS
-from ..faces.mesh import find_mesh, region_of_points
-from ..images import eight_bit
+from ..faces.mesh import find_mesh, next_place, region_of_points
+from ..images import eight_bit, warp_seen, white_of
+from ..media.planes.ahead import Place, made_at
 from ..media.reader import open_clip, prefetch
 from ..metrics.mouth import MouthWatch, lip_sharpness
 from ..metrics.registry import measure
-from ..types import FaceTrack, Progress, silent
+from ..types import FaceTrack, Pixels, Progress, silent
 from .charts import Mouth
 from .report import Measured
 
@@ -41,7 +42,7 @@ _SURE = 0.5  # lowest score of a face that counts
 class Outside:
     """One frame before encoding, and where in it the edit is."""
 
-    pixels: np.ndarray  # (H, W, 3)
+    picture: Pixels  # (H, W, 3)
     box: Box | None
 
 
@@ -73,7 +74,11 @@ class ResultWatch:
         row = int(self._rows[output])
         return self._track.mesh[row].numpy() if bool(self._track.present[row]) else None
 
-    def see(self, output: int, before: np.ndarray, after: np.ndarray, patch: Patch | None) -> None:
+    def place(self, output: int) -> Place | None:
+        """Where an output frame's face will be looked for."""
+        return next_place(self.mesh(output), self._track.frame_size)
+
+    def see(self, output: int, before: Pixels, after: Pixels, patch: Patch | None) -> None:
         """Take note of one output frame: its pixels (H, W, 3) before and after the edit."""
         mesh = self.mesh(output) if patch else None
         if output < self.checked and mesh is not None:
@@ -84,9 +89,7 @@ class ResultWatch:
         if mesh is not None and patch is not None:
             self._keep_mouth(output, before, after, mesh, patch)
 
-    def _keep_mouth(
-        self, output: int, before: np.ndarray, after: np.ndarray, mesh: np.ndarray, patch: Patch
-    ) -> None:
+    def _keep_mouth(self, output: int, before: Pixels, after: Pixels, mesh: np.ndarray, patch: Patch) -> None:
         """Keep a mouth for the sheet, if it is one of the choice or one of the least sharp so far."""
         kept = lip_sharpness(after, mesh) / max(lip_sharpness(before, mesh), 1e-6)
         chosen = output in self._shown
@@ -112,17 +115,14 @@ def spread(count: int, most: int) -> set[int]:
     return {int((i + 0.5) * count / most) for i in range(most)}
 
 
-def mouth_crop(pixels: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+def mouth_crop(pixels: Pixels, mesh: np.ndarray) -> np.ndarray:
     """The lower face as (144, 144, 3) uint8."""
     middle = mesh[[13, 14], :2].mean(axis=0)
     half = 0.7 * float(np.linalg.norm(mesh[EYE_CORNERS[0], :2] - mesh[EYE_CORNERS[1], :2]))
     scale = SHEET_SIDE / (2 * half)
     shift = SHEET_SIDE / 2 - scale * (middle - 0.5)
     affine = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-    crop = cv2.warpAffine(
-        pixels, affine, (SHEET_SIDE, SHEET_SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return eight_bit(crop)
+    return eight_bit(warp_seen(pixels, affine, SHEET_SIDE))
 
 
 def check_result(
@@ -135,14 +135,15 @@ def check_result(
     result = MouthWatch()
     opening = np.full(watch.checked, np.nan)
     errors = []
-    for i, frame in enumerate(tidied(prefetch(open_clip(path).frames(range(watch.checked))))):
+    frames = made_at(open_clip(path).frames(range(watch.checked)), map(watch.place, range(watch.checked)))
+    for i, frame in enumerate(tidied(prefetch(frames))):
         if i in watch.outside:
             errors.append(_error_outside(frame.pixels, watch.outside[i]))
         mesh = watch.mesh(i)
         if mesh is not None:
-            found = find_mesh(network, frame.pixels, region_of_points(mesh))
+            found = find_mesh(network, frame.picture, region_of_points(mesh))
             if found.score >= _SURE and watch.edited[i]:
-                result.see(frame.pixels, found.points, steady=mesh)
+                result.see(frame.picture, found.points, steady=mesh)
                 opening[i] = result.opening[-1]
         progress(i + 1, watch.checked)
     values = measure(
@@ -161,9 +162,10 @@ def check_result(
 
 def _error_outside(pixels: np.ndarray, sample: Outside) -> float:
     """Mean squared error on [0, 1] outside the edit's box."""
-    height, width = sample.pixels.shape[:2]
+    source = sample.picture[:, :]
+    height, width = source.shape[:2]
     shown = pixels[:height, :width].astype(np.float32) / np.iinfo(pixels.dtype).max
-    meant = sample.pixels.astype(np.float32) / np.iinfo(sample.pixels.dtype).max
+    meant = source.astype(np.float32) / white_of(source)
     squared = ((shown - meant) ** 2).mean(axis=2)
     if sample.box is not None:
         squared[sample.box.slices] = np.nan

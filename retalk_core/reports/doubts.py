@@ -27,7 +27,7 @@ from ..metrics.surroundings import (
     view_mouth,
 )
 from ..times import timecode
-from ..types import FaceTrack
+from ..types import FaceTrack, Pixels
 
 Severity = Literal["slight", "serious"]
 MOST = 0.5  # of the edited frames: beyond it the whole result is doubtful, or a doubt serious
@@ -200,7 +200,7 @@ class DoubtWatch:
         self._seen = 0  # edited frames
         self._second = _Second()
 
-    def see(self, output: int, before: np.ndarray, after: np.ndarray, patch: Patch | None) -> None:
+    def see(self, output: int, before: Pixels, after: Pixels, patch: Patch | None) -> None:
         """Judge one output frame, in order: its pixels (H, W, 3) before and after the edit."""
         row = int(self._rows[output])
         if self._second.ends_before(self._seconds[output], int(self._shot[row])):
@@ -248,7 +248,7 @@ class DoubtWatch:
         here = proportions(self._track.mesh[row : row + 1].numpy())[0]
         return float(np.linalg.norm(here - self._usual[int(self._shot[row])], axis=1).mean())
 
-    def _found_anew(self, pixels: np.ndarray, mesh: np.ndarray) -> dict[str, float]:
+    def _found_anew(self, pixels: Pixels, mesh: np.ndarray) -> dict[str, float]:
         """How far the face lies from where it is found anew; between samples as in the last one."""
         if self._faces is None:
             return {}
@@ -304,7 +304,7 @@ class _Second:
         return bool(self.outputs) and (seconds - self._begun >= 1 or shot != self._shot)
 
     def add(
-        self, output: int, before: np.ndarray, after: np.ndarray, mesh: np.ndarray, seconds: float, shot: int
+        self, output: int, before: Pixels, after: Pixels, mesh: np.ndarray, seconds: float, shot: int
     ) -> None:
         if not self.outputs:
             self._begun, self._shot = seconds, shot
@@ -340,7 +340,7 @@ def _usual_proportions(track: FaceTrack) -> Iterator[tuple[int, np.ndarray]]:
         yield shot, usual
 
 
-def _detected_shift(faces: FaceNetworks, pixels: np.ndarray, mesh: np.ndarray) -> float:
+def _detected_shift(faces: FaceNetworks, pixels: Pixels, mesh: np.ndarray) -> float:
     """How far the mouth lies from the nearest detected one, in eye distances; 0 where no face is detected."""
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
     found = look_near(faces, pixels, np.concatenate([low, high]), quarters_of(mesh))

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from ..images import eight_bit, shrink, shrunk_size
 from ..media.color import ColorTags
 from ..media.sound import SoundStream
 from ..media.writer import VideoWriter
+from ..types import Pixels
 
 PROXY_SIDE = 960  # pixels of the longer side, at most
 PROXY_QUALITY = 20  # constant rate factor
 
-SeePair = Callable[[np.ndarray, np.ndarray, Fraction, Fraction], None]
+SeePair = Callable[[Pixels, Pixels, Fraction, Fraction], None]
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,9 @@ def writing_pair(before: Look, after: Look) -> Iterator[SeePair]:
     with ExitStack() as stack:
         writers = [(look, stack.enter_context(_writer(look))) for look in (before, after)]
 
-        def see(first: np.ndarray, second: np.ndarray, time: Fraction, duration: Fraction) -> None:
+        def see(first: Pixels, second: Pixels, time: Fraction, duration: Fraction) -> None:
             for (look, writer), pixels in zip(writers, (first, second), strict=True):
-                writer.write(eight_bit(shrink(pixels, look.scale)), time, duration)
+                writer.write(eight_bit(shrink(pixels[:, :], look.scale)), time, duration)
 
         yield see
 

@@ -130,3 +130,13 @@ def test_importing_the_call_loads_nothing() -> None:
     )
     done = subprocess.run(elsewhere(code), check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_dub_by_the_preview_waits_for_no_library_that_only_networks_need() -> None:
+    code = (
+        "import retalk_nodes.retalk_core.dub.pipeline\n"
+        "slow = {'torchvision', 'torch._dynamo', 'sympy', 'scipy.signal', 'scipy.stats', 'librosa'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run(elsewhere(code), check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +19,7 @@ from retalk_nodes.retalk_core.dub import stream
 from retalk_nodes.retalk_core.dub.analysis import Analysis
 from retalk_nodes.retalk_core.dub.frames import dub_pictures
 from retalk_nodes.retalk_core.dub.options import DubOptions
-from retalk_nodes.retalk_core.dub.pipeline import dub
+from retalk_nodes.retalk_core.dub.pipeline import Showing, dub
 from retalk_nodes.retalk_core.dub.session import Session
 from retalk_nodes.retalk_core.dub.stream import (
     Finished,
@@ -25,6 +29,7 @@ from retalk_nodes.retalk_core.dub.stream import (
     keep_neighbours,
     keep_protected,
 )
+from retalk_nodes.retalk_core.engines.embedded.engine import EmbeddedEngine
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.faces.edits import tracked_face
 from retalk_nodes.retalk_core.faces.mesh import FACE_OVAL
@@ -47,7 +52,7 @@ def voice() -> SoundArray:
 
 def mark(shown: Finished) -> Finished:
     """Put a white corner into a frame, whatever else was put there."""
-    pixels = shown.after.copy()
+    pixels = shown.after[:, :].copy()
     pixels[CORNER.slices] = np.iinfo(pixels.dtype).max
     height, width = pixels.shape[:2]
     return replace(shown, patch=Patch(Box(0, 0, width, height), pixels, np.ones((height, width), bool)))
@@ -86,14 +91,14 @@ def test_the_same_step_reaches_every_picture_in_memory(
 
 def test_a_frame_that_isnt_edited_is_handed_on_as_it_was() -> None:
     frame = Frame(3, Fraction(1), np.zeros((8, 8, 3), np.uint8))
-    assert Finished(0, frame, None).after is frame.pixels
+    assert Finished(0, frame, None).after is frame.picture
 
 
 def test_an_edit_leaves_the_clips_own_frame_alone() -> None:
     frame = Frame(3, Fraction(1), np.zeros((8, 8, 3), np.uint8))
     white = np.full((4, 4, 3), 255, np.uint8)
     shown = Finished(0, frame, Patch(CORNER, white, np.eye(4, dtype=bool)))
-    assert shown.after.sum() == 4 * 3 * 255 and not frame.pixels.any() and not shown.before.any()
+    assert shown.after[:, :].sum() == 4 * 3 * 255 and not frame.pixels.any() and not shown.before[:, :].any()
 
 
 def test_what_is_protected_is_taken_out_of_an_edit() -> None:
@@ -102,7 +107,7 @@ def test_what_is_protected_is_taken_out_of_an_edit() -> None:
     shown = Finished(0, frame, Patch(CORNER, white, np.ones((4, 4), bool)))
     left = np.zeros((8, 8), np.float32)
     left[:, :2] = 1
-    after = keep_protected(left)(shown).after
+    after = keep_protected(left)(shown).after[:, :]
     assert not after[:, :2].any() and (after[:4, 2:4] == 200).all()
     assert keep_protected(np.ones((8, 8), np.float32))(shown).patch is None
 
@@ -116,7 +121,7 @@ def test_other_peoples_faces_stay_as_they_are() -> None:
     shown = Finished(0, Frame(0, Fraction(0), before), patch)
     tracked = replace(tracked_face(track), neighbours=((Neighbour(outline, before=False),),))
 
-    after = keep_neighbours(tracked, np.array([0]))(shown).after
+    after = keep_neighbours(tracked, np.array([0]))(shown).after[:, :]
 
     assert (after[40, 85:95] == 50).all()  # the other's cheek
     assert (after[40, 30:45] == 200).all()  # the followed one's own
@@ -132,7 +137,7 @@ def test_a_mask_for_each_output_frame_keeps_what_is_white_in_it() -> None:
     left[:, :4] = 65535
     right[:, 2:] = 255
     step = keep_marked([Frame(0, Fraction(0), left), Frame(1, Fraction(1), right)])
-    first, second = step(shown).after, step(shown).after
+    first, second = step(shown).after[:, :], step(shown).after[:, :]
     assert not first[:, :1].any() and (first[:4, 3:4] == 200).all()
     assert (second[:4, :2] == 200).all() and not second[:, 2:].any()
 
@@ -155,3 +160,42 @@ def test_masks_of_another_number_of_frames_are_refused_in_one_sentence() -> None
     check_protected(clip, clip)
     check_protected(clip, clip_of_pictures(torch.zeros(1, 4, 4, 3), Fraction(25)))
     check_protected(clip, None)
+
+
+# The engine beside whoever looks on
+
+
+def test_what_stops_the_engine_stops_the_dub_and_leaves_nothing(
+    talking_clip: Path,
+    tmp_path: Path,
+    voice: SoundArray,
+    networks_on_disk: LocalNetworks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: EmbeddedEngine, *given: object) -> None:
+        raise MemoryError("no room for a mouth")
+
+    monkeypatch.setattr(EmbeddedEngine, "_edit", fail)
+    with pytest.raises(MemoryError, match="no room for a mouth"):
+        dub(open_clip(talking_clip), voice, tmp_path / "out.mkv", OPTIONS, networks_on_disk)
+    assert not list(tmp_path.iterdir())
+    gc.collect()  # what a traceback held
+    assert not [each for each in threading.enumerate() if each.name.startswith("retalk")]
+
+
+def test_whoever_looks_on_may_stop_the_dub_and_nothing_is_left(
+    talking_clip: Path, tmp_path: Path, voice: SoundArray, networks_on_disk: LocalNetworks
+) -> None:
+    @contextmanager
+    def stopping(showing: Showing) -> Iterator[Callable[[Finished], None]]:
+        def see(shown: Finished) -> None:
+            if shown.index == 3:
+                raise KeyboardInterrupt
+
+        yield see
+
+    with pytest.raises(KeyboardInterrupt):
+        dub(open_clip(talking_clip), voice, tmp_path / "out.mkv", OPTIONS, networks_on_disk, show=stopping)
+    assert not list(tmp_path.iterdir())
+    gc.collect()  # what a traceback held
+    assert not [each for each in threading.enumerate() if each.name.startswith("retalk")]

@@ -198,7 +198,7 @@ def test_an_old_mouth_does_not_reach_the_new_one(
     chin = float(tracked.track.mesh[2, 152, 1])
     nose = float(tracked.track.mesh[2, 1, 1])
     middle = float(tracked.track.boxes[2, [1, 3]].mean()) + 4
-    changed = [replace(frame, pixels=frame.pixels.copy()) for frame in frames]
+    changed = [replace(frame, picture=frame.pixels.copy()) for frame in frames]
     left, right = (int(x) for x in tracked.track.boxes[2, [0, 2]])
     lower = slice(int(max(nose, middle)) + 2, int(chin)), slice(left, right)
     noise = np.random.default_rng(0).integers(0, 255, changed[2].pixels[lower].shape)
@@ -367,10 +367,58 @@ def test_of_whole_frames_only_one_is_kept_while_coefficients_are_fitted(
     def stream() -> Iterator[Frame]:
         for given in frames:
             assert sum(ref() is not None for ref in alive) <= 1
-            frame = replace(given, pixels=given.pixels.copy())
+            frame = replace(given, picture=given.pixels.copy())
             alive.append(weakref.ref(frame))
             yield frame
             del frame
 
     fit_track(stream(), tracked.track, Face3DStandIn())
     assert len(alive) == COUNT
+
+
+# Pictures that are shown again
+
+
+def test_a_picture_that_is_shown_again_is_fitted_neutralised_and_restored_once(
+    frames: list[Frame], mel: Tensor
+) -> None:
+    shown = [Frame(i, Fraction(i, FPS), frames[row].picture) for i, row in enumerate((0, 0, 0, 1, 1, 2))]
+    tracked = track_faces(shown, load_face_networks())
+    seen: list[int] = []
+
+    class Regressor(Face3DStandIn):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(len(x))
+            return super().forward(x)
+
+    coefficients = fit_track(shown, tracked.track, Regressor())
+    assert sum(seen) == 3
+    assert torch.equal(coefficients.expression[0], coefficients.expression[2])
+    likeness = Likeness(coefficients, resolve_expression(Expression(), coefficients, tracked.track.present))
+
+    def run(rows: Sequence[int]) -> tuple[dict[str, nn.Module], list[np.ndarray]]:
+        lent, stages = stand_ins(lnet=LNetStandIn(0.0)), Stages.of("original", upper_face="off")
+        plan = LipsPlan(np.array(rows), np.ones(len(rows), np.float32), [Fraction(0)] * len(rows), mel)
+        provider = LocalNetworks(device="cpu", precision="fp32", resident="together", lent=lent)
+        places = {place: need[0] for place, need in stages.needs.items()}
+        editor = RetalkEngine(
+            tracked.track,
+            plan,
+            stages,
+            places,
+            Lender(provider, batch=2),
+            Cutter(tracked.track),
+            lambda wanted: [shown[row] for row in wanted],
+            likeness,
+        )
+        edits = ChunkedEngine(editor, tracked.track, plan).edits(shown[row] for row in rows)
+        return lent, pasted(list(edits))
+
+    lent, made = run(range(6))
+    assert lent["dnet"].pictures == 3 and lent["gpen"].pictures == 3
+    assert lent["lnet"].pictures == 6  # each frame says something else
+    assert np.array_equal(made[0], made[1]) and not np.array_equal(made[2], made[3])
+    backwards, again = run(range(5, -1, -1))
+    assert backwards["dnet"].pictures == 3
+    for one, other in zip(made, again[::-1], strict=True):
+        np.testing.assert_array_equal(one, other)

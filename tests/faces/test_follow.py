@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from heads import FPS, HEAD_HEIGHT, centres, clip, landscape, media_frames, moved
-from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.errors import InputError, NoFaceError
 from retalk_nodes.retalk_core.faces import follow as faces
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.faces.mesh import quarter_turn, shot_quarters
+from retalk_nodes.retalk_core.faces.shots import first_of_picture
+from retalk_nodes.retalk_core.media.clip import clip_of_pictures
 from retalk_nodes.retalk_core.types import Frame
 
 # Following
@@ -234,3 +238,62 @@ def test_real_clip_is_followed_from_end_to_end(networks: FaceNetworks, media: Pa
     across = np.linalg.norm(tracked.track.mesh[:, 33, :2] - tracked.track.mesh[:, 263, :2], axis=1)
     gap = np.linalg.norm(tracked.track.mesh[:, 13, :2] - tracked.track.mesh[:, 14, :2], axis=1) / across
     assert gap.min() < 0.01 and gap.max() > 0.08  # shut lips meet, open ones don't
+
+
+# Pictures that are shown again
+
+
+def test_a_picture_that_is_shown_again_is_looked_at_once_and_has_one_mesh(
+    networks: FaceNetworks, portrait: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    see = faces.CutFinder.see
+    monkeypatch.setattr(faces.CutFinder, "see", lambda self, picture: looked.append(1) or see(self, picture))
+    pictures = [moved(portrait, (220 + 2 * i, 160), size=(360, 448)) for i in range(5)]
+
+    tracked = track_faces(clip([picture for picture in pictures for _ in range(3)]), networks)
+
+    assert len(looked) == 5 and len(tracked.track) == 15 and tracked.track.present.all()
+    assert first_of_picture(tracked.track).tolist() == [i // 3 * 3 for i in range(15)]
+    alone = track_faces(clip(pictures), networks)
+    # a mesh that has settled is followed better than one that is found anew
+    assert np.abs(centres(tracked)[::3] - centres(alone)).max() < 1.5
+    assert tracked.track.times == tuple(Fraction(i, FPS) for i in range(15))
+
+
+def test_equal_pictures_of_a_clip_in_memory_are_one_picture(
+    networks: FaceNetworks, portrait: np.ndarray
+) -> None:
+    pictures = torch.from_numpy(np.stack([portrait, portrait, 255 - portrait])).float() / 255
+    first, second, third = clip_of_pictures(pictures, Fraction(FPS)).frames()
+    assert first.picture is second.picture and third.picture is not first.picture
+    assert first.index == 0 and second.index == 1
+
+
+def test_without_a_face_a_picture_is_looked_at_again(networks: FaceNetworks) -> None:
+    empty = landscape(1, (200, 300))
+    looked: list[int] = []
+    short = networks.short
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(short, name)
+
+        def __call__(self, picture: torch.Tensor) -> object:
+            looked.append(1)
+            return short(picture)
+
+    with pytest.raises(NoFaceError):
+        track_faces(clip([empty] * 5), replace(networks, short=Counting()))  # type: ignore[arg-type]
+    assert len(looked) >= 5
+
+
+def test_who_passes_by_hides_as_many_frames_where_each_is_shown_twice(
+    networks: FaceNetworks, portrait: np.ndarray
+) -> None:
+    pictures = passing(portrait, 20, before=True)
+    twice = track_faces(clip([each for each in pictures for _ in range(2)], 2 * FPS), networks)
+
+    present = twice.track.present.numpy().reshape(20, 2)
+    assert (present[:, 0] == present[:, 1]).all()
+    assert not present[9:12].any() and present[:7].all() and present[14:].all()

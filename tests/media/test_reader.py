@@ -19,7 +19,7 @@ from retalk_nodes.retalk_core.media import reader as video
 from retalk_nodes.retalk_core.media.clip import Clip
 from retalk_nodes.retalk_core.media.color import RgbConverter
 from retalk_nodes.retalk_core.media.reader import open_clip, prefetch
-from videos import gradient, index_in, make, shown, write
+from videos import gradient, index_in, make, numbered, shown, write
 
 # Opening
 
@@ -200,7 +200,7 @@ def test_repeats_and_backward_runs_convert_each_frame_once(
 def test_few_frames_are_kept_when_pictures_are_large(
     long_clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(video, "MOST_BYTES", 5 * 48 * 64 * 3)
+    monkeypatch.setattr(video, "MOST_BYTES", 5 * 48 * 64 * 5)  # as stored, and as RGB
     most = 0
     frames: Any = long_clip.frames(range(39, -1, -1))
     for index, frame in enumerate(frames):
@@ -264,3 +264,22 @@ def test_stopping_early_stops_the_producer_and_closes_it() -> None:
     items.close()
     assert closed.is_set()
     assert not [thread for thread in threading.enumerate() if thread.name == "retalk-prefetch"]
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "bgr0"])
+def test_a_frame_with_the_pixels_of_the_one_before_has_its_picture(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "clip.mkv"
+    pictures = [numbered(i) for i in (0, 0, 1, 1, 1, 0)]
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, name
+        for index, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(format=name)
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frames = list(open_clip(path).frames())
+    again = [frame.picture is before.picture for before, frame in itertools.pairwise(frames)]
+    assert again == [True, False, True, True, False]
+    assert [frame.index for frame in frames] == list(range(6))
+    assert [index_in(frame.pixels) for frame in frames] == [0, 0, 1, 1, 1, 0]

@@ -11,7 +11,7 @@ import numpy as np
 from ...compute.aside import put_aside
 from ...covers.hold import freest, hidden_rows
 from ...crops.patch import Patch
-from ...types import FaceTrack, Frame
+from ...types import FaceTrack, Frame, Pixels
 from .face import Face, Jaws
 from .gather import gather_teeth
 from .light import in_one_light
@@ -98,7 +98,7 @@ class EmbeddedEngine:
             run = self._prepare(outputs) if self._edited(outputs).any() else None
             for output in outputs:
                 frame = next(stream)
-                yield frame, self._edit(run, output, frame.pixels) if run else None
+                yield frame, self._edit(run, output, frame.picture) if run else None
 
     def _runs(self) -> Iterator[np.ndarray]:
         shot = self._track.shot.numpy()[self._plan.rows]
@@ -152,7 +152,7 @@ class EmbeddedEngine:
         teeth = gather_teeth(shapes, bank, self._mesh[chosen])
         return Shot(shapes, row_of, bank, self._mesh[chosen], mouths, teeth)
 
-    def _edit(self, run: Run, output: int, pixels: np.ndarray) -> Patch | None:
+    def _edit(self, run: Run, output: int, pixels: Pixels) -> Patch | None:
         place = int(np.searchsorted(run.outputs, output))
         if place == len(run.outputs) or run.outputs[place] != output:
             return None

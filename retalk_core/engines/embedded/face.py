@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...faces.canonical import Pose
+from ...types import Pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ class Face:
 class Texture:
     """One of the mouths that a frame is dressed in."""
 
-    picture: np.ndarray  # (h, w, 3)
+    picture: Pixels  # (h, w, 3)
     corner: np.ndarray  # (2,) its left top in its own frame
     points: np.ndarray  # (468, 2) the face's points in its own frame
     opening: float  # eye distances

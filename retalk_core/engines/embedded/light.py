@@ -10,6 +10,7 @@ import numpy as np
 from ...crops.patch import box_around
 from ...faces.canonical import eye_distance
 from ...images import white_of
+from ...types import Pixels
 from .face import Texture
 
 DARK = 0.02  # added to colours before their ratio is taken: black says nothing of its light
@@ -45,7 +46,7 @@ def in_one_light(pictures: np.ndarray, lights: np.ndarray) -> np.ndarray:
     return lit.reshape(pictures.shape).astype(np.float32)
 
 
-def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
+def relit(texture: Texture, frame: Pixels, points: np.ndarray) -> Texture:
     """A lent picture in the light of a frame (H, W, 3) with the same face's points (468, 2) there.
 
     The ratio of the two lights is smooth but for what is as strong as a shadow's edge, which it carries
@@ -64,7 +65,7 @@ def relit(texture: Texture, frame: np.ndarray, points: np.ndarray) -> Texture:
     white = white_of(texture.picture)
     bright = float(np.exp(np.average(ratio.mean(axis=1), weights=share)))
     offset = DARK * white
-    lit = (texture.picture.astype(np.float32) + offset) * gain - offset
+    lit = (texture.picture[:, :].astype(np.float32) + offset) * gain - offset
     return replace(texture, picture=lit.clip(0, white), sharpness=texture.sharpness * bright)
 
 
@@ -104,7 +105,7 @@ def _spread(
     return (usual + (weight @ off) / (total + 1e-3)).astype(np.float32)
 
 
-def _colours(picture: np.ndarray, places: np.ndarray, reach: float) -> np.ndarray:
+def _colours(picture: Pixels, places: np.ndarray, reach: float) -> np.ndarray:
     """The mean colours (n, 3) in [0, 1] around places (n, 2) of a picture; beyond its edges, at them."""
     box = box_around(places, picture.shape[:2], margin=2 * reach + 2)
     side = 2 * max(round(reach), 0) + 1

@@ -14,6 +14,7 @@ from ...faces.canonical import EYE_CORNERS, LIP_PAIRS
 from ...faces.mesh import FACE_OVAL
 from ...images import white_of
 from ...metrics.mouth import lip_sharpness
+from ...types import Pixels
 from .face import Face, Texture
 from .interior import fill_inside
 from .light import relit
@@ -33,7 +34,7 @@ MOST_SHARPENING = 0.8
 MOST_SOFTENING = 0.7  # teeth that were gathered from the sharpest frames stand out in a blurred one
 
 
-def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture], teeth: Teeth) -> Patch:
+def render_mouth(frame: Pixels, face: Face, textures: list[Texture], teeth: Teeth) -> Patch:
     """Give the face in a frame its wanted mouth.
 
     frame:    (H, W, 3) uint8 or uint16
@@ -61,7 +62,7 @@ def render_mouth(frame: np.ndarray, face: Face, textures: list[Texture], teeth: 
 
 
 def textures_for(
-    frame: np.ndarray,
+    frame: Pixels,
     face: Face,
     own_opening: float,
     entries: np.ndarray,
@@ -78,7 +79,8 @@ def textures_for(
         if entry == OWN:
             here = np.zeros(2, np.float32)
             sharpness = lip_sharpness(frame, face.mesh)
-            rims = lip_rims(frame, face.mesh[:, :2]).begins
+            part = patch_box(face.mesh[:, :2], frame.shape[:2])
+            rims = lip_rims(frame[part.slices], face.mesh[:, :2] - part.corner).begins
             textures.append(Texture(frame, here, face.mesh[:, :2], own_opening, sharpness, share, rims))
         else:
             lent = Texture(
@@ -94,7 +96,7 @@ def textures_for(
     return textures
 
 
-def _warp_face(frame: np.ndarray, face: Face, least: Box) -> Patch:
+def _warp_face(frame: Pixels, face: Face, least: Box) -> Patch:
     """Carry the frame's own pixels along with jaw, cheeks and lips, in a box that holds at least `least`."""
     given = face.mesh[:, :2]
     source, target = with_ring(given, given), with_ring(face.target, given)
@@ -113,7 +115,7 @@ def _moving_points() -> np.ndarray:
     return np.unique(lower_face())
 
 
-def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:
+def _dress(frame: Pixels, face: Face, textures: list[Texture], box: Box, soften: float) -> np.ndarray:
     """The textures' mix in a box (h, w, 3) float32, in the frame's own numbers."""
     dressed = np.zeros((*box.size, 3), np.float32)
     depth = np.concatenate(
@@ -128,7 +130,7 @@ def _dress(frame: np.ndarray, face: Face, textures: list[Texture], box: Box, sof
         if picture is frame:  # converting all of a large frame would cost more than all the rest
             part = patch_box(texture.points, frame.shape[:2])
             picture, corner = frame[part.slices], part.corner
-        dressed += texture.share * carry(picture.astype(np.float32), positions, corner)
+        dressed += texture.share * carry(picture[:, :].astype(np.float32), positions, corner)
     return dressed
 
 

@@ -125,8 +125,8 @@ def fill_bank(shapes: ShotShapes, rows: np.ndarray, mesh: np.ndarray, frames: It
     """
     pictures, corners, thumbs, sharpness, rims, beside, seen = [], [], [], [], [], [], []
     for row, points, frame in zip(rows, mesh, frames, strict=True):
-        box = patch_box(points[:, :2], frame.pixels.shape[:2])
-        picture = frame.pixels[box.slices].copy()
+        box = patch_box(points[:, :2], frame.picture.shape[:2])
+        picture = frame.picture[box.slices].copy()
         pictures.append(picture)
         corners.append(box.corner)
         thumbs.append(mouth_thumb(picture, shapes.pose[np.array([row])], box.corner))

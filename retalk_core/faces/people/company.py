@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...types import Pixels
 from ..canonical import EYE_CORNERS, MOUTH_CORNERS, eye_distance
 from ..detect import Detection, overlap
 from ..mesh import FACE_OVAL, Mesh, box_distance, face_box
@@ -84,7 +85,7 @@ class Company:
             and box_distance(box, face_box(other.last)) < _NEAR
         ]
 
-    def meet(self, pixels: np.ndarray, mesh: Mesh, seconds: float, doubtful: bool = False) -> None:
+    def meet(self, pixels: Pixels, mesh: Mesh, seconds: float, doubtful: bool = False) -> None:
         """Take note of someone else's face near the one who is followed."""
         look = look_at(pixels, mesh.points)
         known = self._known(mesh, look)
@@ -105,10 +106,10 @@ class Company:
 
     def go_on(
         self,
-        pixels: np.ndarray,
+        pixels: Pixels,
         seconds: float,
         around: np.ndarray,
-        follow: Callable[[np.ndarray, np.ndarray], Mesh | None],
+        follow: Callable[[Pixels, np.ndarray], Mesh | None],
     ) -> None:
         """Follow those who are near a face (468, 3) into the next frame."""
         for other in self.others:

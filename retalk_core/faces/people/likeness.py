@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ...images import white_of
+from ...types import Pixels
 from ..canonical import load_mouth_model
 
 _SIDE = 48  # pixels across the face in the picture that colours are read off; finer detail doesn't count
@@ -67,7 +68,7 @@ class Person:
         return np.where(look.seen, np.abs(off).max(axis=1), np.nan)
 
 
-def look_at(pixels: np.ndarray, points: np.ndarray) -> Looks:
+def look_at(pixels: Pixels, points: np.ndarray) -> Looks:
     """See what a face looks like.
 
     pixels: (H, W, 3) uint8 or uint16; points: (468, 2 or 3) the face in it

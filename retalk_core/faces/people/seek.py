@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...types import Pixels
 from ..detect import TILE_SIDES, Detection, FaceNetworks, look_at_tiles
 from ..mesh import Mesh, box_area, face_step, find_mesh, region_of_detection, region_of_points
 
@@ -21,7 +22,7 @@ class Seeker:
     def __init__(self, networks: FaceNetworks) -> None:
         self._networks = networks
 
-    def follow(self, pixels: np.ndarray, before: np.ndarray) -> Mesh | None:
+    def follow(self, pixels: Pixels, before: np.ndarray) -> Mesh | None:
         """The mesh found where a face (468, 3) was a frame ago, unless it can't be trusted."""
         mesh = find_mesh(self._networks.mesh, pixels, region_of_points(before))
         if mesh.score >= PRESENT and face_step(before, mesh.points) > UNSURE_STEP:
@@ -30,7 +31,7 @@ class Seeker:
             return None
         return mesh
 
-    def settle(self, pixels: np.ndarray, detection: Detection) -> Mesh | None:
+    def settle(self, pixels: Pixels, detection: Detection) -> Mesh | None:
         """The mesh of a detected face, found again in its own region until it rests."""
         mesh = find_mesh(self._networks.mesh, pixels, region_of_detection(detection))
         for _ in range(WARM_UP):
@@ -39,12 +40,12 @@ class Seeker:
             mesh = find_mesh(self._networks.mesh, pixels, region_of_points(mesh.points))
         return mesh if mesh.score >= PRESENT else None
 
-    def settle_all(self, pixels: np.ndarray, found: list[Detection]) -> list[Mesh]:
+    def settle_all(self, pixels: Pixels, found: list[Detection]) -> list[Mesh]:
         """The meshes of the largest faces among those that were detected."""
         found = sorted(found, key=lambda face: -box_area(face.box))[:MOST_FACES]
         return [mesh for face in found if (mesh := self.settle(pixels, face))]
 
-    def search_tiles(self, pixels: np.ndarray) -> list[Mesh]:
+    def search_tiles(self, pixels: Pixels) -> list[Mesh]:
         """The meshes of small faces; those in large tiles, or else in small ones."""
         for side in TILE_SIDES:
             found = look_at_tiles(self._networks, pixels, side)
