@@ -1,6 +1,6 @@
-"""One step of each full-size training on this machine: seconds, and how much memory the process took at most.
+"""One step of each full-size training on this machine: CPU-seconds, and the most memory that it took.
 
-python benchmarks/training_steps.py [sync dnet lnet enet] [--device cpu] [--batch 1]
+python benchmarks/training_steps.py [sync dnet lnet enet] [--device cpu] [--batch 1] [--keep FOLDER]
 
 Weights are drawn by chance and the judges' too: the arithmetic is that of a real run, all its losses are on.
 What came out is saved, exported, and loaded as a dub loads it. Each runs in a process of its own.
@@ -44,7 +44,7 @@ class DrawnJudges(JudgeFiles):
         return NETWORKS[key].build.create().eval().requires_grad_(False)
 
 
-def one_step(kind: str, device: str, batch: int) -> None:
+def one_step(kind: str, device: str, batch: int, keep: Path | None) -> None:
     """A step in this process, and what it took."""
     with tempfile.TemporaryDirectory() as folder:
         pace = {
@@ -62,15 +62,18 @@ def one_step(kind: str, device: str, batch: int) -> None:
             task.memory["sync_on"] = 1.0
         task.validate = lambda network: {task.score: 0.0}  # type: ignore[method-assign]
         task.strip = lambda network: None  # type: ignore[method-assign]
-        begun = time.monotonic()
+        begun, clock = time.process_time(), time.monotonic()
         learnt = learn(task, TrainingEngine(device), Path(folder) / "run", to_plain(run))
-        seconds = time.monotonic() - begun
-        path = export.export_run(Path(folder) / "run", Path(folder) / "made.safetensors")
+        seconds, waited = time.process_time() - begun, time.monotonic() - clock
+        path = export.export_run(Path(folder) / "run", (keep or Path(folder)) / f"{kind}.safetensors")
         load_network(catalog[export.NETWORKS[kind]], path)
         size = path.stat().st_size / 1e6
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     losses = ", ".join(sorted(learnt.losses))
-    words = f"batch {run.pace.batch}, {seconds:.1f} s a step with saving, {most:.1f} GB, file {size:.0f} MB"
+    words = (
+        f"batch {run.pace.batch}, {seconds:.0f} CPU-seconds a step with saving ({waited:.0f} by the clock)"
+    )
+    words += f", {most:.1f} GB, file {size:.0f} MB"
     print(f"{kind}: {words}; {losses}", flush=True)
 
 
@@ -81,13 +84,15 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", help=f"of {', '.join(KINDS)}; default: all")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave what was exported there")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     for kind in args.kinds or KINDS:
         if args.here:
-            one_step(kind, args.device, args.batch)
+            one_step(kind, args.device, args.batch, args.keep)
         else:
             words = [sys.executable, __file__, kind, "--here", "--device", args.device]
+            words += ["--keep", str(args.keep.resolve())] if args.keep else []
             subprocess.run([*words, "--batch", str(args.batch)], check=True)
 
 

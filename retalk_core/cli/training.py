@@ -27,6 +27,7 @@ def learn_train(train: argparse.ArgumentParser) -> None:
 
     actions = train.add_subparsers(title="actions", required=True, metavar="ACTION")
     _learn_prepare(actions.add_parser("prepare", help="turn talking videos into a set to learn from"))
+    _learn_enhance(actions.add_parser("enhance-set", help="make E-Net's set of sharp faces with GPEN"))
     for kind, told in TRAINED.items():
         each = actions.add_parser(kind, help=f"train {told}")
         each.set_defaults(run=run_training, kind=kind)
@@ -45,8 +46,13 @@ def learn_train(train: argparse.ArgumentParser) -> None:
         "--lnet", default="official", help="for E-Net: L-Net's file; default: the installed one"
     )
     person.add_argument("--minutes", type=float, default=30.0, help="at most; default: 30")
+    person.add_argument(
+        "--keep-worse", action="store_true", help="write the result although it became no better"
+    )
     person.add_argument("--strip", type=read_path, metavar="PICTURE", help="before and after, side by side")
-    person.add_argument("settings", nargs="*", help="words such as pace.batch=1")
+    person.add_argument(
+        "--settings", nargs="*", default=[], metavar="NAME=VALUE", help="words such as pace.batch=1"
+    )
     _add_rights(person)
     _add_usual(person)
     export = actions.add_parser(
@@ -67,6 +73,9 @@ def _learn_prepare(prepare: argparse.ArgumentParser) -> None:
     prepare.add_argument("-o", "--output", type=read_path, required=True, metavar="SET", help="its folder")
     prepare.add_argument("--layout", choices=("any", "lrs2", "voxceleb", "hdtf"), default="any")
     prepare.add_argument("--coefficients", action="store_true", help="read 3DMM coefficients too, for D-Net")
+    prepare.add_argument(
+        "--references", action="store_true", help="make D-Net's calm faces too, for L-Net; reads coefficients"
+    )
     prepare.add_argument("--processes", type=int, default=1, metavar="N", help="that work side by side")
     filters = prepare.add_argument_group("what is learnt from")
     filters.add_argument("--least-face", type=int, default=64, metavar="PIXELS", help="default: 64")
@@ -76,6 +85,16 @@ def _learn_prepare(prepare: argparse.ArgumentParser) -> None:
     )
     _add_rights(prepare)
     _add_usual(prepare)
+
+
+def _learn_enhance(enhance: argparse.ArgumentParser) -> None:
+    from .words import read_path
+
+    enhance.set_defaults(run=run_enhance)
+    enhance.add_argument("folder", type=read_path, metavar="SET", help="a prepared set")
+    enhance.add_argument("-o", "--output", type=read_path, required=True, help="the folder of the sharp set")
+    enhance.add_argument("--device", default="auto", help="cpu, cuda, …; default: the fastest there is")
+    _add_usual(enhance)
 
 
 def _add_rights(command: argparse.ArgumentParser) -> None:
@@ -106,6 +125,7 @@ def run_prepare(args: argparse.Namespace) -> None:
             _rights(args.rights, args.folder),
             filters,
             coefficients=args.coefficients,
+            references=args.references,
             models=args.models,
             expert=args.expert,
             processes=args.processes,
@@ -118,6 +138,20 @@ def run_prepare(args: argparse.Namespace) -> None:
     for each in found:
         if each.dropped:
             print(f"dropped: {each.name}: {each.dropped}")
+
+
+def run_enhance(args: argparse.Namespace) -> None:
+    from ..training.data.enhance import enhance_set
+
+    with Bars(args.quiet) as bars:
+        made = enhance_set(
+            args.folder,
+            args.output,
+            models=args.models,
+            device=args.device,
+            progress=bars.of("enhancing", " frames"),
+        )
+    print(f"{len(made)} clips are sharp now: {args.output}")
 
 
 def _rights(stated: str, source: Path) -> str:
@@ -173,8 +207,11 @@ def run_personalise(args: argparse.Namespace) -> None:
         minutes=args.minutes,
         words=tuple(args.settings),
         models=args.models,
+        keep_worse=args.keep_worse,
     )
     rights = _rights(args.rights, args.clip)
     with Bars(args.quiet) as bars:
         made = personalise(args.clip, args.output, rights, wanted, args.strip, bars.of("learning", " steps"))
+    for doubt in made["doubts"]:
+        print(f"doubtful: {doubt}.", file=sys.stderr)
     print(json.dumps(made, indent=2))

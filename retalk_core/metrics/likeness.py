@@ -10,10 +10,10 @@ from ..images import eight_bit
 from ..types import IBUG_FROM_MESH
 from .registry import metric
 
-_SIDE = 112  # pixels of a face as ArcFace reads it
+ARCFACE_SIDE = 112  # pixels of a face as ArcFace reads it
 _MOUTH = slice(48, 68)  # of the 68 iBUG points
 # Where ArcFace's training data has eyes, nose tip and corners of the mouth, in a picture of 112 pixels.
-_TEMPLATE = np.array(
+ARCFACE_POINTS = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
 
@@ -56,7 +56,8 @@ def aligned_face(picture: np.ndarray, five: np.ndarray) -> np.ndarray:
     picture: (H, W, 3)
     five:    (5, 2) its eyes, nose tip and corners of the mouth, the picture's left first
     """
-    affine, _ = cv2.estimateAffinePartial2D(five.astype(np.float64), _TEMPLATE, method=cv2.LMEDS)
+    affine, _ = cv2.estimateAffinePartial2D(five.astype(np.float64), ARCFACE_POINTS, method=cv2.LMEDS)
     if affine is None:
         affine = np.eye(2, 3)
-    return eight_bit(cv2.warpAffine(picture, affine, (_SIDE, _SIDE), borderMode=cv2.BORDER_CONSTANT))
+    size = (ARCFACE_SIDE, ARCFACE_SIDE)
+    return eight_bit(cv2.warpAffine(picture, affine, size, borderMode=cv2.BORDER_CONSTANT))

@@ -62,7 +62,8 @@ def _imported() -> Iterator[tuple[Any, Any]]:
             from basicsr.losses import basic_loss
     except Exception as error:  # whatever an old package stumbles over in a new environment
         raise InputError(
-            f"basicsr's losses can't be used ({type(error).__name__}: {error}). Choose features_by=ours."
+            f"basicsr's losses can't be used ({type(error).__name__}: {error}). Choose features=vgg19, which "
+            "gives the same numbers."
         ) from error
     from torchvision.models import vgg19
 

@@ -79,10 +79,15 @@ def load_state(path: Path) -> RunState:
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {})["retalk_run"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118, no mapping
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        return _put_together(header, tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CheckpointError(
             f"{path} holds no run to go on from ({type(error).__name__}). Remove it; an earlier one is taken."
         ) from error
+
+
+def _put_together(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> RunState:
+    """A state of what its file holds. Raises what Python does where something is missing."""
     networks: dict[str, dict[str, Tensor]] = {}
     optimisers: dict[str, dict[str, Any]] = {
         name: {"state": {}, "param_groups": groups} for name, groups in header["groups"].items()
@@ -99,15 +104,15 @@ def load_state(path: Path) -> RunState:
             name, number, tensor = rest.split("/")
             optimisers[name]["state"].setdefault(int(number), {})[tensor] = value
     return RunState(
-        step=header["step"],
+        step=int(header["step"]),
         stage=header["stage"],
         kind=header["kind"],
-        settings=header["settings"],
+        settings=dict(header["settings"]),
         networks=networks,
         mean=mean,
         optimisers=optimisers,
-        memory=header["memory"],
-        about=header["about"],
+        memory=dict(header["memory"]),
+        about=dict(header["about"]),
     )
 
 

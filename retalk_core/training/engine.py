@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..compute.devices import choose_device
 from ..errors import OptionError
@@ -95,3 +95,39 @@ def open_engine(device: str, precision: str) -> TrainingEngine:
     """The engine that suits how this process was started. Raises OptionError."""
     joined = int(os.environ.get("WORLD_SIZE", "1")) > 1
     return (JoinedEngine if joined else TrainingEngine)(device, precision)
+
+
+class StepBuffers:
+    """What networks note of what they see, such as batch norm's statistics: once a step.
+
+    Each portion begins with what was noted before the step, and the mean over all portions and processes is
+    what stays. So one process that takes twice as many portions notes what two processes do; a step of one
+    portion in one process is left as it is.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module], engine: TrainingEngine, portions: int) -> None:
+        """Look at the networks before the step."""
+        self._engine, self._portions = engine, portions
+        several = portions * engine.world > 1
+        self._all = [buffer for each in networks for buffer in each.buffers()] if several else []
+        self._before = [buffer.clone() for buffer in self._all]
+        self._means = [buffer for buffer in self._all if buffer.is_floating_point()]  # the others are counts
+        self._sums: list[Tensor] = []
+
+    def begin(self) -> None:
+        """Before each portion."""
+        for buffer, before in zip(self._all, self._before, strict=True):
+            buffer.copy_(before)
+
+    def end(self) -> None:
+        """After each portion."""
+        parts = [buffer / self._portions for buffer in self._means]
+        sums = self._sums or [torch.zeros_like(each) for each in parts]
+        self._sums = [one + other for one, other in zip(sums, parts, strict=True)]
+
+    def keep(self) -> None:
+        """After the last one."""
+        if self._sums:
+            self._engine.average(self._sums)
+            for buffer, noted in zip(self._means, self._sums, strict=True):
+                buffer.copy_(noted)

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from ..errors import CheckpointError, InputError, OptionError
 from ..types import Progress, silent
 from .checkpoints import BEST, RunState, fill, keep_latest, load_state, save_state, saved_steps, state_path
-from .engine import TrainingEngine
+from .engine import StepBuffers, TrainingEngine
 from .journal import RunJournal
 from .settings import differences_between
 from .tasks.base import LearntBatch, Player, Stage, TrainingTask, collate
@@ -106,6 +106,12 @@ class _Run:
             return
 
     def _check(self, state: RunState) -> None:
+        stages = {stage.name for stage in self.task.stages}
+        if not set(self.task.networks) <= set(state.networks) or state.stage not in stages:
+            raise OptionError(
+                f"{self.folder} holds a run of another kind ({state.kind}, {state.stage}): choose another "
+                "folder with out=."
+            )
         if found := differences_between(state.settings, self.settings):
             raise OptionError(
                 f"{self.folder} holds a run with other settings ({', '.join(found[:3])}): choose another "
@@ -208,7 +214,9 @@ class _Run:
         weights = self.task.weights(player.network, stage.name)
         self.optimisers[player.network].zero_grad(set_to_none=True)
         sums: dict[str, Tensor] = {}
+        buffers = StepBuffers(self.task.networks.values(), self.engine, len(portions))
         for batch in portions:
+            buffers.begin()
             placed = {name: value.to(self.engine.device) for name, value in batch.items()}
             with self.engine.lower():
                 terms = self.task.losses(player.network, placed, stage.name, self.step)
@@ -216,6 +224,8 @@ class _Run:
             self.engine.scaler.scale(total / len(portions)).backward()
             for name, term in terms.items():
                 sums[name] = sums.get(name, 0) + term.detach().float() / len(portions)
+            buffers.end()
+        buffers.keep()
         names = list(sums)
         means = self.engine.mean(torch.stack([sums[name] for name in names]))
         return dict(zip(names, means, strict=True))

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...models.training.sync_expert import SyncExpert
 from ...models.training.vgg import Vgg19, halve, read_pair
+from ..crops.affine import invert
+from ..crops.framing import fit_similarity
 from ..images import bgr
+from ..metrics.likeness import ARCFACE_POINTS, ARCFACE_SIDE
 
 # Layers of VGG19 by their number, and how much each counts.
 BEHIND_FIRST: Mapping[int, float] = {1: 1.0, 6: 1.0, 11: 1.0, 20: 1.0, 29: 1.0}  # relu1_1 … relu5_1
@@ -116,11 +120,29 @@ def probably(likely: Tensor, wanted: Tensor | float) -> Tensor:
 # Identity
 
 
+def align_identities(faces: Tensor, points: Tensor) -> Tensor:
+    """Faces as ArcFace reads them, eyes, nose and mouth in their places.
+
+    faces:   (B, 3, S, S) with S 112 or more; gradients go through
+    points:  (B, 5, 2) eyes, nose tip, corners of the mouth in parts of S, the picture's left first
+    returns: (B, 3, 112, 112); beyond a face its edge is repeated
+    """
+    wanted = (ARCFACE_POINTS + 0.5) / ARCFACE_SIDE
+    to_aligned = fit_similarity(points.double().cpu().numpy(), wanted)
+    from_aligned = torch.as_tensor(np.stack([invert(each) for each in to_aligned]))
+    # In the coordinates of `affine_grid`, which go from -1 to 1.
+    turn, shift = from_aligned[:, :, :2], from_aligned[:, :, 2:]
+    theta = torch.cat([turn, 2 * shift + turn.sum(dim=2, keepdim=True) - 1], dim=2).to(faces)
+    calm = F.avg_pool2d(faces, max(1, faces.shape[2] // ARCFACE_SIDE))  # else fine lines flicker
+    grid = F.affine_grid(theta, [len(faces), 3, ARCFACE_SIDE, ARCFACE_SIDE], align_corners=False)
+    return F.grid_sample(calm, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
 def compare_identities(network: nn.Module, given: Tensor, wanted: Tensor) -> Tensor:
     """How unlike two people's faces are, () in [0, 2]: 0 for the same.
 
     network:       ArcFace, in eval mode
-    given, wanted: (B, 3, 112, 112) RGB in [-1, 1]; gradients reach `given` only
+    given, wanted: (B, 3, 112, 112) RGB in [-1, 1], see `align_identities`; gradients reach `given` only
     """
     with torch.no_grad():
         sought = network(wanted)

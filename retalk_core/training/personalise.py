@@ -23,7 +23,7 @@ from .checkpoints import BEST, load_state, saved_steps
 from .data.kept import KeptTalk
 from .data.layouts import Video
 from .data.prepare import Filters, prepare_video
-from .data.talks import LEARNT_RATE, Talk, TalkSet
+from .data.talks import LEARNT_RATE, LEAST_STARTS, Talk, TalkSet, long_enough
 from .engine import open_engine
 from .export import export_state
 from .judges import JudgeFiles
@@ -34,8 +34,14 @@ from .tasks.base import TrainingTask
 
 LEAST_SECONDS, WANTED_SECONDS = 3, 60
 _HELD_SHARE = 0.2  # of the clip, kept back in stretches
-STRETCHES = 2
+_LEAST_HELD = 15  # frames of each
+_STRETCHES, _MORE_STRETCHES = 2, 4
+_LONG = 500  # usable frames from which on there are more
 GAP = 5  # frames beside them that are in neither
+_ADVICE = (
+    "Give a longer clip, a lower rate (rate=1e-5) or other weights to begin with, or keep it all the same: "
+    "--keep-worse."
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Personal:
     lnet: str = "official"  # for E-Net: L-Net's file, or small
     minutes: float = 30.0
     words: Sequence[str] = ()  # settings of the run
+    keep_worse: bool = False  # write it although it became no better
     models: Path | None = None
 
 
@@ -65,6 +72,9 @@ class PartOfTalk:
 
     def portraits(self, rows: Sequence[int], side: int) -> Tensor:
         return self._talk.portraits(rows, side)
+
+    def points(self, rows: Sequence[int]) -> Tensor:
+        return self._talk.points(rows)
 
     def mels(self, rows: Sequence[int]) -> Tensor:
         return self._talk.mels(rows)
@@ -87,8 +97,9 @@ def personalise(
     output:  ends in .safetensors
     rights:  the licence, or whose consent there is
     strip:   a picture to write: before, after, and what should be
-    returns: scores before and after on what was kept back, seconds, frames
-    raises:  InputError for a clip that is too short or that nothing allows, CheckpointError without weights
+    returns: scores before and after on stretches by which nothing was chosen, seconds, frames, doubts
+    raises:  InputError for a clip that is too short or that nothing allows, and where the network became no
+             better, CheckpointError without weights
     """
     check_place(output, "the weights", (".safetensors",))
     if not rights.strip():
@@ -98,43 +109,63 @@ def personalise(
     begin = wanted.begin or _installed(wanted)
     with tempfile.TemporaryDirectory(prefix="retalk-personal-") as folder:
         talk = _followed(clip, Path(folder), rights)
-        talks = _parted(talk, rights)
+        talks, judged = _parted(talk, rights)
         task = _task(wanted, begin, talks)
         begin_with(task, begin)
         engine = open_engine(task.pace.device, task.pace.precision)
         task.place(engine.device)
         network = task.networks[task.draws]
-        before, first = _looked_at(task, network, strip is not None)
-        settings = to_plain(task.run)
-        learnt = learn(task, engine, Path(folder) / "run", settings, progress=progress)
+        before, first = _looked_at(task, network, judged, strip is not None)
+        learnt = learn(task, engine, Path(folder) / "run", to_plain(task.run), progress=progress)
         state = load_state(_best(Path(folder) / "run"))
         network.load_state_dict(state.mean)
-        after, last = _looked_at(task, network, strip is not None)
-        score = task.score
-        made: dict[str, Any] = {
-            "file": str(output),
-            "before": before,
-            "after": after,
-            "better": after[score] < before[score],
-            "steps": learnt.steps,
-            "seconds": round(learnt.seconds, 1),
-            "frames": int(talk.usable.sum()),
-        }
-        about = {"personalised_from": begin.name, "clip": clip.name, "before": before, "after": after}
-        export_state(state, output, more=about)
+        after, last = _looked_at(task, network, judged, strip is not None)
         shown = [each for each in (first, last) if each is not None]
         if strip is not None and shown:
             write_picture(strip, np.concatenate(shown))
-    return made
+        doubts = _doubts(task.score, before, after)
+        if doubts and not after[task.score] < before[task.score] and not wanted.keep_worse:
+            raise InputError(f"{doubts[0]}: nothing was written. {_ADVICE}")
+        about = {"personalised_from": begin.name, "clip": clip.name, "before": before, "after": after}
+        export_state(state, output, more={**about, "doubts": doubts})
+    return {
+        "file": str(output),
+        "before": before,
+        "after": after,
+        "better": after[task.score] < before[task.score],
+        "doubts": doubts,
+        "steps": learnt.steps,
+        "seconds": round(learnt.seconds, 1),
+        "frames": int(talk.usable.sum()),
+    }
+
+
+def _doubts(score: str, before: dict[str, float], after: dict[str, float]) -> list[str]:
+    """Why the result may not be worth using, the weightiest first."""
+    found = []
+    if not after[score] < before[score]:
+        found.append(
+            f"The network became no better on what was kept back ({score} {after[score]:.4g}, before "
+            f"{before[score]:.4g})"
+        )
+    if "bicubic" in after and not after["distance"] < after["bicubic"]:
+        found.append(
+            f"It is no better than the coarse face plainly enlarged ({after['distance']:.4g} against "
+            f"{after['bicubic']:.4g})"
+        )
+    return found
 
 
 def _looked_at(
-    task: TrainingTask, network: nn.Module, draws: bool
+    task: TrainingTask, network: nn.Module, judged: tuple[Talk, ...], draws: bool
 ) -> tuple[dict[str, float], np.ndarray | None]:
-    """Its scores, and if that is wanted its pictures."""
+    """Its scores on some stretches, and if that is wanted its pictures."""
+    chosen_by, task.held = task.held, judged
     network.eval()
     with torch.no_grad():
-        return task.validate(network), task.strip(network) if draws else None
+        seen = task.validate(network), task.strip(network) if draws else None
+    task.held = chosen_by
+    return seen
 
 
 def _best(folder: Path) -> Path:
@@ -163,18 +194,22 @@ def _followed(clip: Path, folder: Path, rights: str) -> KeptTalk:
     return KeptTalk(folder / made.file, made.name, made.speaker, made.voice)
 
 
-def _parted(talk: Talk, rights: str) -> TalkSet:
-    """What is learnt from, and the stretches that are kept back."""
+def _parted(talk: Talk, rights: str) -> tuple[TalkSet, tuple[Talk, ...]]:
+    """What is learnt from with the stretches that the best step is chosen by, and those that judge it."""
     rows = np.flatnonzero(talk.usable)
-    held, beside = np.zeros_like(talk.usable), np.zeros_like(talk.usable)
-    length = max(int(_HELD_SHARE / STRETCHES * len(rows)), 15)
-    for part in range(STRETCHES):
-        first = round((part + 1) * len(rows) / (STRETCHES + 1) - length / 2)
+    count = _STRETCHES if len(rows) < _LONG else _MORE_STRETCHES
+    length = max(int(_HELD_SHARE / count * len(rows)), _LEAST_HELD)
+    beside, stretches = np.zeros_like(talk.usable), []
+    for part in range(count):
+        held = np.zeros_like(talk.usable)
+        first = round((part + 1) * len(rows) / (count + 1) - length / 2)
         held[rows[first : first + length]] = True
         beside[rows[max(first - GAP, 0) : first + length + GAP]] = True
-    about = {"sets": ["one person's clip"], "licences": [rights], "clips": 1, "held": STRETCHES}
+        stretches.append(PartOfTalk(talk, held, f"{talk.name}, kept back {part + 1}"))
+    about = {"sets": ["one person's clip"], "licences": [rights], "clips": 1, "held": count}
     learnt = PartOfTalk(talk, talk.usable & ~beside, f"{talk.name}, to learn from")
-    return TalkSet((learnt,), (PartOfTalk(talk, held & talk.usable, f"{talk.name}, kept back"),), about)
+    judged = long_enough(stretches[1::2], LEAST_STARTS, "be judged by")
+    return TalkSet((learnt,), tuple(stretches[::2]), about), judged
 
 
 def _task(wanted: Personal, begin: Path, talks: TalkSet) -> TrainingTask:

@@ -11,9 +11,15 @@ import pytest
 import torch
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.models.network import File
+from retalk_nodes.models.training.dnet import DNetInTraining, DNetShape
+from retalk_nodes.models.training.enet import ENetInTraining, ENetShape
+from retalk_nodes.models.training.lnet import LNetInTraining, LNetShape
 from retalk_nodes.nodes import networks as host_networks
 from retalk_nodes.nodes import weights
 from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.training.checkpoints import RunState
+from retalk_nodes.retalk_core.training.export import export_state
+from retalk_nodes.retalk_core.training.settings import to_plain
 from retalk_nodes.retalk_core.weights.files import Found
 from stand_in import Manager
 
@@ -94,6 +100,30 @@ def test_auto_takes_any_file_that_fits_whatever_it_is_called(
     (loaded,) = node.execute(file="auto").args
     assert (loaded.key, loaded.path.name) == ("parser", "some name.pth")
     assert node.GET_SCHEMA().inputs[0].options == ["auto", "some name.pth"]
+
+
+def test_what_was_trained_is_listed_loaded_and_draws(nodes: dict[str, Any], folder: Path) -> None:
+    """Small networks as `retalk train export` writes them, in the nodes that take the paper's."""
+    for kind, trained in {
+        "enet": ENetInTraining(ENetShape(looks=(4, 8), looks_side=16, style=8, features=(8, 4))),
+        "lnet": LNetInTraining(LNetShape(first=8, most=16, levels=2, blocks=1, speech=16, listening=4)),
+        "dnet": DNetInTraining(DNetShape(style=8, first=4, most=8, repair=4)),
+    }.items():
+        tensors = trained.state_dict()
+        state = RunState(7, "all", kind, {"shape": to_plain(trained.shape)}, {"it": tensors}, tensors)
+        export_state(state, folder / f"my {kind}.safetensors")
+    loaded = {}
+    for node in ("ReTalkLoadENet", "ReTalkLoadLNet", "ReTalkLoadDNet"):
+        name = f"my {node[-4:].lower()}.safetensors"
+        assert name in nodes[node].GET_SCHEMA().inputs[0].options
+        assert nodes[node].validate_inputs(file=name) is True
+        (loaded[node],) = nodes[node].execute(file=name).args
+    synced, reference = torch.rand(2, 96, 96, 3), torch.rand(2, 384, 384, 3)
+    redraw = nodes["ReTalkEnhanceIdentity"].execute
+    (faces,) = redraw(
+        synced=synced, reference=reference, enet=loaded["ReTalkLoadENet"], seed=-1, batch_size=1
+    ).args
+    assert faces.shape == (2, 384, 384, 3) and faces.std() > 0.01
 
 
 def test_a_file_of_the_papers_release_answers_to_its_other_name_too(folder: Path) -> None:

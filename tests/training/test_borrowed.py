@@ -12,6 +12,7 @@ from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.training import borrowed
 from retalk_nodes.retalk_core.training.borrowed import BorrowedFeatures, why_not_borrowed
 from retalk_nodes.retalk_core.training.losses import BEFORE_LAST, BEHIND_FIRST, compare_features
+from retalk_nodes.retalk_core.training.runs import read_settings
 
 
 @pytest.mark.parametrize("layers", [BEFORE_LAST, BEHIND_FIRST], ids=["enet", "dnet"])
@@ -41,5 +42,7 @@ def test_a_basicsr_that_breaks_is_told_too(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(borrowed, "find_spec", lambda name: object())
     monkeypatch.setitem(sys.modules, "basicsr.archs", None)
     assert "can't be used" in why_not_borrowed()
-    with pytest.raises(InputError, match="features_by=ours"):
+    with pytest.raises(InputError, match=r"Choose features=vgg19, ") as told:
         BorrowedFeatures(Vgg19())
+    word = str(told.value).split("Choose ")[1].split(",")[0]
+    assert read_settings("enet", None, [word]).features == "vgg19"  # there is such a setting

@@ -22,6 +22,8 @@ from retalk_nodes.retalk_core.training.journal import LOG, read_log
 from retalk_nodes.retalk_core.training.loop import MOST_LOST, Learnt, learn
 from retalk_nodes.retalk_core.training.settings import Pace
 from retalk_nodes.retalk_core.training.tasks.base import LearntBatch, Player, Stage, TrainingTask, collate
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 PACE = Pace(
@@ -45,8 +47,9 @@ class Lines(TrainingTask):
     def __init__(self, pace: Pace = PACE, switch: int = 4, broken: int = -1) -> None:
         torch.manual_seed(3)
         self.pace, self.draws, self.memory, self.judges = pace, "line", {"looks": 0.0}, {}
-        middle = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=None), nn.Tanh(), nn.Linear(4, 1))
-        self.networks: dict[str, nn.Module] = {"line": middle, "rival": nn.Linear(1, 1)}
+        middle = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.3), nn.Tanh(), nn.Linear(4, 1))
+        rival = nn.utils.spectral_norm(nn.Linear(1, 1))
+        self.networks: dict[str, nn.Module] = {"line": middle, "rival": rival}
         self.broken = broken
         line = Player("line", 1e-2, drop_at=3, drop=0.5)
         self.stages = (Stage("alone", switch, (line,)), Stage("both", None, (Player("rival", 1e-2), line)))
@@ -193,10 +196,12 @@ def test_two_processes_are_one_with_twice_the_portions(tmp_path: Path, root: Pat
         load_state(tmp_path / "one/step_000000006.safetensors"),
         load_state(tmp_path / "two/step_000000006.safetensors"),
     )
+    noted = set()
     for name, network in one.networks.items():
         for key, value in network.items():
-            if "running" not in key and "tracked" not in key:  # of batch norm each process has its own
-                torch.testing.assert_close(two.networks[name][key], value, rtol=1e-5, atol=1e-6)
+            noted |= {key.rpartition(".")[2]}
+            torch.testing.assert_close(two.networks[name][key], value, rtol=1e-5, atol=1e-6, msg=key)
+    assert {"running_mean", "running_var", "num_batches_tracked", "weight_u"} <= noted
 
 
 def test_a_loss_that_is_no_number_ends_the_run_in_a_sentence(tmp_path: Path) -> None:
@@ -221,6 +226,36 @@ def test_a_damaged_state_is_told_and_the_one_before_is_taken(tmp_path: Path) -> 
     told: list[str] = []
     assert run(tmp_path, told=told).begun == 3
     assert "holds no run to go on from" in told[0]
+
+
+@pytest.mark.parametrize("lacking", ["groups", "step", "memory", "networks"])
+def test_a_state_that_lacks_something_is_told_and_the_one_before_is_taken(
+    tmp_path: Path, lacking: str
+) -> None:
+    run(tmp_path)
+    path = tmp_path / "step_000000006.safetensors"
+    with safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()["retalk_run"])
+    held = tensors(tmp_path, 6)
+    if lacking == "networks":
+        held = {"optimiser/nobody/0/exp_avg": torch.zeros(1)}
+    else:
+        del header[lacking]
+    save_file(held, path, {"retalk_run": json.dumps(header)})
+    told: list[str] = []
+    assert run(tmp_path, told=told).begun == 3
+    assert "holds no run to go on from (KeyError)" in told[0]
+
+
+def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path) -> None:
+    class Others(Lines):
+        def __init__(self, pace: Pace) -> None:
+            super().__init__(pace)
+            self.networks["third"] = nn.Linear(1, 1)
+
+    run(tmp_path, replace(PACE, steps=3))
+    with pytest.raises(OptionError, match=r"a run of another kind \(lnet, alone\): choose another folder"):
+        run(tmp_path, PACE, Others)
 
 
 def test_a_stop_says_from_where_it_goes_on(tmp_path: Path) -> None:

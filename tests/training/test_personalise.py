@@ -64,11 +64,46 @@ def test_a_person_is_fitted_judged_and_written(weights: Path, tmp_path: Path) ->
 
 def test_what_is_kept_back_of_a_clip_is_not_learnt_from() -> None:
     talk = Cartoon(3)
-    talks = fitting._parted(talk, "her own")
-    (learnt,), (held,) = talks.train, talks.held
-    apart = np.abs(np.flatnonzero(learnt.usable)[:, None] - np.flatnonzero(held.usable))
-    assert apart.min() == GAP + 1 and len(first_rows(held)) == 2 * (15 - 4)
+    talks, judged = fitting._parted(talk, "her own")
+    (learnt,), (chosen_by,), (judge,) = talks.train, talks.held, judged
+    for held in (chosen_by, judge):
+        apart = np.abs(np.flatnonzero(learnt.usable)[:, None] - np.flatnonzero(held.usable))
+        assert apart.min() == GAP + 1 and len(first_rows(held)) == 15 - 4
+    assert not (chosen_by.usable & judge.usable).any()
     assert talks.about["licences"] == ["her own"]
+
+
+def test_a_long_clip_is_judged_in_more_places() -> None:
+    class Long(Cartoon):
+        usable, shot = np.ones(600, bool), np.zeros(600, int)
+
+    talks, judged = fitting._parted(Long(3), "her own")
+    assert [len(part) for part in (talks.train, talks.held, judged)] == [1, 2, 2]
+    assert sum(int(each.usable.sum()) for each in (*talks.held, *judged)) == 120
+
+
+def test_what_became_no_better_is_not_written_unless_it_is_asked_for(weights: Path, tmp_path: Path) -> None:
+    clip = scenes.speaking_clip(tmp_path / "ann.mkv", 76)
+    words = (*SMALL, "rate=0.0", "pace.steps=20")
+    wanted, output = Personal(begin=weights, lnet="small", words=words), tmp_path / "ann.safetensors"
+    with pytest.raises(
+        InputError, match=r"became no better on what was kept back .*nothing was written"
+    ) as told:
+        personalise(clip, output, "her own", wanted)
+    assert "--keep-worse" in str(told.value) and not output.exists()
+
+    made = personalise(clip, output, "her own", replace(wanted, keep_worse=True))
+    assert output.exists() and not made["better"] and made["before"] == made["after"]
+    assert "became no better" in made["doubts"][0]
+    with safe_open(output, "pt") as file:
+        assert json.loads(file.metadata()["source"])["doubts"] == made["doubts"]
+
+
+def test_a_result_that_is_no_better_than_enlarging_is_doubted() -> None:
+    before = {"distance": 0.03, "bicubic": 0.01}
+    assert fitting._doubts("distance", before, {"distance": 0.009, "bicubic": 0.01}) == []
+    (doubt,) = fitting._doubts("distance", before, {"distance": 0.02, "bicubic": 0.01})
+    assert doubt == "It is no better than the coarse face plainly enlarged (0.02 against 0.01)"
 
 
 def test_clips_and_weights_that_do_not_do_are_told(weights: Path, tmp_path: Path) -> None:
@@ -82,5 +117,5 @@ def test_clips_and_weights_that_do_not_do_are_told(weights: Path, tmp_path: Path
     with pytest.raises(InputError, match=r"short.mkv shows the face well for 0.8 s; 3 s are needed"):
         personalise(short, output, "her own", wanted)
     with pytest.raises(CheckpointError, match="is no lnet: choose another file to begin with"):
-        fitting._task(replace(wanted, network="lnet"), weights, fitting._parted(Cartoon(3), "her own"))
+        fitting._task(replace(wanted, network="lnet"), weights, fitting._parted(Cartoon(3), "her own")[0])
     assert not output.exists()

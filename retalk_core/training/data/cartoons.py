@@ -23,6 +23,7 @@ from .talks import LEARNT_AFTER, LEARNT_RATE, Talk, TalkSet
 
 _PARTIALS = 11
 _SECONDS = 4
+_POINTS = ((0.37, 0.42), (0.63, 0.42), (0.5, 0.58), (0.36, 0.75), (0.64, 0.75))  # eyes, nose, mouth
 _LEFT, _TOP, _RIGHT, _BOTTOM = 0.3, 0.55, 0.7, 0.95  # around every mouth, in parts of the picture
 
 
@@ -101,6 +102,9 @@ class Cartoon:
 
     def portraits(self, rows: Sequence[int], side: int) -> Tensor:
         return torch.stack([self.draw(row, side, moves=True) for row in rows])
+
+    def points(self, rows: Sequence[int]) -> Tensor:
+        return torch.tensor([_POINTS] * len(rows))
 
     def draw(self, row: int, side: int, *, opening: float | None = None, moves: bool = False) -> Tensor:
         """One picture (side, side, 3) RGB in [0, 1].

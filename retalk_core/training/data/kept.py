@@ -1,8 +1,9 @@
 """A prepared clip in one file: what a dub would see of it, in the very pixels, and where to cut.
 
-A zip holds the part of each frame around the face as _PNG, bit for bit, the affines of both framings, the
-voice, and where they were read the coefficients. Crops are cut from that as a dub cuts them from frames, so
-they are the same to the last bit.
+A zip holds the part of each frame around the face as a PNG, bit for bit, the affines of all framings, five
+points of the face, the voice, and where they were asked for coefficients and calm portraits. Crops are cut
+from that as a dub cuts them from frames, so they are the same to the last bit; calm portraits are rounded to
+eight bits.
 """
 
 from __future__ import annotations
@@ -24,16 +25,18 @@ import torch
 from torch import Tensor
 
 from ...crops.affine import UNIT_CORNERS, apply_affine, invert
-from ...crops.cut import cut_crop
+from ...crops.cut import cut_crop, reframe
 from ...crops.framing import SIDES
 from ...errors import InputError
 from ...files import written_whole
 from ...images import resize
 from ...stages.coefficients import coefficient_windows, unpack
 from ...stages.speech import cut_windows, log_mel
+from ...types import FaceCrops
 from .talks import LEARNT_AFTER, LEARNT_RATE
 
-FRAMINGS = ("face", "portrait")
+FRAMINGS = ("face", "portrait", "gpen")
+CALMED = "calm"  # the folder of portraits as D-Net calms them
 _MARGIN = 3  # blocks that are averaged, around what a crop shows
 _SPARE = 4  # pixels beyond that
 _MOST_BYTES = 1 << 30  # of small pictures that stay in memory
@@ -69,27 +72,43 @@ def _reach(affine: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_talk(
-    path: Path, regions: Iterable[FacePart], arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]
+    path: Path,
+    regions: Iterable[FacePart],
+    arrays: Mapping[str, np.ndarray],
+    about: Mapping[str, Any],
+    calm: Iterable[tuple[int, np.ndarray]] = (),
 ) -> None:
     """Write a clip whole or not at all.
 
     regions: T of them, in order
-    arrays:  frame_size (2,), usable and shot (T,), voice (samples,) at 16 kHz, face and portrait (T, 2, 3),
-             and perhaps coefficients (T, 262)
+    arrays:  frame_size (2,), usable and shot (T,), voice (samples,) at 16 kHz, face, portrait and gpen
+             (T, 2, 3), five (T, 5, 2) points in frame pixels, and perhaps coefficients (T, 262)
+    calm:    rows, and their portraits (256, 256, 3) uint8 RGB with a calm expression
     raises:  InputError where it can't be written
     """
     corners = []
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for row, region in enumerate(regions):
             corners.append(region.corner)
-            done, encoded = cv2.imencode(".png", np.ascontiguousarray(region.pixels[..., ::-1]), _PNG)
-            assert done, "a part of a frame is a picture"
-            archive.writestr(f"frames/{row:06d}.png", encoded.tobytes())
+            archive.writestr(_entry(f"frames/{row:06d}.png"), _encoded(region.pixels))
+        for row, portrait in calm:
+            archive.writestr(_entry(f"{CALMED}/{row:06d}.png"), _encoded(portrait))
         for name, array in {**arrays, "corners": np.array(corners)}.items():
             held = io.BytesIO()
             np.save(held, array, allow_pickle=False)
-            archive.writestr(f"{name}.npy", held.getvalue())
-        archive.writestr("about.json", json.dumps(about))
+            archive.writestr(_entry(f"{name}.npy"), held.getvalue())
+        archive.writestr(_entry("about.json"), json.dumps(about))
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """A file of the zip without the time of its making: the same clip gives the same bytes."""
+    return zipfile.ZipInfo(name)
+
+
+def _encoded(pixels: np.ndarray) -> bytes:
+    done, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]), _PNG)
+    assert done, "pixels are a picture"
+    return encoded.tobytes()
 
 
 class KeptTalk:
@@ -135,6 +154,10 @@ class KeptTalk:
         return {framing: self.array(framing) for framing in FRAMINGS}
 
     @cached_property
+    def _five(self) -> np.ndarray:
+        return self.array("five")
+
+    @cached_property
     def _corners(self) -> np.ndarray:
         return self.array("corners")
 
@@ -159,13 +182,18 @@ class KeptTalk:
 
     def frame(self, row: int) -> np.ndarray:
         """The whole frame (H, W, 3) uint8 RGB; black where it isn't needed."""
-        encoded = np.frombuffer(self._read(f"frames/{row:06d}.png"), np.uint8)
-        part = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-        assert part is not None, "what was encoded can be decoded"
+        part = self._pixels(f"frames/{row:06d}.png")
         frame = np.zeros((*self._size, 3), np.uint8)
         top, left = self._corners[row]
-        frame[top : top + part.shape[0], left : left + part.shape[1]] = part[..., ::-1]
+        frame[top : top + part.shape[0], left : left + part.shape[1]] = part
         return frame
+
+    def _pixels(self, name: str) -> np.ndarray:
+        """A picture of the zip, uint8 RGB."""
+        pixels = cv2.imdecode(np.frombuffer(self._read(name), np.uint8), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise InputError(f"{self.path} holds a damaged picture ({name}): prepare its set again.")
+        return pixels[..., ::-1]
 
     def crop(self, framing: str, row: int) -> np.ndarray:
         """What a dub cuts there, (S, S, 3) RGB in [0, 1]."""
@@ -187,11 +215,52 @@ class KeptTalk:
         return self._pictures("face", rows, side)
 
     def references(self, rows: Sequence[int], side: int) -> Tensor:
-        raise InputError(
-            f"{self.name} has no calm faces, which reference=neutral asks for: choose reference=other."
+        """As a dub has them: calm portraits in the face's framing, and the frame where they don't reach."""
+        if not self.about.get("calm"):
+            raise InputError(
+                f"{self.name} has no calm faces, which reference=neutral and mixed ask for: prepare the set "
+                "again with --references, for which D-Net must be installed, or choose reference=other."
+            )
+        return torch.stack([self._reference(int(row), side) for row in rows])
+
+    def _reference(self, row: int, side: int) -> Tensor:
+        key = (str(self.path), CALMED, row, side)
+        known = _REMEMBERED.get(key)
+        if known is None:
+            known = resize(self.calm_face(row)[None], side)[0]
+            if side <= _SMALL:
+                _REMEMBERED.put(key, known)
+        return known
+
+    def calm_face(self, row: int) -> Tensor:
+        """The reference at full size, (384, 384, 3)."""
+        portrait = torch.from_numpy(self._pixels(f"{CALMED}/{row:06d}.png") / np.float32(255))
+        base = torch.from_numpy(self.crop("face", row))[None]
+        here, there = (self.crops_of(framing, [row]) for framing in ("portrait", "face"))
+        return reframe(portrait[None], here, there, side=SIDES["face"], base=base)[0][0]
+
+    def crops_of(self, framing: str, rows: Sequence[int]) -> FaceCrops:
+        """Where a framing's crops of some rows lie in their frames."""
+        chosen = list(rows)
+        count = len(chosen)
+        return FaceCrops(
+            frame_to_crop=torch.from_numpy(self._affines[framing][chosen]),
+            framing=framing,
+            present=torch.ones(count, dtype=torch.bool),
+            weight=torch.ones(count),
+            frame_size=self._size,
         )
 
+    def points(self, rows: Sequence[int]) -> Tensor:
+        chosen = np.asarray(list(rows), int)
+        inside = [apply_affine(self._affines["face"][row], self._five[row]) for row in chosen]
+        return torch.from_numpy(np.stack(inside).astype(np.float32))
+
     def portraits(self, rows: Sequence[int], side: int) -> Tensor:
+        if self.about.get("sharp"):
+            raise InputError(
+                f"{self.name} holds sharp faces only, for E-Net: for D-Net name the set it was made of."
+            )
         return self._pictures("portrait", rows, side)
 
     def mels(self, rows: Sequence[int]) -> Tensor:

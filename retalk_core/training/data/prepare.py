@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from ...covers.hold import hidden_rows
 from ...crops.cut import cut_crop
 from ...crops.framing import SIDES, frame_faces
 from ...errors import RetalkError
 from ...faces.detect import FaceNetworks
 from ...faces.follow import track_faces
-from ...faces.mesh import head_pose
+from ...faces.mesh import five_points, head_pose
 from ...faces.track import TrackedFace
 from ...files import sha256_of, write_file
 from ...images import eight_bit
@@ -29,14 +30,15 @@ from ...media.clip import Clip
 from ...media.reader import open_clip, prefetch
 from ...media.sound import read_mono
 from ...stages.coefficients import fit_coefficients, hold_absent, join, pack, take, track_landmarks_in
+from ...stages.expression import neutralise_expression, resolve_expression
 from ...stages.speech import SAMPLE_RATE
-from ...types import Coefficients, FaceTrack
+from ...types import Coefficients, Expression, FaceTrack
 from ..settings import knob
 from .kept import FRAMINGS, FacePart, face_part, write_talk
 from .layouts import Video
 from .talks import LEARNT_RATE
 
-VERSION = 1  # of prepared clips; other ones are made anew
+VERSION = 2  # of prepared clips; other ones are made anew
 FIT_AT_ONCE = 32  # portraits
 QUIET = 0.003  # loudness of a second, below which nobody speaks
 
@@ -69,6 +71,7 @@ class Prepared:
     file: str = ""  # in the set's folder
     sha256: str = ""
     stamp: str = ""  # of the video and of how it was prepared
+    made_with: str = ""  # the weights that changed its pictures, where some did
 
     def line(self) -> str:
         """As a line of JSON."""
@@ -81,10 +84,25 @@ def clip_id(video: Video) -> str:
     return f"{stem}_{hashlib.sha256(video.name.encode()).hexdigest()[:8]}"
 
 
-def stamp_of(video: Video, filters: Filters, rights: str, coefficients: bool) -> str:
+@dataclass(frozen=True, eq=False)
+class Readers:
+    """Networks that read more of a clip than its face's place."""
+
+    regressor: nn.Module  # Face3D, which reads coefficients
+    dnet: nn.Module | None = None  # makes references; None: none are made
+    neutral: Tensor | None = None  # the expression (64,) of references; None: the clip's own calm one
+
+    @property
+    def words(self) -> str:
+        """What they add to a clip."""
+        calm = "" if self.dnet is None else ", references" + ("" if self.neutral is None else " by template")
+        return f"coefficients{calm}"
+
+
+def stamp_of(video: Video, filters: Filters, rights: str, more: str) -> str:
     """What says that a clip needn't be prepared again."""
     state = video.path.stat()
-    facts = (VERSION, state.st_size, state.st_mtime_ns, asdict(filters), rights, coefficients, asdict(video))
+    facts = (VERSION, state.st_size, state.st_mtime_ns, asdict(filters), rights, more, asdict(video))
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
@@ -94,18 +112,18 @@ def prepare_video(
     networks: FaceNetworks,
     filters: Filters,
     rights: str,
-    regressor: nn.Module | None = None,
+    readers: Readers | None = None,
 ) -> Prepared:
     """Prepare one video, unless that was done.
 
-    folder:    of the set's clips
-    regressor: Face3D, which reads coefficients; None: they aren't read
-    returns:   what became of it; a video that can't be used is told, not raised
-    raises:    InputError where the set can't be written
+    folder:  of the set's clips
+    readers: what reads more of it; None: face and voice are all
+    returns: what became of it; a video that can't be used is told, not raised
+    raises:  InputError where the set can't be written
     """
     name = clip_id(video)
     beside = folder / f"{name}.json"
-    stamp = stamp_of(video, filters, rights, regressor is not None)
+    stamp = stamp_of(video, filters, rights, "" if readers is None else readers.words)
     known = read_line(beside)
     if known is not None and known.stamp == stamp and (known.dropped or (folder / known.file).is_file()):
         return known
@@ -120,7 +138,7 @@ def prepare_video(
         counts = {"frames": len(source.rows), "usable": int(source.usable.sum())}
         if not reason:
             path = folder / f"{name}.zip"
-            _write(path, source, regressor, {**facts, **counts})
+            _write(path, source, readers, {**facts, **counts})
             counts |= {"file": path.name, "sha256": sha256_of(path)}  # type: ignore[dict-item]
         prepared = Prepared(**facts, dropped=reason, **counts)  # type: ignore[arg-type]
     write_file(beside, prepared.line().encode())
@@ -198,24 +216,50 @@ def heard_share(voice: np.ndarray) -> float:
     return float(np.mean([np.sqrt(np.mean(np.square(each))) > QUIET for each in seconds]))
 
 
-def _write(path: Path, source: _Source, regressor: nn.Module | None, about: dict[str, Any]) -> None:
-    rows = torch.from_numpy(source.rows)
+def _write(path: Path, source: _Source, readers: Readers | None, about: dict[str, Any]) -> None:
+    rows, track = torch.from_numpy(source.rows), source.track
     arrays = {
-        "frame_size": np.array(source.track.frame_size),
+        "frame_size": np.array(track.frame_size),
         "usable": source.usable,
-        "shot": source.track.shot[rows].numpy(),
+        "shot": track.shot[rows].numpy(),
         "voice": source.voice,
+        "five": five_points(track.landmarks[rows].double().numpy()),
         **{framing: crops.frame_to_crop[rows].numpy() for framing, crops in source.crops.items()},
     }
-    if regressor is not None:
-        arrays["coefficients"] = pack(read_coefficients(source.clip, source.track, regressor))[rows].numpy()
-    write_talk(path, source.regions(), arrays, {**about, "arrays": sorted(arrays)})
+    calm: Iterator[tuple[int, np.ndarray]] = iter(())
+    if readers is not None:
+        read = read_coefficients(source.clip, track, readers.regressor)
+        arrays["coefficients"] = pack(read)[rows].numpy()
+        if readers.dnet is not None:
+            calm = calm_portraits(source, read, readers.dnet, readers.neutral)
+    makes = readers is not None and readers.dnet is not None
+    write_talk(path, source.regions(), arrays, {**about, "arrays": sorted(arrays), "calm": makes}, calm)
+
+
+def calm_portraits(
+    source: _Source, read: Coefficients, dnet: nn.Module, neutral: Tensor | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The portraits (256, 256, 3) uint8 of usable rows as D-Net calms them: a dub's references, rounded."""
+    track, side = source.track, SIDES["portrait"]
+    wanted = resolve_expression(Expression(neutral), read, track.present)
+    affines = source.crops["portrait"].frame_to_crop.numpy()
+    usable = np.flatnonzero(source.usable)
+    for first in range(0, len(usable), FIT_AT_ONCE):
+        places = usable[first : first + FIT_AT_ONCE]
+        rows = source.rows[places].tolist()
+        frames = zip(source.clip.frames(rows), rows, strict=True)
+        cut = np.stack([cut_crop(frame.pixels, affines[row], side) for frame, row in frames])
+        drawn = neutralise_expression(dnet, torch.from_numpy(cut), read, wanted, shot=track.shot, rows=rows)
+        pixels = (drawn * 255).round().byte().numpy()
+        yield from zip(places.tolist(), pixels, strict=True)
 
 
 def read_coefficients(clip: Clip, track: FaceTrack, regressor: nn.Module) -> Coefficients:
     """Coefficients of all T frames, read off portrait crops as a dub reads them."""
     crops, side = frame_faces(track, "portrait"), SIDES["portrait"]
-    seen = torch.nonzero(track.present).flatten().tolist()
+    shows = track.present & torch.from_numpy(~hidden_rows(track))  # a hand has no expression
+    shows = shows if shows.any() else track.present
+    seen = torch.nonzero(shows).flatten().tolist()
     parts = []
     for first in range(0, len(seen), FIT_AT_ONCE):
         rows = seen[first : first + FIT_AT_ONCE]
@@ -227,4 +271,4 @@ def read_coefficients(clip: Clip, track: FaceTrack, regressor: nn.Module) -> Coe
         parts.append(fit_coefficients(regressor, torch.from_numpy(np.stack(cut)), landmarks))
     place = torch.zeros(len(track), dtype=torch.long)
     place[seen] = torch.arange(len(seen))
-    return hold_absent(take(join(parts), place), track.present, track.shot)
+    return hold_absent(take(join(parts), place), shows, track.shot)

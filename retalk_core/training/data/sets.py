@@ -7,8 +7,9 @@ import json
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,12 +19,13 @@ import numpy as np
 
 from ...errors import InputError
 from ...files import write_file, write_picture
+from ...stages.expression import read_templates
 from ...types import Progress, silent
 from ..judges import JudgeFiles
 from .kept import KeptTalk
 from .layouts import Video
 from .offsets import found_offset
-from .prepare import Filters, Prepared, prepare_video
+from .prepare import Filters, Prepared, Readers, prepare_video
 from .talks import LEARNT_RATE, TalkSet
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def prepare_set(
     filters: Filters | None = None,
     *,
     coefficients: bool = False,
+    references: bool = False,
     models: Path | None = None,
     expert: Path | None = None,
     processes: int = 1,
@@ -55,6 +58,7 @@ def prepare_set(
     folder:       of the set
     rights:       licence or consent, as it was stated
     coefficients: whether D-Net shall learn from it
+    references:   whether L-Net shall learn from D-Net's calm faces; coefficients are read for it
     models:       where weights lie; None: where they usually do
     expert:       a sync expert's file; clips whose sound is early or late are dropped
     processes:    that work side by side; systems without fork have one
@@ -68,7 +72,8 @@ def prepare_set(
     filters = filters or Filters()
     clips = folder / CLIPS
     clips.mkdir(parents=True, exist_ok=True)
-    work = partial(_prepare_one, clips, filters, rights, models, coefficients)
+    more = "references" if references else "coefficients" if coefficients else ""
+    work = partial(_prepare_one, clips, filters, rights, models, more)
     found: list[Prepared] = []
     for each in _side_by_side(work, videos, processes):
         found.append(each)
@@ -77,7 +82,7 @@ def prepare_set(
         found = without_late(folder, found, expert, filters)
     listed = split_clips(found)
     write_file(folder / LIST, "".join(f"{each.line()}\n" for each in listed).encode())
-    _tell(folder, listed, filters)
+    tell_set(folder, listed, {"filters": asdict(filters)})
     if all(each.dropped for each in listed):
         raise InputError(
             f"None of {len(listed)} videos can be learnt from; of the first one: {listed[0].dropped} "
@@ -95,12 +100,19 @@ def _side_by_side(work: partial[Prepared], videos: Sequence[Video], processes: i
 
 
 def _prepare_one(
-    clips: Path, filters: Filters, rights: str, models: Path | None, coefficients: bool, video: Video
+    clips: Path, filters: Filters, rights: str, models: Path | None, more: str, video: Video
 ) -> Prepared:
-    if not coefficients:
+    if not more:
         return prepare_video(video, clips, _face_networks(), filters, rights)
-    with _provider(models).borrow("face3d") as regressor:
-        return prepare_video(video, clips, _face_networks(), filters, rights, regressor)
+    provider = _provider(models)
+    with ExitStack() as stack:
+        regressor = stack.enter_context(provider.borrow("face3d"))
+        readers = Readers(regressor)
+        if more == "references":
+            templates = provider.file("expression")
+            neutral = None if templates is None else read_templates(templates)["neutral"]
+            readers = Readers(regressor, stack.enter_context(provider.borrow("dnet")), neutral)
+        return prepare_video(video, clips, _face_networks(), filters, rights, readers)
 
 
 @cache
@@ -125,7 +137,7 @@ def without_late(folder: Path, clips: Sequence[Prepared], expert: Path, filters:
     network: Any = JudgeFiles().load("sync_expert", str(expert), "Telling whether sound is early or late")
     checked = []
     for each in clips:
-        offset = 0 if each.dropped else found_offset(network, _talk(folder, each), network.shape.side)
+        offset = 0 if each.dropped else found_offset(network, open_talk(folder, each), network.shape.side)
         late = f"lips and sound are {abs(offset)} frames apart" if abs(offset) > filters.most_offset else ""
         checked.append(replace(each, dropped=late) if late else each)
     return checked
@@ -162,8 +174,8 @@ def _split(clip: Prepared, held: set[str]) -> str:
 # What is told
 
 
-def _tell(folder: Path, clips: Sequence[Prepared], filters: Filters) -> None:
-    """A report and a contact sheet of what was kept and what was dropped."""
+def tell_set(folder: Path, clips: Sequence[Prepared], more: Mapping[str, Any]) -> None:
+    """Write a report and a contact sheet of what was kept and what was dropped."""
     kept = [each for each in clips if not each.dropped]
     report = {
         "videos": len(clips),
@@ -172,7 +184,7 @@ def _tell(folder: Path, clips: Sequence[Prepared], filters: Filters) -> None:
         "speakers": len({each.speaker for each in kept}),
         "split": Counter(each.split for each in kept),
         "rights": sorted({each.rights for each in clips}),
-        "filters": asdict(filters),
+        **more,
         "dropped": {each.name: each.dropped for each in clips if each.dropped},
     }
     write_file(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False).encode())
@@ -184,7 +196,7 @@ def contact_sheet(folder: Path, kept: Sequence[Prepared]) -> np.ndarray:
     """The middle usable face of each clip, (H, W, 3) uint8; those kept back have a white edge."""
     cells = []
     for each in kept[:MOST_THUMBS]:
-        talk = _talk(folder, each)
+        talk = open_talk(folder, each)
         rows = np.flatnonzero(talk.usable)
         picture = (talk.faces([int(rows[len(rows) // 2])], _THUMB)[0].numpy() * 255).round().astype(np.uint8)
         if each.split == "held":
@@ -222,16 +234,19 @@ def open_set(folder: Path) -> TalkSet:
                 f"or more, or say in talks.csv which are kept back."
             )
     digest = hashlib.sha256("".join(each.sha256 for each in clips).encode()).hexdigest()
+    made_with = sorted({each.made_with for each in clips if each.made_with})
     about = {
         "sets": [os.path.basename(os.path.abspath(folder))],  # noqa: PTH100, PTH119 - no links followed
         "licences": sorted({each.rights for each in clips}),
         "clips": len(parts["train"]),
         "held": len(parts["held"]),
         "sha256": digest,
+        **({"made_with": made_with} if made_with else {}),
     }
-    train, held = (tuple(_talk(folder, each) for each in parts[split]) for split in ("train", "held"))
+    train, held = (tuple(open_talk(folder, each) for each in parts[split]) for split in ("train", "held"))
     return TalkSet(train, held, about)
 
 
-def _talk(folder: Path, clip: Prepared) -> KeptTalk:
+def open_talk(folder: Path, clip: Prepared) -> KeptTalk:
+    """A clip of a set."""
     return KeptTalk(folder / CLIPS / clip.file, clip.name, clip.speaker, clip.voice)

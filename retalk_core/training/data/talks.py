@@ -58,6 +58,10 @@ class Talk(Protocol):
         """The same in the framing `portrait`."""
         ...
 
+    def points(self, rows: Sequence[int]) -> Tensor:
+        """Eyes, nose tip and corners of the mouth in the faces, (n, 5, 2) in parts of their side."""
+        ...
+
     def mels(self, rows: Sequence[int]) -> Tensor:
         """The speech (n, 1, 80, 16) that goes with frames."""
         ...

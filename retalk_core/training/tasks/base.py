@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...errors import OptionError
+from ..data.talks import Talk
 from ..settings import Pace
 
 LearntBatch = Mapping[str, Tensor]
@@ -50,6 +52,7 @@ class TrainingTask(ABC):
     about: Mapping[str, Any] = {}  # what it learns from, for the checkpoint: data, licences, weights
     networks: dict[str, nn.Module]  # those that learn
     judges: dict[str, nn.Module]  # those that don't
+    held: tuple[Talk, ...]  # what `validate` and `strip` look at
     draws: str  # the network that is exported
     stages: tuple[Stage, ...]
     pace: Pace
@@ -85,6 +88,18 @@ class TrainingTask(ABC):
         """Move all networks to a device."""
         for network in (*self.networks.values(), *self.judges.values()):
             network.to(device)
+
+
+def check_portion(name: str, each: int, pace: Pace) -> None:
+    """Raise OptionError where a portion is one picture: batch norm compares several.
+
+    name: of the setting that says how many each sample has
+    """
+    if each * pace.batch < 2:
+        raise OptionError(
+            f"Batch norm compares 2 pictures or more, but {name}={each} with pace.batch={pace.batch} makes "
+            "one: choose pace.batch=2 or more."
+        )
 
 
 def collate(samples: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -16,16 +16,16 @@ from ....models.training.enet import ENetInTraining, ENetShape
 from ....models.training.sync_expert import FRAMES
 from ...compute.batches import device_of
 from ...images import bgr, to_images, to_network
+from ..data.augment import Augment, as_shown, augmented
 from ..data.pairs import pair_to_learn
 from ..data.talks import Talk, TalkSet, draw_talk, far_row, first_rows, long_enough, spread_rows
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
-from ..losses import BEFORE_LAST, compare_identities, in_sync, probably, signed
-from ..rivals import Rivalry, fooling, telling_apart
+from ..losses import BEFORE_LAST, align_identities, compare_identities, in_sync, probably, signed
+from ..rivals import Rivalry, fooling, steepness, telling_apart
 from ..settings import Pace, knob
 from .base import LearntBatch, Player, Stage, TrainingTask, to_strip
 
-_LOOKED_AT = 1  # stretch of a clip that is kept back
-IDENTITY_SIDE = 112
+_LOOKED_AT = 2  # stretches of a clip that is kept back
 SHRUNK = "small"
 
 
@@ -49,13 +49,26 @@ class ENetRun:
     rivalry: Rivalry = knob("hinge", "of the two who fool and tell: calm at any size")
     fool_weight: float = knob(0.1, "of fooling; 0: none", "ancestor")
     rival_width: int = knob(64, "channels of the first layer of the one who tells", "paper")
+    steep_weight: float = knob(
+        0.0,
+        "of how steeply the one who tells changes with real pictures (R1); 10 in the ancestor, beside "
+        "wgan_softplus, see preset=ancestor; the paper's pix2pix has none",
+        "paper",
+    )
+    steep_every: int = knob(16, "steps between two looks at that; it counts so many times more", "ancestor")
     identity: Literal["arcface", "none"] = knob("arcface", "who tells whether it is the same person", "paper")
     identity_weight: float = knob(1.0, "of identity", "ancestor")
     expert: str = knob("official", "the sync expert: official, a checkpoint's path, or none", "paper")
     sync_weight: float = knob(0.03, "of the expert's loss", "ancestor")
+    most_lost: float = knob(
+        0.5,
+        "by how much less the expert may find L-Net's face in sync than the sharp one; other samples teach "
+        "to overlook the mouth, and are left out; 1: none",
+    )
     noise: bool = knob(True, "whether noise is put in, as the released network does", "ancestor")
     rate: float = knob(1e-4, "of Adam, of both", "ancestor")
     momentum: float = knob(0.0, "of Adam, its first beta; rivals want none", "ancestor")
+    augment: Augment = field(default_factory=Augment)
     shape: ENetShape = field(default_factory=ENetShape)
     pace: Pace = field(default_factory=lambda: Pace(batch=2, steps=300_000))
 
@@ -79,7 +92,11 @@ ENET_TINY = ENetRun(
         steps=220, batch=4, average=0.95, tell_every=20, save_every=50, validate_every=40, draw_every=40
     ),
 )
-ENET_PRESETS = {"full": ENetRun(), "tiny": ENET_TINY}
+ENET_PRESETS = {
+    "full": ENetRun(),
+    "tiny": ENET_TINY,
+    "ancestor": ENetRun(rivalry="wgan_softplus", steep_weight=10.0),
+}
 
 
 class ENetTask(TrainingTask):
@@ -126,7 +143,7 @@ class ENetTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Five sharp faces in a row, another moment's for the looks, the speech of each, and noise."""
-        talk = draw_talk(self.talks, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         starts = first_rows(talk)
         start = int(starts[chance.integers(len(starts))])
         sample = self._sample(talk, start, far_row(starts, start, chance, 3 * FRAMES))
@@ -139,12 +156,14 @@ class ENetTask(TrainingTask):
 
     def _sample(self, talk: Talk, start: int, other: int) -> dict[str, Tensor]:
         rows, side = list(range(start, start + self.run.frames)), 4 * self.run.side
-        faces, looks = talk.faces(rows, side), talk.faces([other], side).expand(self.run.frames, -1, -1, -1)
+        faces, points = talk.faces(rows, side), talk.points(rows)
+        looks = talk.faces([other], side).expand(self.run.frames, -1, -1, -1)
         return {
             "wanted": bgr(to_network(faces)),
             "looks": bgr(to_network(looks)),
-            "pairs": pair_to_learn(faces, looks, self.run.side),
+            "pairs": pair_to_learn(as_shown(talk, faces), as_shown(talk, looks), self.run.side),
             "speech": talk.mels(rows),
+            "points": points,
         }
 
     def coarse(self, batch: LearntBatch) -> Tensor:
@@ -159,20 +178,59 @@ class ENetTask(TrainingTask):
             return F.avg_pool2d(wanted, 4)
 
     def losses(self, player: str, batch: LearntBatch, stage: str, step: int) -> dict[str, Tensor]:
+        batch, coarse, follows = self._followed(batch, self.coarse(batch))
         wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
         noise = [batch[f"noise{i}"].flatten(0, 1) for i in range(4)] if "noise0" in batch else None
         network: Any = self.networks["enet"]
         if player == "rival":
             with torch.no_grad():
-                drawn = network.redraw(self.coarse(batch), looks, noise).picture.float()
-            rival = self.networks["rival"]
-            return {"telling": telling_apart(self.run.rivalry, rival(wanted * 2 - 1), rival(drawn * 2 - 1))}
-        redrawn = network.redraw(self.coarse(batch), looks, noise)
-        if stage == "half":
-            return self._likeness(redrawn.half.float(), F.avg_pool2d(wanted, 2))
-        picture = redrawn.picture.float()
-        terms = self._likeness(picture, wanted)
-        return terms | (self._lively(picture, wanted, batch) if stage == "all" else {})
+                drawn = network.redraw(coarse, looks, noise).picture.float()
+            terms = self._told_apart(wanted * 2 - 1, drawn * 2 - 1, step)
+        else:
+            redrawn = network.redraw(coarse, looks, noise)
+            if stage == "half":
+                terms = self._likeness(redrawn.half.float(), F.avg_pool2d(wanted, 2))
+            else:
+                picture = redrawn.picture.float()
+                terms = self._likeness(picture, wanted)
+                terms |= self._lively(picture, wanted, batch) if stage == "all" else {}
+        if follows is None:
+            return terms
+        # Where nothing is left, all is computed, and counts nothing.
+        taught = follows.any().float()
+        return {name: taught * term for name, term in terms.items()} | {"followed": follows.float().mean()}
+
+    def _followed(self, batch: LearntBatch, coarse: Tensor) -> tuple[LearntBatch, Tensor, Tensor | None]:
+        """The samples whose mouths L-Net drew as the sharp faces have them, their coarse faces, and which.
+
+        All of them, where none does, and where nobody tells: then it is None.
+        """
+        if "expert" not in self.judges or self.run.most_lost >= 1:
+            return batch, coarse, None
+        with torch.no_grad():
+            drawn, wanted = (self._likely(each, batch) for each in (coarse, batch["wanted"].flatten(0, 1)))
+        follows = wanted - drawn <= self.run.most_lost
+        if follows.all() or not follows.any():
+            return batch, coarse, follows
+        rows = coarse.unflatten(0, batch["speech"].shape[:2])[follows]
+        return {name: value[follows] for name, value in batch.items()}, rows.flatten(0, 1), follows
+
+    def _likely(self, faces: Tensor, batch: LearntBatch) -> Tensor:
+        """How likely the expert finds faces (B T, 3, S, S) with the batch's speech, (B,)."""
+        expert: Any = self.judges["expert"]
+        size = (expert.shape.side,) * 2
+        frames = F.interpolate(faces, size, mode="bilinear", align_corners=False)
+        return in_sync(expert, batch["speech"][:, 0], frames.unflatten(0, batch["speech"].shape[:2]))
+
+    def _told_apart(self, real: Tensor, drawn: Tensor, step: int) -> dict[str, Tensor]:
+        rival, looks_at = self.networks["rival"], self.run.steep_weight and step % self.run.steep_every == 0
+        if looks_at:
+            real = real.detach().requires_grad_()
+        scores = rival(real)
+        terms = {"telling": telling_apart(self.run.rivalry, scores, rival(drawn))}
+        if looks_at:
+            terms["steepness"] = steepness(scores.float().mean(dim=(1, 2, 3)), real)
+        return terms
 
     def _likeness(self, drawn: Tensor, wanted: Tensor) -> dict[str, Tensor]:
         return {"pixels": F.l1_loss(drawn, wanted)} | self.perception.terms(drawn, wanted)
@@ -183,16 +241,10 @@ class ENetTask(TrainingTask):
         if "rival" in self.networks:
             terms["fooling"] = fooling(self.run.rivalry, self.networks["rival"](drawn * 2 - 1))
         if "expert" in self.judges:
-            expert: Any = self.judges["expert"]
-            size, shape = expert.shape.side, batch["speech"].shape[:2]
-            frames = F.interpolate(drawn, (size, size), mode="bilinear", align_corners=False)
-            likely = in_sync(expert, batch["speech"][:, 0], frames.unflatten(0, shape))
-            terms["sync"] = probably(likely, 1.0)
+            terms["sync"] = probably(self._likely(drawn, batch), 1.0)
         if "arcface" in self.judges:
-            small = [
-                F.interpolate(signed(each), (IDENTITY_SIDE, IDENTITY_SIDE), mode="bilinear")
-                for each in (drawn, wanted)
-            ]
+            points = batch["points"].flatten(0, 1)
+            small = [align_identities(signed(each), points) for each in (drawn, wanted)]
             terms["identity"] = compare_identities(self.judges["arcface"], *small)
         return terms
 
@@ -201,31 +253,36 @@ class ENetTask(TrainingTask):
         return {
             **{"pixels": run.pixel_weight, "features": run.feature_weight, "telling": 1.0},
             **{"fooling": run.fool_weight, "sync": run.sync_weight, "identity": run.identity_weight},
+            "steepness": run.steep_weight / 2 * run.steep_every,
+            "followed": 0.0,  # it is only told
         }
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Mean distance on clips that are kept back, that of the coarse face enlarged, and how much other
         looks change."""
-        sums = np.zeros(3)
+        found = []
         for talk in self.held:
-            batch = self._held_batch(talk)
-            coarse = self.coarse(batch)
-            wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
-            drawn = network(coarse, looks)
-            larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
-            other = network(coarse, looks.flip(1))  # in other colours
-            sums += [float(F.l1_loss(*pair)) for pair in ((drawn, wanted), (larger, wanted), (drawn, other))]
+            for batch in self._held_batches(talk):
+                coarse = self.coarse(batch)
+                wanted, looks = batch["wanted"].flatten(0, 1), batch["looks"].flatten(0, 1)
+                drawn = network(coarse, looks)
+                larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
+                other = network(coarse, looks.flip(1))  # in other colours
+                pairs = ((drawn, wanted), (larger, wanted), (drawn, other))
+                found.append([float(F.l1_loss(*pair)) for pair in pairs])
         names = ("distance", "bicubic", "looks")
-        return dict(zip(names, (sums / len(self.held)).tolist(), strict=True))
+        return dict(zip(names, np.mean(found, axis=0).tolist(), strict=True))
 
-    def _held_batch(self, talk: Talk) -> dict[str, Tensor]:
-        starts = spread_rows(first_rows(talk), max(_LOOKED_AT, 2))
-        sample = self._sample(talk, int(starts[0]), int(starts[-1]))
+    def _held_batches(self, talk: Talk) -> Iterator[dict[str, Tensor]]:
+        """The stretches of a clip that are looked at, each with the looks of another."""
+        starts = spread_rows(first_rows(talk), _LOOKED_AT)
         device = device_of(self.networks["enet"])
-        return {name: value[None].to(device) for name, value in sample.items()}
+        for start, other in zip(starts.tolist(), np.roll(starts, 1).tolist(), strict=True):
+            sample = self._sample(talk, start, other)
+            yield {name: value[None].to(device) for name, value in sample.items()}
 
     def strip(self, network: nn.Module) -> np.ndarray:
-        batch = self._held_batch(self.held[0])
+        batch = next(self._held_batches(self.held[0]))
         coarse, looks = self.coarse(batch), batch["looks"].flatten(0, 1)
         larger = F.interpolate(coarse, scale_factor=4, mode="bicubic", align_corners=False)
         rows = (larger, looks, network(coarse, looks), batch["wanted"].flatten(0, 1))

@@ -16,6 +16,7 @@ from ....models.training.lnet import LNetInTraining, LNetShape
 from ....models.training.sync_expert import FRAMES
 from ...compute.batches import device_of
 from ...images import bgr, to_images
+from ..data.augment import Augment, as_shown, augmented
 from ..data.pairs import cut_side, pair_to_learn
 from ..data.talks import (
     LEAST_STARTS,
@@ -30,7 +31,7 @@ from ..data.talks import (
 from ..judges import NO_JUDGE, Features, JudgeFiles, Perception
 from ..losses import in_sync, probably
 from ..settings import Pace, knob
-from .base import LearntBatch, Player, Stage, TrainingTask, collate, to_strip
+from .base import LearntBatch, Player, Stage, TrainingTask, check_portion, collate, to_strip
 
 _LOOKED_AT = 4  # stretches of a clip that is kept back
 
@@ -58,6 +59,7 @@ class LNetRun:
     sync_below: float = knob(0.75, "it is switched on when it is below that on clips kept back", "ancestor")
     quality_weight: float = knob(0.0, "of Wav2Lip's discriminator, 0.07 there; the paper has none", "paper")
     rate: float = knob(1e-4, "of Adam, without a schedule", "ancestor")
+    augment: Augment = field(default_factory=Augment)
     shape: LNetShape = field(default_factory=LNetShape)
     pace: Pace = field(default_factory=lambda: Pace(batch=16, average=0.999, patience=10, steps=400_000))
 
@@ -90,10 +92,11 @@ class LNetTask(TrainingTask):
     kind: ClassVar[str] = "lnet"
 
     def __init__(self, run: LNetRun, talks: TalkSet, judges: JudgeFiles | None = None) -> None:
-        """Raises InputError where no clip is long enough, a file is missing or frames are too few."""
+        """Raises InputError for clips that are too short and a missing file, OptionError for few frames."""
         self.run, self.pace, self.draws = run, run.pace, "lnet"
         self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
         self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        check_portion("frames", run.frames, run.pace)
         self.networks: dict[str, nn.Module] = {"lnet": LNetInTraining(run.shape)}
         judges = judges or JudgeFiles()
         self.judges = judges.load_expert(run.expert, run.frames)
@@ -115,7 +118,7 @@ class LNetTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Five frames in a row, what is shown of them, and the speech of each."""
-        talk = draw_talk(self.talks, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         starts = first_rows(talk)
         start = int(starts[chance.integers(len(starts))])
         other = far_row(starts, start, chance, 3 * FRAMES)
@@ -129,7 +132,7 @@ class LNetTask(TrainingTask):
         faces = talk.faces(rows, side)
         shown = [row - start + other for row in rows]
         references = talk.references(rows, side) if neutral else talk.faces(shown, side)
-        pairs = pair_to_learn(faces, references, self.run.side)
+        pairs = pair_to_learn(as_shown(talk, faces), as_shown(talk, references), self.run.side)
         whole = pair_to_learn(faces, faces, self.run.side)[:, 3:]  # whole, as references are
         return {
             "pairs": pairs,

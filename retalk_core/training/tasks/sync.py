@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....models.training.sync_expert import SyncExpert, SyncShape
+from ..data.augment import Augment, augmented
 from ..data.offsets import judge_sync
 from ..data.talks import LEAST_STARTS, TalkSet, draw_talk, far_row, first_rows, five_in_a_row, long_enough
 from ..losses import lower_halves, probably
 from ..settings import Pace, knob
-from .base import LearntBatch, Player, Stage, TrainingTask
+from .base import LearntBatch, Player, Stage, TrainingTask, check_portion
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class SyncRun:
     windows: int = knob(1, "places of one clip in a sample; contrast compares them with one another")
     heat: float = knob(0.1, "of contrast: how sharply the best is told from the others")
     rate: float = knob(1e-4, "of Adam, without a schedule", "ancestor")
+    augment: Augment = field(default_factory=Augment)
     shape: SyncShape = field(default_factory=SyncShape)
     pace: Pace = field(
         default_factory=lambda: Pace(batch=64, average=0.0, validate_every=2000, steps=400_000)
@@ -60,10 +62,11 @@ class SyncTask(TrainingTask):
     score: ClassVar[str] = "auc"
 
     def __init__(self, run: SyncRun, talks: TalkSet) -> None:
-        """Raises InputError where no clip is long enough."""
+        """Raises InputError where no clip is long enough, OptionError for a portion of one."""
         self.run, self.pace, self.draws = run, run.pace, "expert"
         self.talks = long_enough(talks.train, LEAST_STARTS, "learn from")
         self.held = long_enough(talks.held, LEAST_STARTS, "be judged by")
+        check_portion("windows", run.windows, run.pace)
         self.networks: dict[str, nn.Module] = {"expert": SyncExpert(run.shape)}
         self.judges: dict[str, nn.Module] = {}
         self.memory: dict[str, float] = {}
@@ -72,7 +75,7 @@ class SyncTask(TrainingTask):
 
     def draw(self, chance: np.random.Generator) -> dict[str, Tensor]:
         """Places of one clip: their lips, their speech, and for pairs whether these belong together."""
-        talk = draw_talk(self.talks, chance)
+        talk = augmented(draw_talk(self.talks, chance), self.run.augment, chance)
         rows = first_rows(talk)
         starts = chance.choice(rows, self.run.windows, replace=len(rows) < self.run.windows)
         heard = starts.copy()

@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scenes
 import torch
+from retalk_nodes.models.expression.dnet import Portrait
 from retalk_nodes.models.lips.enet import shrink
-from retalk_nodes.retalk_core.crops.cut import cut_crop
+from retalk_nodes.models.training.sync_expert import SyncExpert, SyncShape
+from retalk_nodes.retalk_core.crops.cut import cut_crop, reframe
 from retalk_nodes.retalk_core.crops.framing import SIDES, frame_faces
-from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.errors import CheckpointError, InputError
 from retalk_nodes.retalk_core.faces.detect import load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.media.sound import read_mono
 from retalk_nodes.retalk_core.stages.lips.lnet import LNET, pair_faces
-from retalk_nodes.retalk_core.training.data import prepare
+from retalk_nodes.retalk_core.training.checkpoints import RunState
+from retalk_nodes.retalk_core.training.data import prepare, sets
+from retalk_nodes.retalk_core.training.data.cartoons import Cartoon
 from retalk_nodes.retalk_core.training.data.kept import KeptTalk
 from retalk_nodes.retalk_core.training.data.layouts import Video, find_videos
+from retalk_nodes.retalk_core.training.data.offsets import found_offset
 from retalk_nodes.retalk_core.training.data.pairs import pair_to_learn
 from retalk_nodes.retalk_core.training.data.prepare import Prepared, frames_at_rate
 from retalk_nodes.retalk_core.training.data.sets import open_set, prepare_set, read_list, split_clips
+from retalk_nodes.retalk_core.training.export import export_state
+from retalk_nodes.retalk_core.training.settings import to_plain
+from retalk_nodes.retalk_core.training.tasks.lnet import LNET_PRESETS, LNET_TINY, LNetTask
+from standins import DNetStandIn, Face3DStandIn
+from torch import nn
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +146,129 @@ def test_what_is_prepared_is_not_prepared_again(
     assert [each.line() for each in read_list(made[0])] == before
     with pytest.raises(AssertionError, match="prepared again"):
         prepare_set(find_videos(folder), made[0], "another licence")
+
+
+@pytest.fixture(scope="module")
+def calm(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A set with references, by networks that give portraits back, a little darker."""
+
+    class Networks:
+        @contextmanager
+        def borrow(self, key: str) -> Iterator[nn.Module]:
+            yield {"face3d": Face3DStandIn(), "dnet": DarkenedDNet()}[key]
+
+        def file(self, key: str) -> None:
+            return None
+
+    place = tmp_path_factory.mktemp("calm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sets, "_provider", lambda models: Networks())
+        people = [video for video in find_videos(folder) if video.speaker in ("ann", "bob")]
+        prepare_set(people, place, "drawn for this test", references=True)
+    yield place
+
+
+class DarkenedDNet(DNetStandIn):
+    """Gives the portrait back, darker."""
+
+    def forward(self, picture: torch.Tensor, coefficients: torch.Tensor) -> Portrait:
+        return super().forward((picture - 1) / 2, coefficients)
+
+
+def test_references_are_a_dubs_but_for_eight_bits(folder: Path, calm: Path) -> None:
+    talk = open_set(calm).train[0]
+    assert isinstance(talk, KeptTalk)
+    rows = [3, 12]
+    crops = {framing: talk.crops_of(framing, rows) for framing in ("face", "portrait")}
+    cut = {framing: np.stack([talk.crop(framing, row) for row in rows]) for framing in crops}
+    faces, portraits = (torch.from_numpy(cut[framing]) for framing in ("face", "portrait"))
+    expected, covered = reframe(portraits / 2, crops["portrait"], crops["face"], side=384, base=faces)
+    given = talk.references(rows, 384)
+    assert covered.mean() > 0.9 and (given - faces).abs().mean() > 0.1
+    assert (given - expected).abs().max() < 0.51 / 255
+    assert talk.windows(rows).shape == (2, 73, 27)  # coefficients were read for them
+
+
+def test_lnet_learns_from_references_where_a_set_has_them(
+    calm: Path, made: tuple[Path, list[Prepared]]
+) -> None:
+    run = replace(LNET_TINY, reference="mixed")
+    task = LNetTask(run, open_set(calm))
+    samples = [task.draw(np.random.default_rng(seed))["pairs"][:, 3:] for seed in range(12)]
+    light = [float(sample.mean()) for sample in samples]
+    assert 3 <= sum(each < np.mean(light) for each in light) <= 9  # calm ones are darker
+    assert LNET_PRESETS["with-dnet"].reference == "mixed"
+    with pytest.raises(InputError, match=r"no calm faces.*--references, .*or choose reference=other"):
+        lacking = LNetTask(replace(run, reference="neutral"), open_set(made[0]))
+        lacking.draw(np.random.default_rng(0))
+
+
+def test_without_dnet_the_file_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    people = [video for video in find_videos(folder) if video.speaker == "ann"]
+    with pytest.raises(CheckpointError, match="was not found"):
+        prepare_set(
+            people, tmp_path / "set", "drawn for this test", references=True, models=tmp_path / "models"
+        )
+
+
+def test_clips_whose_sound_is_late_are_dropped_where_an_expert_tells(
+    folder: Path, made: tuple[Path, list[Prepared]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = shutil.copytree(made[0], tmp_path / "set")
+    expert = export_state(expert_state(), tmp_path / "expert.safetensors")
+    asked: list[str] = []
+
+    def offset(network: SyncExpert, talk: KeptTalk, side: int) -> int:
+        assert isinstance(network, SyncExpert) and side == network.shape.side == 48
+        asked.append(talk.speaker)
+        return {"ann": -3, "bob": 1}[talk.speaker]
+
+    monkeypatch.setattr(sets, "found_offset", offset)
+    lines = prepare_set(find_videos(folder), place, "drawn for this test", expert=expert)
+    dropped = {each.speaker: each.dropped for each in lines}
+    assert sorted(asked) == ["ann", "bob"]
+    assert dropped["ann"] == "lips and sound are 3 frames apart" and dropped["bob"] == ""
+    with pytest.raises(InputError, match=r"gone.safetensors is no file: Telling whether sound"):
+        prepare_set(find_videos(folder), place, "drawn for this test", expert=tmp_path / "gone.safetensors")
+
+
+def test_an_expert_that_was_taught_finds_by_how_much_sound_is_late() -> None:
+    """Five frames and their speech, by an expert that reads a code which both were given."""
+
+    class Coded(Cartoon):
+        late = 0
+
+        def faces(self, rows: Sequence[int], side: int) -> torch.Tensor:
+            codes = torch.tensor([((row * 37) % 100 + 1) / 101 for row in rows])
+            return codes[:, None, None, None].expand(-1, side, side, 3).contiguous()
+
+        def mels(self, rows: Sequence[int]) -> torch.Tensor:
+            codes = torch.tensor([((row - self.late) * 37 % 100 + 1) / 101 for row in rows])
+            return codes[:, None, None, None].expand(-1, 1, 80, 16).contiguous()
+
+    class Reader(SyncExpert):
+        def read_lips(self, lips: torch.Tensor) -> torch.Tensor:
+            return self.told(lips[:, 0].mean(dim=(1, 2)))
+
+        def read_speech(self, mel: torch.Tensor) -> torch.Tensor:
+            return self.told(mel.mean(dim=(1, 2, 3)))
+
+        @staticmethod
+        def told(codes: torch.Tensor) -> torch.Tensor:
+            hot = torch.zeros(len(codes), 102)
+            return hot.scatter(1, (codes * 101).round().long()[:, None], 1.0)
+
+    talk, expert = Coded(1), Reader(SyncShape(width=4, side=48))
+    assert found_offset(expert, talk, 48) == 0
+    object.__setattr__(talk, "late", 4)
+    assert found_offset(expert, talk, 48) == 4
+
+
+def expert_state() -> RunState:
+    network = SyncExpert(SyncShape(width=4, side=48))
+    tensors = network.state_dict()
+    return RunState(0, "sync", "sync", {"shape": to_plain(network.shape)}, {"expert": tensors}, tensors)
 
 
 def test_nothing_is_learnt_from_without_leave_or_faces(folder: Path, tmp_path: Path) -> None:
