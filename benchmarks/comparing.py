@@ -1,11 +1,12 @@
 """A whole comparison, killed on the way and started again.
 
 python benchmarks/comparing.py --clips CLIP ... --voices VOICE ... -o FOLDER [--seconds 0.6]
-                               [--models FOLDER] [--systems NAMES] [--kill-after 3]
+                               [--models FOLDER] [--systems NAMES] [--kill-after 3] [OPTION ...]
 
 Each clip speaks with each voice. Without `--models` the weights are the tests' deterministic ones, SyncNet's
 and Inception's too: such figures say nothing about lips, only that all is made and judged. The comparison is
-killed once so many videos are there, and started again; what was there must be the same files then.
+killed once so many videos are there, and started again; what was there must be the same files then, as strips
+and videos must be when it is started once more. All other options go to `retalk eval compare`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     words.add_argument("--models", type=Path)
     words.add_argument("--systems", default="")
     words.add_argument("--kill-after", type=int, default=3, metavar="N")
-    args = words.parse_args()
+    args, more = words.parse_known_args()
     args.output.mkdir(parents=True, exist_ok=True)
     models = args.models or weights(args.output / "weights")
     table = args.output / "pairs.csv"
@@ -55,6 +56,7 @@ def main() -> None:
         *(sys.executable, str(ROOT), "eval", "compare", str(table), "-o", str(results)),
         *("--models", str(models), "--shown", "1", "-q"),
         *(("--systems", args.systems) if args.systems else ()),
+        *more,
     ]
     kept = run_and_kill(command, results, args.kill_after)
     begun = time.perf_counter()
@@ -62,9 +64,12 @@ def main() -> None:
     print(f"after {len(kept)} videos killed; the rest took {time.perf_counter() - begun:.0f} s")
     same = sum(path.is_file() and path.stat().st_mtime_ns == changed for path, changed in kept.items())
     print(f"{same} of {len(kept)} videos are the files that were there")
-    begun = time.perf_counter()
+    there = {path: path.stat().st_mtime_ns for path in made(results)}
+    begun = os.times().children_user
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    print(f"once more, with nothing to do: {time.perf_counter() - begun:.0f} s")
+    print(f"once more, with nothing to do: {os.times().children_user - begun:.0f} CPU s")
+    same = sum(path.stat().st_mtime_ns == changed for path, changed in there.items())
+    print(f"{same} of {len(there)} inputs, videos and pictures are the files that were there")
     for line in told(results / "comparison.json"):
         print(line)
 
@@ -94,6 +99,12 @@ def noted(results: Path) -> Iterator[Path]:
         path = results / "videos" / note.relative_to(results / "notes" / "made").with_suffix(".mkv")
         if path.is_file():
             yield path
+
+
+def made(results: Path) -> Iterator[Path]:
+    """All that was cut, dubbed and drawn."""
+    for folder in ("inputs", "videos", "pictures"):
+        yield from (path for path in (results / folder).rglob("*.*") if path.is_file())
 
 
 def told(path: Path) -> Iterator[str]:

@@ -8,7 +8,7 @@ from .network import STAGES, Entry, Loader, Network, Place, Stranger
 from .rows.expression import EXPRESSION
 from .rows.faces import FACES, STRANGERS
 from .rows.judges import JUDGES
-from .rows.lips import LIPS
+from .rows.lips import LIPS, OTHER_EDITIONS
 from .rows.restorers import RESTORERS
 from .rows.training import TRAINING
 
@@ -21,7 +21,10 @@ def _order(row: Entry) -> int:
 ROWS = tuple(sorted((*FACES, *EXPRESSION, *LIPS, *RESTORERS, *JUDGES, *TRAINING), key=_order))
 NETWORKS: Mapping[str, Network] = {row.key: row for row in ROWS if isinstance(row, Network)}
 # Whatever a file of weights can be recognised as
-RECOGNISED: Mapping[str, Network | Stranger] = {**NETWORKS, **{each.key: each for each in STRANGERS}}
+RECOGNISED: Mapping[str, Network | Stranger] = {
+    **NETWORKS,
+    **{each.key: each for each in (*STRANGERS, *OTHER_EDITIONS)},
+}
 
 
 def _places() -> dict[str, Place]:

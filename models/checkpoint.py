@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .catalog import NETWORKS, title
+from .catalog import NETWORKS, RECOGNISED, title
 from .containers import find_tensors
 from .errors import CheckpointError
 from .interception import Function, Interception
 from .naming import find_name, rename
-from .network import Layout, Network, Place
+from .network import Layout, Network, Place, Stranger
 from .reading import AGAIN, check_sums, read_tensors
 from .telltales import recognise
 from .training.shapes import build_told, told_shape
@@ -94,7 +94,7 @@ def examine(path: Path) -> Examined:
         return Examined(told[0], fit(network, contents, path, layout, told[0]).doubts)
     found = recognise(contents)
     if found is None or found not in NETWORKS:
-        raise CheckpointError(f"{_seeming(path, found)}, which is not needed. Choose another file.")
+        raise CheckpointError(_unneeded(path, found))
     row = NETWORKS[found]
     try:
         network = _empty(row)
@@ -288,6 +288,14 @@ def _judge(tensors: Mapping[str, Tensor], floats: Mapping[str, bool]) -> tuple[l
 
 def _seeming(path: Path, found: str | None) -> str:
     return f"{path} seems to be {title(found)}" if found else f"{path} is none of the networks known here"
+
+
+def _unneeded(path: Path, found: str | None) -> str:
+    """A sentence about a file that is none of ours."""
+    row = RECOGNISED.get(found or "")
+    if isinstance(row, Stranger) and row.instead:
+        return f"{_seeming(path, found)}. {row.instead}"
+    return f"{_seeming(path, found)}, which is not needed. Choose another file."
 
 
 def _some(items: Sequence[str]) -> str:

@@ -150,7 +150,8 @@ class Stranger:
 
     key: str
     title: str
-    telltales: Mapping[str, Shape]
+    telltales: Mapping[str, Shape]  # * in a name stands for anything
+    instead: str = ""  # a sentence: what to choose in its place; none: nothing
 
 
 @dataclass(frozen=True)

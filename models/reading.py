@@ -15,7 +15,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch.torch_version import TorchVersion
 
@@ -81,6 +81,17 @@ def _keras(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is a file of Keras' (HDF5) whose weights can't be taken out: {error}. {AGAIN}"
         ) from None
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """What a safetensors file says about itself; of any other file, or a damaged one, nothing."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError):
+        return {}  # whoever reads it says why
 
 
 def require_file(path: Path) -> None:

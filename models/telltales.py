@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from torch import Tensor
@@ -23,8 +24,15 @@ def recognise(contents: Mapping[str, Any]) -> str | None:
             if isinstance(value, Tensor)
         }
         for name, row in RECOGNISED.items():
-            right = sum(shapes.get(key) == shape for key, shape in row.telltales.items())
+            right = sum(_has(shapes, key, shape) for key, shape in row.telltales.items())
             share = right / max(len(row.telltales), 1)
             if share > best:
                 best, found = share, name
     return found if best >= ENOUGH else None
+
+
+def _has(shapes: Mapping[str, tuple[int, ...]], name: str, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of that name has that shape; * in the name stands for anything."""
+    if "*" not in name:
+        return shapes.get(name) == shape
+    return any(each == shape and fnmatchcase(key, name) for key, each in shapes.items())

@@ -52,6 +52,13 @@ class CropFaces(io.ComfyNode):
                     tooltip="Side of the crops in pixels. 0: what the framing's network was trained with, "
                     "224 to 512.",
                 ),
+                io.Boolean.Input(
+                    "plain",
+                    default=False,
+                    optional=True,
+                    tooltip="Without averaging, as Wav2Lip and LipGAN are shown their faces by their own "
+                    "programs: for those, with a size of 96. Heads for PC-AVS are always cut so.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="faces", tooltip="Square crops, one for each frame."),
@@ -64,13 +71,16 @@ class CropFaces(io.ComfyNode):
 
     @classmethod
     @host.in_words
-    def execute(cls, images: Tensor, face_track: FaceTrack, framing: str, size: int) -> io.NodeOutput:
+    def execute(
+        cls, images: Tensor, face_track: FaceTrack, framing: str, size: int, plain: bool = False
+    ) -> io.NodeOutput:
         from ..retalk_core.crops.cut import crop_faces
         from ..retalk_core.crops.framing import frame_faces
 
         media.same_count(images=images, face_track=face_track)
         crops = frame_faces(face_track, framing)
-        faces = crop_faces(media.pictures(images), crops, size or None, host.Bar()())
+        plain = plain or framing == "pcavs"
+        faces = crop_faces(media.pictures(images), crops, size or None, host.Bar()(), plain=plain)
         return io.NodeOutput(media.image(faces), crops)
 
 

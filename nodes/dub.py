@@ -14,7 +14,7 @@ from ..retalk_core.compute.options import Computing
 from ..retalk_core.dub.options import DubOptions
 from ..retalk_core.provenance.finish import open_records
 from ..retalk_core.stages.options import Stages
-from . import host, media, networks, pace, panel, sockets, weights, widgets, wiring
+from . import host, media, networks, pace, panel, settings, sockets, weights, widgets, wiring
 from .dub_options import MoreOptions
 from .schema import node_schema
 
@@ -125,7 +125,8 @@ class DubVideo(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, engine: str | None = None, **_: object) -> object:
-        return None if engine == "embedded preview" else weights.state_of_files()
+        files = None if engine == "embedded preview" else weights.state_of_files()
+        return settings.mark_word(), files
 
     @classmethod
     @host.in_words
@@ -145,6 +146,7 @@ class DubVideo(io.ComfyNode):
 
         wiring.refuse_meta_batches(cls)
         order = _order(on_face, voice, soundtrack, face_track, models, options, protect)
+        order = replace(order, options=marked_as_set(order.options))
         wiring.refuse_what_save_video_cant(cls, order.options.codec)
         kind = _kind(order)
         bar, path = _bar(cls, kind), host.temporary_file(suffixes_of(order.options.codec)[0])
@@ -270,6 +272,11 @@ def wanted_options(
     )
     stages = Stages.of(options.preset, **more.stages)
     return options if stages == Stages.of(options.preset) else replace(options, stages=stages)
+
+
+def marked_as_set(options: DubOptions) -> DubOptions:
+    """The same, with what is set for all of ComfyUI where a file's mark is left to it. Raises OptionError."""
+    return replace(options, mark=settings.mark_choice()) if options.mark == "auto" else options
 
 
 class DubFrames(io.ComfyNode):

@@ -4,8 +4,8 @@
 
 Run it after changing a schema, an option, or a word in locales/zh. There, options.json has the options' words
 by their fields' names, choices.json those of widgets' choices, and nodeDefs.json, which gets them from both,
-all others; they are written by hand. A test compares, so that no text can differ from its schema. It needs no
-ComfyUI.
+all others; they are written by hand. What draws lips gets its own name in choices.json where it has none. A
+test compares, so that no text can differ from its schema. It needs no ComfyUI.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +50,9 @@ HEADS: dict[str, dict[str, Any]] = {  # of the tables, by language
 def main() -> None:
     schemas = load_schemas()
     widgets = importlib.import_module("pack.nodes.widgets")
+    syncers = importlib.import_module("pack.retalk_core.stages.lips.syncers").SYNCERS
+    for language in LANGUAGES[1:]:
+        name_choices(language, {word: each.wants.title for word, each in syncers.items()})
     made = {"en": english_words(schemas)}
     for language in LANGUAGES[1:]:
         made[language] = with_options(language, schemas, widgets)
@@ -122,6 +125,13 @@ def named_choices(each: Any, language: str) -> dict[str, dict[str, str]]:  # noq
     words = choice_words(language)
     found = {choice: words[choice] for choice in getattr(each, "options", None) or () if choice in words}
     return {"options": found} if found else {}
+
+
+def name_choices(language: str, names: Mapping[str, str]) -> None:
+    """Give choices that have no words yet their own names, which are the same in every language."""
+    path = LOCALES / language / "choices.json"
+    written: dict[str, str] = json.loads(path.read_text("utf-8"))
+    path.write_text(as_json(written | {word: names[word] for word in names if word not in written}), "utf-8")
 
 
 @functools.lru_cache

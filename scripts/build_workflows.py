@@ -377,6 +377,15 @@ def four_pairs_of_lips(graph: Graph) -> None:
         track = graph.add("ReTalkDetectFaces", clip=images, fps=fitted["fps"])
         graph.column()
         close = graph.add("ReTalkCropFaces", "Crop Faces", images=images, face_track=track, framing="face")
+        small = graph.add(
+            "ReTalkCropFaces",
+            "Crop as Wav2Lip Does",
+            images=images,
+            face_track=track,
+            framing="face",
+            size=96,
+            plain=True,
+        )
         heads = graph.add(
             "ReTalkCropFaces", "Crop Heads for PC-AVS", images=images, face_track=track, framing="pcavs"
         )
@@ -384,8 +393,8 @@ def four_pairs_of_lips(graph: Graph) -> None:
     with graph.group("3 · Four pairs of lips", "lips"):
         who = (
             ("lnet", "L-Net", close),
-            ("wav2lip_gan", "Wav2Lip", close),
-            ("lipgan", "LipGAN", close),
+            ("wav2lip_gan", "Wav2Lip", small),
+            ("lipgan", "LipGAN", small),
             ("pcavs", "PC-AVS", heads),
         )
         loaded = [graph.add("ReTalkLoadLips", f"Load {title}", lips=word) for word, title, _ in who]

@@ -119,6 +119,7 @@ TITLES = {
         "Without E-Net": "不用 E-Net",
         "3 · Four pairs of lips": "3 · 四副嘴唇",
         "Crop Heads for PC-AVS": "为 PC-AVS 裁剪头部",
+        "Crop as Wav2Lip Does": "按 Wav2Lip 的方式裁剪",
         "L-Net Draws": "L-Net 画嘴唇",
         "L-Net | Wav2Lip": "L-Net 与 Wav2Lip",
         "LipGAN Draws": "LipGAN 画嘴唇",

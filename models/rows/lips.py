@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..network import Builder, Cost, Entry, File, Loader, Network
+from ..network import Builder, Cost, Entry, File, Loader, Network, Stranger
 from .pcavs import PCAVS
 from .sources import TRAINED_ON_LRS2, UNSTATED, of_the_paper
 
@@ -73,7 +73,7 @@ LIPS: tuple[Entry, ...] = (
             "face_decoder_blocks.3.0.conv_block.0.weight": (768, 384, 3, 3),
             "output_block.0.conv_block.0.weight": (32, 80, 3, 3),
         },
-        cost=Cost(once=60, picture=12, most=16),
+        cost=Cost(once=20, picture=17, most=8),
         build=Builder("lips.wav2lip", "Wav2Lip"),
     ),
     Network(
@@ -97,7 +97,7 @@ LIPS: tuple[Entry, ...] = (
                 known="trained with a discriminator: sharper",
             ),
         ),
-        cost=Cost(once=60, picture=12, most=16),
+        cost=Cost(once=20, picture=17, most=8),
         build=Builder("lips.wav2lip", "Wav2Lip"),
     ),
     Network(
@@ -118,8 +118,18 @@ LIPS: tuple[Entry, ...] = (
             "conv2d_transpose_1.weight": (1024, 512, 3, 3),
             "conv2d_67.weight": (3, 16, 1, 1),
         },
-        cost=Cost(once=60, picture=12, most=16),
+        cost=Cost(once=35, picture=16, most=8),
         build=Builder("lips.lipgan", "LipGAN"),
     ),
     *PCAVS,
+)
+
+OTHER_EDITIONS = (
+    Stranger(
+        "lipgan_mfcc",
+        "LipGAN's edition for MFCC",
+        {"conv2d_*.weight": (128, 1, 3, 3)},  # its first look at speech
+        "It hears speech by MFCC, which isn't made here: choose lipgan_residual_mel.h5, the edition for mel "
+        "spectrograms.",
+    ),
 )

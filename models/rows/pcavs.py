@@ -22,7 +22,7 @@ PCAVS: tuple[Entry, ...] = (
             "model.layer4.2.conv3.weight": (2048, 1024, 1, 1),
             "conv1x1.weight": (512, 2048, 1, 1),
         },
-        cost=Cost(once=40, picture=20, most=4),
+        cost=Cost(once=40, picture=21, most=2),
         build=Builder("lips.pcavs_faces", "PCAVSIdentity", "IDENTITY_LAYOUT", "identity_sample"),
     ),
     _one_of_four(
@@ -35,7 +35,7 @@ PCAVS: tuple[Entry, ...] = (
             "headpose_embed.1.weight": (12, 512),
             "mouth_embed.1.weight": (500, 512),
         },
-        cost=Cost(once=40, picture=30, most=4),
+        cost=Cost(once=35, picture=37, most=1),
         build=Builder("lips.pcavs_faces", "PCAVSPose", "POSE_LAYOUT", "pose_sample"),
     ),
     _one_of_four(
@@ -48,7 +48,7 @@ PCAVS: tuple[Entry, ...] = (
             "model.layer1.0.se.fc.0.weight": (4, 32),
             "model.attention.0.weight": (128, 2560, 1),
         },
-        cost=Cost(once=20, picture=4, most=16),
+        cost=Cost(once=10, picture=4, most=4),
         build=Builder("lips.pcavs_speech", "PCAVSSpeech"),
     ),
     _one_of_four(
@@ -61,7 +61,7 @@ PCAVS: tuple[Entry, ...] = (
             "convs.9.conv.weight": (1, 128, 128, 3, 3),
             "to_rgbs.4.conv.weight": (1, 3, 128, 1, 1),
         },
-        cost=Cost(once=100, picture=60, most=4),
+        cost=Cost(once=95, picture=115, most=1),
         build=Builder("lips.pcavs_draw", "PCAVSGenerator"),
     ),
 )

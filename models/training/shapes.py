@@ -9,11 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..errors import CheckpointError
 from ..network import Layout
+from ..reading import read_header
 
 HEADER = "retalk_shape"  # in a file's header
 
@@ -50,13 +50,7 @@ def told_shape(path: Path) -> tuple[str, Any] | None:
 
     raises: CheckpointError where what it tells can't be
     """
-    if path.suffix != ".safetensors":
-        return None
-    try:
-        with safe_open(path, "pt") as file:
-            header = file.metadata() or {}
-    except (SafetensorError, OSError):
-        return None  # whoever reads it says why
+    header = read_header(path)
     if HEADER not in header:
         return None
     key = header.get("network", "")

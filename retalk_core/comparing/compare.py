@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ from typing import Any
 from ..compute.provider import NetworkProvider
 from ..dub.session import StageProgress, quiet
 from ..files import write_file, write_picture
-from ..media.reader import open_clip
+from ..resume.lock import locked
+from ..version import __version__
 from .exhibits.pages import Exhibit, Page, html_page, markdown
-from .exhibits.strips import StripRow, draw_strip, shows_pictures
+from .exhibits.strips import StripRow, draw_strip
 from .exhibits.together import write_together
-from .inputs import PAIRED, SILENT, UNPAIRED, Case
+from .inputs import PAIRED, SILENT, UNPAIRED, Case, shows_pictures
+from .kept import Kept, stamp
 from .repaste import borrowed_faces
 from .systems import WITHOUT_AND_WITH_D, System, restorer_systems
-from .tables import look_at_sets, make_tables, table_to_dict
+from .tables import Sets, look_at_sets, make_tables, table_to_dict
 from .work import CompareQuestion, Outcome, Work, check_folder, do_work
 
 JSON_FILE, PAGE_FILE, TEXT_FILE = "comparison.json", "comparison.html", "comparison.md"
+LOCK_FILE = ".comparing"
 _FORM = 1  # of the JSON
 
 
@@ -53,16 +57,31 @@ def compare(
 ) -> Comparison:
     """Compare systems on pairs of clip and voice, and write it down.
 
-    Stopped and asked again, what was made and judged is taken as it is. One pair that a system fails at is
-    counted and doesn't stop the others.
+    Stopped and asked again, what was made, judged and drawn is taken as it is. One pair that a system fails
+    at is counted and doesn't stop the others.
 
-    raises: InputError, OptionError for pairs, words or a folder that can't be used
+    raises: InputError, OptionError for pairs, words or a folder that can't be used, or where another
+            comparison is at work
     """
-    check_folder(question.folder)
+    with alone_in(question.folder):
+        return _compare(question, networks, progress)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder ready for a comparison, and keep others out for so long. Raises InputError."""
+    check_folder(folder)
+    words = f"Another comparison is at work in {folder}: wait for its end, or choose another folder."
+    with locked(folder / LOCK_FILE, words):
+        yield
+
+
+def _compare(question: CompareQuestion, networks: NetworkProvider, progress: StageProgress) -> Comparison:
     work = do_work(question, networks, progress)
-    tables = make_tables(work, look_at_sets(work, networks, progress))
+    sets = look_at_sets(work, networks, progress)
+    tables = make_tables(work, sets)
     exhibits = [*_draw(work, networks, progress), *_side_by_side(work, progress)]
-    page = Page(tables, exhibits, tuple(_failures(work)), tuple(_facts(work, networks)))
+    page = Page(tables, exhibits, tuple(_failures(work)), tuple(_facts(work, sets, networks)))
     comparison = Comparison(work, page)
     told = json.dumps(comparison.to_dict(), indent=2, ensure_ascii=False)
     for name, content in (
@@ -80,7 +99,7 @@ def _failures(work: Work) -> Iterator[str]:
             yield f"{each.system.label}, pair {each.case.name} with {each.case.protocol}: {each.failed}"
 
 
-def _facts(work: Work, networks: NetworkProvider) -> Iterator[str]:
+def _facts(work: Work, sets: Sets, networks: NetworkProvider) -> Iterator[str]:
     """What the figures depend on."""
     for protocol in (UNPAIRED, PAIRED):
         count = sum(case.protocol == protocol for case in work.cases)
@@ -89,6 +108,8 @@ def _facts(work: Work, networks: NetworkProvider) -> Iterator[str]:
     described = networks.describe()
     yield f"computed in {described['precision']} on {described['device']}"
     used = {key: each for entry in work.entries for key, each in _weights(entry).items()}
+    if sets.real is not None and "inception" not in described["networks"]:  # what it saw was kept
+        yield f"weights: inception: sha256 {networks.identity('inception')[:16]}"
     for key, each in sorted({**used, **described["networks"]}.items()):
         odd = f"; {each['warning']}" if each["warning"] else ""
         yield f"weights: {key}: {each['file']}, sha256 {each['sha256'][:16]}{odd}"
@@ -118,25 +139,35 @@ def _rows(work: Work, case: Case, systems: Sequence[System]) -> list[StripRow]:
 
 def _draw(work: Work, networks: NetworkProvider, progress: StageProgress) -> Iterator[Exhibit]:
     """The paper's figures, of the pairs that are shown."""
-    with borrowed_faces(networks) as faces:
-        strips = [*_mouth_strips(work), *_silent_strips(work), *_restorer_strips(work)]
-        tell = progress("draw strips")
-        for number, (name, title, rows, mouths) in enumerate(strips, 1):
-            path = work.question.folder / "pictures" / f"{name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(path, draw_strip(rows, faces, mouths=mouths))
-            tell(number, len(strips))
-            yield Exhibit(title, f"pictures/{path.name}")
+    strips = [*_mouth_strips(work), *_silent_strips(work), *_restorer_strips(work)]
+    kept, tell = Kept(work.question.folder), progress("draw strips")
+    for number, (name, title, rows, mouths) in enumerate(strips, 1):
+        file = f"pictures/{name}.png"
+        path = work.question.folder / file
+
+        def draw(path: Path = path, rows: Sequence[StripRow] = rows, mouths: bool = mouths) -> None:
+            with borrowed_faces(networks) as faces:
+                write_picture(path, draw_strip(rows, faces, mouths=mouths))
+
+        kept.make(file, path, {"rows": _stamps(rows), "mouths": mouths, "version": __version__}, draw)
+        tell(number, len(strips))
+        yield Exhibit(title, file)
+
+
+def _stamps(rows: Sequence[StripRow]) -> list[tuple[str, dict[str, Any], str]]:
+    """What is shown in rows, to tell whether it is shown already."""
+    return [(row.words, stamp(row.video), str(row.start)) for row in rows]
 
 
 _Strip = tuple[str, str, list[StripRow], bool]
 
 
 def _mouth_strips(work: Work) -> Iterator[_Strip]:
+    kept = Kept(work.question.folder)
     for case in _shown_cases(work):
         made = _rows(work, case, [each for each in work.systems if each.is_whole])
         rows = [StripRow("Source", case.source), *made]
-        if shows_pictures(case.pair.voice):
+        if shows_pictures(f"{case.name}_voice", case.pair.voice, kept):
             rows.append(StripRow("Who says it", case.pair.voice, case.pair.voice_start))
         yield f"mouths_{case.name}", f"Mouths over time, pair {case.name} (as figure 7)", rows, True
 
@@ -166,14 +197,20 @@ def _restorer_strips(work: Work) -> Iterator[_Strip]:
 
 
 def _side_by_side(work: Work, progress: StageProgress) -> Iterator[Exhibit]:
-    systems = [each for each in work.systems if each.is_whole]
+    systems, kept = [each for each in work.systems if each.is_whole], Kept(work.question.folder)
     for case in _shown_cases(work):
         made = _rows(work, case, systems)
-        path = work.question.folder / "pictures" / f"together_{case.name}.mp4"
-        if made:
-            tell = progress(f"side by side, {case.name}")
-            write_together([StripRow("Source", case.source), *made], case.voice, path, tell)
-            yield Exhibit(f"Side by side, pair {case.name}", f"pictures/{path.name}")
+        if not made:
+            continue
+        file = f"pictures/together_{case.name}.mp4"
+        path, rows = work.question.folder / file, [StripRow("Source", case.source), *made]
+
+        def write(path: Path = path, rows: Sequence[StripRow] = rows, case: Case = case) -> None:
+            write_together(rows, case.voice, path, progress(f"side by side, {case.name}"))
+
+        key = {"rows": _stamps(rows), "voice": stamp(case.voice), "version": __version__}
+        kept.make(file, path, key, write)
+        yield Exhibit(f"Side by side, pair {case.name}", file)
 
 
 # Plain values
@@ -208,7 +245,7 @@ def _case_to_dict(case: Case, entries: Sequence[Outcome], work: Work) -> dict[st
         "speaker": str(case.pair.voice),
         "source": _told(work, case.source),
         "voice": _told(work, case.voice),
-        "seconds": float(open_clip(case.source).end),
+        "seconds": float(case.seconds),
         "entries": videos,
     }
 

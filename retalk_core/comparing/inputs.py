@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import wave
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, RetalkError
 from ..files import written_whole
 from ..media.clip import Clip, part_of, written_as
 from ..media.reader import open_clip, prefetch
@@ -35,6 +35,7 @@ class Case:
     source: Path
     voice: Path
     pair: ClipAndVoice
+    seconds: Fraction  # of the source
 
     @property
     def folder(self) -> str:
@@ -55,32 +56,69 @@ def prepare_cases(
     kept, cases, own = Kept(folder), list[Case](), dict[tuple[Any, ...], Case]()
     for number, pair in enumerate(pairs, 1):
         name = f"{number:05d}"
-        source = _source(pair, folder / "inputs" / f"{name}.mkv", kept)
+        source = _source(pair, name, folder, kept)
         voice = _voice(pair, folder / "inputs" / f"{name}.wav", kept)
-        cases.append(Case(name, UNPAIRED, source, voice, pair))
+        about = look_at_clip(f"{name}_source", source, kept)
+        cases.append(Case(name, UNPAIRED, source, voice, pair, about.seconds))
         shown = (pair.video, pair.start, pair.seconds)
-        if own_voice and shown not in own and open_clip(source).has_sound:
-            own[shown] = Case(name, PAIRED, source, source, pair)
+        if own_voice and shown not in own and about.has_sound:
+            own[shown] = Case(name, PAIRED, source, source, pair, about.seconds)
         progress(number, len(pairs))
     return [*cases, *own.values()]
 
 
+class AboutClip(NamedTuple):
+    """What is asked about a clip again and again."""
+
+    seconds: Fraction
+    has_sound: bool
+    moves: bool  # it isn't a single picture
+
+
+def look_at_clip(name: str, path: Path, kept: Kept) -> AboutClip:
+    """Open a clip, or remember what was seen when it was opened. Raises InputError where it can't be read.
+
+    name: of the note, beside the file's own
+    """
+
+    def look() -> Mapping[str, Any]:
+        clip = open_clip(path)
+        return {"seconds": str(clip.end), "has_sound": clip.has_sound, "moves": not clip.is_still}
+
+    found = kept.look(f"clips/{name}", path, look)
+    return AboutClip(Fraction(found["seconds"]), bool(found["has_sound"]), bool(found["moves"]))
+
+
+def shows_pictures(name: str, voice: Path, kept: Kept) -> bool:
+    """Whether a voice comes with pictures that move."""
+    try:
+        return look_at_clip(name, voice, kept).moves
+    except RetalkError:
+        return False
+
+
 def silent_case(case: Case, folder: Path) -> Case:
     """The same clip, and a voice that says nothing."""
-    seconds = min(SILENCE, open_clip(case.source).end)
+    seconds = min(SILENCE, case.seconds)
     silence = SoundArray(np.zeros((1, round(16_000 * seconds)), np.float32), 16_000)
     path = folder / "inputs" / f"{case.name}_silence.wav"
-    _cut_once(path, Kept(folder), {"silence": str(seconds)}, lambda: write_wav(path, silence, seconds))
-    return Case(case.name, SILENT, case.source, path, case.pair)
+    key = {"silence": str(seconds)}
+    Kept(folder).make(f"inputs/{path.name}", path, key, lambda: write_wav(path, silence, seconds))
+    return replace(case, protocol=SILENT, voice=path)
 
 
-def _source(pair: ClipAndVoice, path: Path, kept: Kept) -> Path:
+def _source(pair: ClipAndVoice, name: str, folder: Path, kept: Kept) -> Path:
     """The stretch of the clip: the file itself where that is all of it."""
-    clip = open_clip(pair.video)
-    if not pair.start and (pair.seconds is None or pair.seconds >= clip.end):
+    whole = look_at_clip(name, pair.video, kept).seconds
+    if not pair.start and (pair.seconds is None or pair.seconds >= whole):
         return pair.video
+    path = folder / "inputs" / f"{name}.mkv"
     key = {"of": stamp(pair.video), "from": str(pair.start), "for": str(pair.seconds)}
-    _cut_once(path, kept, key, lambda: cut_clip(clip, pair.start, pair.seconds, path))
+
+    def cut() -> None:
+        cut_clip(open_clip(pair.video), pair.start, pair.seconds, path)
+
+    kept.make(f"inputs/{path.name}", path, key, cut)
     return path
 
 
@@ -94,17 +132,10 @@ def _voice(pair: ClipAndVoice, path: Path, kept: Kept) -> Path:
             "give it seconds."
         )
     key = {"of": stamp(pair.voice), "from": str(pair.voice_start), "for": str(seconds)}
-    _cut_once(path, kept, key, lambda: write_wav(path, pair.voice, seconds, pair.voice_start))
+    kept.make(
+        f"inputs/{path.name}", path, key, lambda: write_wav(path, pair.voice, seconds, pair.voice_start)
+    )
     return path
-
-
-def _cut_once(path: Path, kept: Kept, key: Mapping[str, Any], cut: Callable[[], None]) -> None:
-    """Cut an input, unless it lies there, cut from just this."""
-    name = f"inputs/{path.name}"
-    if kept.find(name, path, key) is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cut()
-        kept.keep(name, path, key, {})
 
 
 def cut_clip(clip: Clip, start: Fraction, seconds: Fraction | None, output: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,20 @@ class Kept:
         noted = json.dumps({"key": key, "file": stamp(path), "found": found}, ensure_ascii=False)
         write_file(note, f"{noted}\n".encode())
         return dict(json.loads(noted)["found"])
+
+    def make(self, name: str, path: Path, key: Mapping[str, Any], write: Callable[[], None]) -> bool:
+        """Write a file, unless it lies there, made from just this; says whether it was written."""
+        if self.find(name, path, key) is not None:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write()
+        self.keep(name, path, key, {})
+        return True
+
+    def look(self, name: str, path: Path, look: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known of a file that others made; it is looked at once."""
+        found = self.find(name, path, {})
+        return self.keep(name, path, {}, look()) if found is None else found
 
     def _note(self, name: str) -> Path:
         return self._folder / f"{name}.json"

@@ -21,14 +21,8 @@ SystemRole = Literal["method", "part", "restorer", "reference"]
 
 PAPERS = "lnet"  # the network that draws the lips in the paper's own method
 PREVIEW: Literal["embedded"] = "embedded"
-# What the paper calls them; one that isn't here goes by its word.
-_TITLES = {
-    "lnet": "VideoReTalking",
-    "wav2lip": "Wav2Lip",
-    "wav2lip_gan": "Wav2Lip + GAN",
-    "lipgan": "LipGAN",
-    "pcavs": "PC-AVS",
-}
+# What the paper calls those that go by another name here.
+_TITLES = {"lnet": "VideoReTalking", "wav2lip": "Wav2Lip", "wav2lip_gan": "Wav2Lip + GAN"}
 WITHOUT_AND_WITH_D = ("part-le", f"{PAPERS}-common")  # names of systems, for the paper's figure 4
 # Lossless, without a mark, without a signature and without an entry in anyone's ledger
 _PLAIN = DubOptions(codec="ffv1", mark="off", check=False, shorter="end_with_voice", records=Records())
@@ -45,7 +39,6 @@ class System:
     roles: tuple[SystemRole, ...]
     options: DubOptions | None  # None: it doesn't run here; its videos are given
     note: str = ""  # what flatters it or differs from the original
-    lacking: str = ""  # why it can't run
     repasted: bool = False  # its given videos lend their lower faces alone, under the common paste
 
     @property
@@ -100,8 +93,8 @@ def restorer_systems() -> list[System]:
 
 def why_lacking(system: System, networks: NetworkProvider) -> str:
     """Why a system can't run here; "" where it can."""
-    if system.lacking or system.options is None or system.options.engine == PREVIEW:
-        return system.lacking
+    if system.options is None or system.options.engine == PREVIEW:
+        return ""
     lacking = networks.lacking(system.options.chosen_stages.needs.values())
     if not lacking:
         return ""
@@ -125,11 +118,13 @@ def with_own_voice(system: System) -> System:
 
 def _shown_as(word: str) -> Iterator[System]:
     """A system with its own paste and with the common one; the preview has one."""
+    from ..stages.lips.syncers import SYNCERS  # waits for torch
+
     if word == PREVIEW:
         options = replace(_PLAIN, engine=PREVIEW)
         yield System(PREVIEW, "Embedded engine", "", ("reference",), options, "a preview, no network")
         return
-    title = _TITLES.get(word, word)
+    title = _TITLES.get(word) or SYNCERS[word].wants.title
     if word == PAPERS:
         yield System(f"{word}-own", title, "mouth restored", ("method",), _by("paper"))
         yield System(f"{word}-common", title, "common paste", ("method", "part", "restorer"), _by())

@@ -16,7 +16,7 @@ from ..dub.session import StageProgress, quiet
 from ..errors import InputError, OptionError, RetalkError
 from ..fields import changed
 from ..judging.judge import judge
-from ..judging.question import Question, absences
+from ..judging.question import Question, asked_for, lacking_judges
 from ..media.reader import open_clip
 from ..metrics.registry import metrics
 from ..stages.options import Stages
@@ -175,6 +175,13 @@ class _Bench:
     def __init__(self, question: CompareQuestion, networks: NetworkProvider) -> None:
         self._question, self._networks = question, networks
         self._kept = Kept(question.folder)
+        names = asked_for(question.names)
+        self._judges = {  # what judgements depend on beside the videos
+            "names": list(names),
+            "faces_only": question.faces_only,
+            "absent": sorted(dict(lacking_judges(names, networks))),
+            "version": __version__,
+        }
 
     def entry(self, case: Case, system: System, progress: StageProgress) -> tuple[Outcome, bool]:
         """What became of it, and whether that took any work now."""
@@ -240,6 +247,11 @@ class _Bench:
     ) -> tuple[Mapping[str, Any], bool]:
         if case.protocol == SILENT:  # only looked at
             return {}, False
+        name = f"judged/{case.folder}/{system.name}/{case.name}"
+        key = {"source": stamp(case.source), "voice": stamp(case.voice), **self._judges}
+        known = self._kept.find(name, video, key)
+        if known is not None:
+            return known, False
         question = Question(
             result=open_clip(video),
             source=open_clip(case.source),
@@ -249,18 +261,6 @@ class _Bench:
             names=self._question.names,
             references=system is SOURCE,
         )
-        key = {
-            "source": stamp(case.source),
-            "voice": stamp(case.voice),
-            "names": list(question.asked),
-            "faces_only": question.faces_only,
-            "absent": sorted(dict(absences(question, self._networks))),
-            "version": __version__,
-        }
-        name = f"judged/{case.folder}/{system.name}/{case.name}"
-        known = self._kept.find(name, video, key)
-        if known is not None:
-            return known, False
         found = judge(question, self._networks, progress).to_dict()
         return self._kept.keep(name, video, key, found), True
 

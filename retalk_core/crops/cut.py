@@ -25,17 +25,24 @@ from .affine import (
     warp,
 )
 from .framing import SIDES
+from .originals import cut_plain
 
 COVER_EDGE = 0.02  # of a source's side, over which what it covers fades out at its edge
 
 
 def crop_faces(
-    images: Tensor, crops: FaceCrops, side: int | None = None, progress: Progress = silent
+    images: Tensor,
+    crops: FaceCrops,
+    side: int | None = None,
+    progress: Progress = silent,
+    *,
+    plain: bool = False,
 ) -> Tensor:
     """Cut the crops out of a clip's frames.
 
     images:  (T, H, W, 3) in [0, 1]; of any size, as long as they show the same as the tracked frames
     side:    of the crops, in pixels; None takes what the framing's network was trained with
+    plain:   in 256 levels and without averaging, as the programs of Wav2Lip, LipGAN and PC-AVS cut
     returns: (T, S, S, 3)
     raises:  InputError if there are not as many images as crops
     """
@@ -44,7 +51,11 @@ def crop_faces(
     affines = at_size(crops, image_size(images)).frame_to_crop
     cut = torch.empty(len(images), side, side, 3)
     for i, image in enumerate(images):
-        cut[i] = torch.from_numpy(cut_crop(as_array(image), affines[i], side))
+        if plain:
+            levels = np.rint(255 * as_array(image).clip(0, 1)).astype(np.uint8)
+            cut[i] = torch.from_numpy(cut_plain(levels, affines[i].double().numpy(), crops.framing, side))
+        else:
+            cut[i] = torch.from_numpy(cut_crop(as_array(image), affines[i], side))
         progress(i + 1, len(images))
     return cut
 

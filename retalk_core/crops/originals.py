@@ -21,6 +21,9 @@ HEAD_SIDE = 224
 HEAD_CUT = (16, 0, 192)  # left, top and side of what is cut once more out of those
 OWN_SHIFT = 0.8  # how much of a frame's own shift counts beside that of the one before
 
+_PARTS = 32  # of a pixel, at which heads are sampled
+_FINE = 1024  # of a pixel, in which OpenCV counts its way there
+
 WHOLE_PIXEL = 1e-2  # pixels; what is no farther from a whole number is one
 
 
@@ -89,9 +92,29 @@ def cut_plain(pixels: np.ndarray, affine: np.ndarray, framing: str, side: int) -
 
 
 def align_head(pixels: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """A frame (H, W, 3) brought to 224 pixels by an affine of `head_affines`; black beyond it."""
-    size = (HEAD_SIDE, HEAD_SIDE)
-    return cv2.warpAffine(pixels, affine, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    """A frame (H, W, 3) brought to 224 pixels by an affine of `head_affines`; black beyond it.
+
+    Bilinear at places that are whole 32nds of a pixel, as OpenCV had it until its version 5, whose pictures
+    differ by up to 2 levels. Source: PC-AVS' program with OpenCV 4.6, recorded.
+    """
+    to_frame, out = invert(affine), np.arange(HEAD_SIDE)
+    steps = np.rint(to_frame[:, 0, None] * out * _FINE)  # (2, 224) along a row, in x and y
+    starts = np.rint((to_frame[:, 1, None] * out + to_frame[:, 2, None]) * _FINE)  # of each row
+    half = _FINE // _PARTS // 2
+    x, y = ((starts[:, :, None] + steps[:, None] + half) // (_FINE // _PARTS)).astype(int)
+    column, row, right, down = x // _PARTS, y // _PARTS, x % _PARTS, y % _PARTS
+    total = np.full((HEAD_SIDE, HEAD_SIDE, pixels.shape[2]), _PARTS * _PARTS // 2)
+    for i, below in enumerate((_PARTS - down, down)):
+        for j, beside in enumerate((_PARTS - right, right)):
+            total += (below * beside)[..., None] * _black_beyond(pixels, row + i, column + j)
+    return (total // (_PARTS * _PARTS)).astype(pixels.dtype)
+
+
+def _black_beyond(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Pixels (n, m, 3) of a frame at places (n, m), 0 where they lie outside."""
+    height, width = pixels.shape[:2]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    return pixels[rows.clip(0, height - 1), columns.clip(0, width - 1)] * inside[..., None]
 
 
 def cut_head(pixels: np.ndarray, affine: np.ndarray, side: int) -> np.ndarray:

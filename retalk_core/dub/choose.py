@@ -12,7 +12,7 @@ from ..compute.provider import NetworkProvider
 from ..engines.embedded.engine import EmbeddedEngine
 from ..stages.lips.syncers import SYNCERS
 from ..stages.options import Preset, Stages
-from ..weights.files import command
+from ..weights.files import command, edition_words, other_editions
 from .options import DubOptions
 
 
@@ -28,6 +28,7 @@ class EngineChoice:
     lacking: tuple[str, ...] = ()  # files that would have made a better engine possible
     # By what is lacking: what is wrong with the files that are there for it
     refused: Mapping[str, str] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()  # sentences: what is there in the place of what is lacking
 
     @property
     def borrowed(self) -> tuple[str, ...]:
@@ -46,21 +47,28 @@ def choose_engine(options: DubOptions, networks: NetworkProvider) -> EngineChoic
     lacking = networks.lacking(stages.needs.values())
     if not lacking:
         return _retalk(options.preset, stages, networks)
-    refused = _refused(lacking, networks)
+    refused, hints = _refused(lacking, networks), tuple(_hints(lacking, networks))
     if options.engine == "retalk":
-        raise CheckpointError(missing_files(options.preset, lacking, refused))
+        raise CheckpointError(" ".join([missing_files(options.preset, lacking, refused), *hints]))
     titles = tuple(_titles(need) for need in lacking)
     plain = Stages.of("fast")
     chosen = EngineChoice("embedded", EmbeddedEngine.note)
     if options.stages is None and not networks.lacking(plain.needs.values()):
         chosen = _retalk("fast", plain, networks)
-    return replace(chosen, lacking=titles, refused=refused)
+    return replace(chosen, lacking=titles, refused=refused, hints=hints)
 
 
 def _refused(lacking: list[Need], networks: NetworkProvider) -> dict[str, str]:
     """By what is lacking: why the files that are there for it can't be used."""
     problems = {_titles(need): [each for key in need for each in networks.refused(key)] for need in lacking}
     return {title: " ".join(found) for title, found in problems.items() if found}
+
+
+def _hints(lacking: list[Need], networks: NetworkProvider) -> Iterator[str]:
+    """The same network, trained in another way, may be there."""
+    for other in (each for need in lacking for key in need for each in other_editions(key)):
+        if not networks.lacking([(other,)]):
+            yield edition_words(other)
 
 
 def _retalk(preset: Preset, stages: Stages, networks: NetworkProvider) -> EngineChoice:

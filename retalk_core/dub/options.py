@@ -359,6 +359,15 @@ class DubOptions:
         widget="",
     )
 
+    mark_perth: bool = option(
+        False,
+        came_later=True,
+        keeps_pixels=True,
+        tip="Lay Perth's mark into the sound, too: other programs find it. It says no more than that the "
+        "sound is synthetic, and changes it more. Needs the library resemble-perth.",
+        widget="",
+    )
+
     def __post_init__(self) -> None:
         check_options(self)
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..compute.memory import tidied
 from ..compute.provider import NetworkProvider
 from ..faces.edits import whole_track
+from ..marks.perth import check_perth
 from ..marks.plan import Marking, read_key
 from ..media.clip import Clip, written_as
 from ..media.codecs import Codec, codec_for
@@ -135,6 +136,8 @@ def _refuse_early(clip: Clip, output: Path, options: DubOptions) -> Records:
     )
     check_protected(clip, options.protect)
     read_key(options.mark_key)
+    if options.mark_perth and options.mark != "off":
+        check_perth()
     if options.soundtrack is not None:
         SoundStream(options.soundtrack, 0, 1)
     return options.records or open_records(given=options.certificate)
@@ -160,7 +163,7 @@ def synthesise(
     engine = make_engine(session, analysis, progress)
     edited, options = 0, session.options
     heard = session.voice if options.soundtrack is None else options.soundtrack
-    change = marking.mark_sound if marking is not None and marking.sound else None
+    change = marking.mark_sound if marking is not None and (marking.sound or marking.perth) else None
     sound = SoundStream(heard, options.start, timeline.end, change)
     frame_marker = None if marking is None else marking.frame
     statement = make_statement(session, analysis, marking)

@@ -163,6 +163,7 @@ def _warnings(session: Session, analysis: Analysis) -> list[str]:
         missed, shown = int(analysis.boxes.inferred.sum()), int(tracked.track.present.sum())
         found.append(f"S3FD did not see the face in {missed} of {shown} frames: they are framed by the track")
     found += _unheeded(session)
+    found += session.choice.hints
     if session.choice.engine == "embedded" and session.options.work_dir is not None:
         found.append("nothing was kept for resuming: the embedded engine begins anew in less time")
     found += analysis.notes

@@ -28,6 +28,7 @@ from ..marks.choice import wanted_place
 from ..marks.found import MarkFound
 from ..marks.identity import mark_id
 from ..marks.lay import FaceMarker
+from ..marks.perth import PERTH_PRESENT, perth_presence
 from ..marks.picture import find_own_mark
 from ..marks.plan import Marking, read_key
 from ..marks.sound import find_sound_mark
@@ -202,7 +203,10 @@ def plan_marking(session: Session, analysis: Analysis, codec: Codec | None) -> M
     key = read_key(options.mark_key)
     with session.timed("marks"):
         parts = job_parts(session.clip, session.voice, options, session.choice, session.networks)
-        picture, sound = _earlier_picture_mark(analysis, key), _earlier_sound_mark(session, key)
+        heard = _heard_first(session)
+        picture = _earlier_picture_mark(analysis, key)
+        sound = find_sound_mark(heard, SAMPLE_RATE, key=key, tempos=(1.0,))
+        perth = (perth_presence(heard, SAMPLE_RATE) or 0.0) >= PERTH_PRESENT
     return Marking(
         where=place,
         number=mark_id(parts),
@@ -210,7 +214,12 @@ def plan_marking(session: Session, analysis: Analysis, codec: Codec | None) -> M
         # The edit draws the face anew, so that an earlier mark there is gone; one over the frame stays.
         picture=not (place == "frame" and picture.where == "frame"),
         sound=codec is not None and not sound.present,  # what stays in memory is handed on as it is heard
-        before=(*picture.told("the clip's pictures"), *sound.told("the sound")),
+        before=(
+            *picture.told("the clip's pictures"),
+            *sound.told("the sound"),
+            *(["the sound, by Perth: it is synthetic"] if perth else []),
+        ),
+        perth=codec is not None and options.mark_perth and not perth,
     )
 
 
@@ -221,15 +230,13 @@ def _earlier_picture_mark(analysis: Analysis, key: bytes) -> MarkFound:
     return find_own_mark(frames, analysis.tracked.track.mesh[: len(rows)].numpy(), key)
 
 
-def _earlier_sound_mark(session: Session, key: bytes) -> MarkFound:
-    """The mark that the sound carries already, by its first seconds."""
+def _heard_first(session: Session) -> np.ndarray:
+    """The first seconds of the sound that the result gets, (n,) at SAMPLE_RATE; it may carry marks."""
     options = session.options
     if options.soundtrack is None:
         begin = round(options.start * SAMPLE_RATE)
-        heard = session.heard[begin : begin + EARLIER_SECONDS * SAMPLE_RATE]
-    else:
-        heard = read_mono(options.soundtrack, SAMPLE_RATE, options.start, EARLIER_SECONDS)
-    return find_sound_mark(heard, SAMPLE_RATE, key=key, tempos=(1.0,))
+        return session.heard[begin : begin + EARLIER_SECONDS * SAMPLE_RATE]
+    return read_mono(options.soundtrack, SAMPLE_RATE, options.start, EARLIER_SECONDS)
 
 
 def check_protected(clip: Clip, protect: np.ndarray | Clip | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -67,11 +67,16 @@ class Question:
     @property
     def asked(self) -> tuple[str, ...]:
         """The names of the metrics that are asked for."""
-        return tuple(name for name in metrics() if not self.names or name in self.names)
+        return asked_for(self.names)
 
     def wants(self, *needs: str) -> bool:
         """Whether any metric that is asked for looks at any of these."""
         return any(need in metrics()[name].needs for name in self.asked for need in needs)
+
+
+def asked_for(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of metrics in their own order; of none, all."""
+    return tuple(name for name in metrics() if not names or name in names)
 
 
 def absences(question: Question, networks: NetworkProvider) -> Iterator[tuple[str, str]]:
@@ -90,11 +95,17 @@ def absences(question: Question, networks: NetworkProvider) -> Iterator[tuple[st
     if question.voice is None and not question.result.has_sound:
         silent_needs = (*OF_THE_VOICE, *OF_THE_WORDS)
         yield from ((need, "there is no voice: give one") for need in silent_needs)
+    yield from lacking_judges(question.asked, networks)
+
+
+def lacking_judges(names: Sequence[str], networks: NetworkProvider) -> Iterator[tuple[str, str]]:
+    """The same of what this machine lacks, whatever the video, for the metrics of some names."""
     if find_spec("skimage") is None:
         yield from (
             (need, "scikit-image isn't installed: pip install scikit-image") for need in BY_SCIKIT_IMAGE
         )
-    if question.wants("naturalness") and (why := why_no_niqe()):
+    wanted = {need for name in names for need in metrics()[name].needs}
+    if "naturalness" in wanted and (why := why_no_niqe()):
         yield "naturalness", why
     if find_spec("lpips") is None:
         yield "lower_lpips", "the package lpips isn't installed: pip install lpips"

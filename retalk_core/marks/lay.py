@@ -17,13 +17,17 @@ from .cells.swing import swing_at
 from .identity import id_prefix
 
 PATTERN_CELL = 8  # pattern pixels along a cell
-FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1
+FACE_STRENGTH = 3.0  # levels of 255, root mean square where the gain for texture is 1 ...
+# ... and a cell is so many pixels wide. Finer ones are seen less and lost more easily.
+USUAL_CELL, LEAST_STRENGTH, MOST_STRENGTH = 5.5, 0.75, 1.25
 FRAME_STRENGTH = 1.2
 # Texture hides a mark: where pixels differ by TEXTURE levels from those around them, its gain grows by 1. It
 # must do so on all sides: beside an edge, smooth skin stays smooth.
-LEAST_GAIN, TEXTURE, MOST_GAIN = 0.34, 14.0, 0.9
+LEAST_GAIN, TEXTURE, MOST_GAIN = 0.3, 14.0, 0.9
 TEXTURE_CELLS = 2.4  # over which texture is measured
 _WINDOW = 5  # pixels over which texture is looked at, once the picture was made as small as that allows
+_PLACES = 6  # binary ones behind the point
+_PARTS = 1 << _PLACES  # of a level
 _TILE = 512  # pixels to whose multiples noise is made
 
 
@@ -78,7 +82,9 @@ class FaceMarker:
         mesh:    (468, 2 or 3) of the face in the frame, in its pixels
         seconds: when the frame is shown
         """
-        affine, level = face_affine(mesh), swing_at(seconds) * FACE_STRENGTH
+        affine = face_affine(mesh)
+        cell = self._pattern.cell_pixels(affine)
+        level = swing_at(seconds) * face_strength(cell)
         inverse = cv2.invertAffineTransform(affine)
         corners = np.array([(0, 0), (1, 0), (0, 1), (1, 1)]) @ inverse[:, :2].T + inverse[:, 2]
         part = patch.box.shared(box_around(corners, (patch.box.bottom, patch.box.right)))
@@ -87,7 +93,7 @@ class FaceMarker:
         there = part.slices_in(patch.box)
         pattern = self._pattern.placed(affine, part) * (patch.support[there] * level)
         pixels = patch.pixels.copy()
-        pixels[there] = _added(pixels[there], pattern, part, self._pattern.cell_pixels(affine))
+        pixels[there] = _added(pixels[there], pattern, part, cell)
         return replace(patch, pixels=pixels)
 
 
@@ -112,19 +118,25 @@ class FrameMarker:
         return _added(pixels, pattern, box, self._pattern.cell_pixels(affine))
 
 
+def face_strength(cell: float) -> float:
+    """How strong a face's mark is where its cells are so many pixels wide, as FACE_STRENGTH."""
+    return FACE_STRENGTH * float(
+        np.clip(np.sqrt(USUAL_CELL / max(cell, 1e-6)), LEAST_STRENGTH, MOST_STRENGTH)
+    )
+
+
 def _added(pixels: np.ndarray, pattern: np.ndarray, box: Box, cell: float) -> np.ndarray:
     """Pixels (h, w, 3) with a pattern (h, w), in levels of 255, added to their luma as texture allows."""
     change = pattern * _gain(pixels, cell)
     if pixels.dtype != np.uint8:
         white = white_of(pixels)
         return np.rint(pixels + change[..., None] * (white / 255)).clip(0, white).astype(pixels.dtype)
-    marked = np.empty_like(pixels)
-    for channel in range(3):
-        # Small steps would be lost in rounding.
-        steps = np.rint(change + _dither(box, channel)).astype(np.int16)
-        steps[pattern == 0] = 0
-        marked[..., channel] = cv2.add(pixels[..., channel], steps, dtype=cv2.CV_8U)
-    return marked
+    # Small steps would be lost in rounding: they are counted in _PARTS of a level, and noise decides.
+    steps = (change * _PARTS).astype(np.int16)
+    steps = cv2.merge([steps, steps, steps])
+    steps += _dither(box)
+    steps >>= _PLACES
+    return cv2.add(pixels, steps, dtype=cv2.CV_8U)
 
 
 def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
@@ -142,21 +154,22 @@ def _gain(pixels: np.ndarray, cell: float) -> np.ndarray:
     return cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _dither(box: Box, channel: int) -> np.ndarray:
-    """Fine noise (h, w) from -1/2 to 1/2 that depends on the pixel's place only.
+def _dither(box: Box) -> np.ndarray:
+    """Fine noise (h, w, 3) int16 that depends on the pixel's place only: 0 to 1, in _PARTS, without its ends.
 
     It differs between red, green and blue by a third, so that luma has three steps where each has one.
     """
     bottom, right = (-(-edge // _TILE) * _TILE for edge in (box.bottom, box.right))
-    return _gradient_noise(bottom, right, channel)[box.slices]
+    return _gradient_noise(bottom, right)[box.slices]
 
 
-@functools.lru_cache(maxsize=12)
-def _gradient_noise(height: int, width: int, channel: int) -> np.ndarray:
+@functools.lru_cache(maxsize=4)
+def _gradient_noise(height: int, width: int) -> np.ndarray:
     """Interleaved gradient noise.
 
     Source: J. Jimenez, Next generation post processing in Call of Duty, 2014
     """
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1)) % 1
-    return ((noise + np.float32(channel / 3)) % 1 - np.float32(0.5)).astype(np.float32)
+    three = np.stack([(noise + np.float32(channel / 3)) % 1 for channel in range(3)], axis=2)
+    return np.clip(three * _PARTS, 1, _PARTS - 1).astype(np.int16)

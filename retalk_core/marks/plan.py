@@ -16,6 +16,7 @@ from .choice import MarkedPlace
 from .found import PUBLIC_KEY
 from .identity import id_prefix
 from .lay import FaceMarker, FrameMarker
+from .perth import perth_marked
 from .sound_lay import marked_sound
 
 LEAST_KEY = 16  # bytes of a private key
@@ -31,6 +32,7 @@ class Marking:
     picture: bool = True  # False: the frames carry such a mark already
     sound: bool = True  # False: the voice does
     before: tuple[str, ...] = ()  # marks of earlier dubs, in words
+    perth: bool = False  # whether Perth's mark is laid into the sound, too
 
     @cached_property
     def face(self) -> FaceMarker | None:
@@ -44,14 +46,19 @@ class Marking:
 
     def mark_sound(self, chunks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
         """A sound as it is written beside marked pictures; see `SoundStream`'s change."""
-        marked = marked_sound(chunks, rate, self.number, key=self.key)
+        heard = perth_marked(chunks, rate) if self.perth else chunks
+        marked = marked_sound(heard, rate, self.number, key=self.key) if self.sound else heard
         yield from (chunk for chunk in marked if chunk.shape[1])
 
     @property
     def words(self) -> str:
         """What was marked, for a report."""
         place = {"face": "on the face, inside the edit", "frame": "over the whole frame"}[self.where]
-        parts = [f"picture {place}" if self.picture else "", "sound" if self.sound else ""]
+        parts = [
+            f"picture {place}" if self.picture else "",
+            "sound" if self.sound else "",
+            "sound by Perth" if self.perth else "",
+        ]
         whose = "the public key" if self.key == PUBLIC_KEY else "a private key"
         carried = f"{id_prefix(self.number, PICTURE_BITS):08x}"
         short = f"{id_prefix(self.number, SOUND_BITS):04x}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from scipy.fft import fft, ifft, rfft
 from scipy.special import ndtri
 
-from .cells.code import coded_bits, decode_number
+from .cells.code import coded_bits, decode_number, most_agreement
 from .cells.payload import FALSE_RATE
 from .cells.spectrum import (
     BAND_BINS,
@@ -48,20 +49,27 @@ def find_sound_mark(
     tempos:  how much slower than it was marked the sound may be
     returns: the verdict; `score` and `threshold` as of `find_picture_mark`
     """
-    looks = len(tempos) * _PHASES * BLOCKS
-    needed = -float(ndtri(FALSE_RATE / (2 * looks)))
-    needed_read = -float(ndtri(FALSE_RATE / (2 * looks) / 2.0**SOUND_BITS))
     if rate < LEAST_SOUND_RATE or len(samples) < LEAST_SOUND * rate or not np.any(samples):
         words = f"less than {LEAST_SOUND:g} s of sound: too little to look at"
-        return MarkFound(False, None, SOUND_BITS, 0.0, needed, words=words)
-    best, number = -np.inf, None
+        return MarkFound(False, None, SOUND_BITS, 0.0, _needed(len(tempos)), words=words)
+    return read_folded(folded_sound(samples, rate, tempos), key, len(tempos))
+
+
+def folded_sound(samples: np.ndarray, rate: int, tempos: Sequence[float] = TEMPOS) -> Iterator[np.ndarray]:
+    """What may be a mark, whatever the key, for each tempo; arguments as `find_sound_mark` has them."""
     for tempo in tempos:
-        folded = _folded(np.asarray(samples, np.float32), rate, tempo)
-        for score, whole, read in _readings(folded, key):
-            surplus = whole - needed_read
-            score = score if read is None else max(score, needed + surplus)
+        yield _folded(np.asarray(samples, np.float32), rate, tempo)
+
+
+def read_folded(folded: Iterable[np.ndarray], key: bytes, tempos: int) -> MarkFound:
+    """The verdict on a sound by what `folded_sound` gives; tempos: how many it gives."""
+    needed, best, number = _needed(tempos), -np.inf, None
+    for each in folded:
+        for reading in _readings(each, key, _needed(tempos, SOUND_BITS)):
+            surplus = -np.inf if reading.number is None else reading.whole - _needed(tempos, SOUND_BITS)
+            score = max(reading.template, needed + surplus)
             if score > best:
-                best, number = score, read if surplus >= 0 else None
+                best, number = score, reading.number if surplus >= 0 else None
         if best >= needed and number is not None:
             break
     if best < needed:
@@ -69,8 +77,24 @@ def find_sound_mark(
     return MarkFound(True, number, SOUND_BITS, best, needed, where="sound")
 
 
-def _readings(folded: np.ndarray, key: bytes) -> Iterator[tuple[float, float, int | None]]:
-    """At the likeliest places: the template's score, that of all cells, and the number.
+def _needed(tempos: int, bits: int = 0) -> float:
+    """What fewer than FALSE_RATE of sounds without a mark reach, by the best of 2 ** bits words.
+
+    As pictures' `threshold`: the template and all cells are tried at each tempo and place.
+    """
+    return -float(ndtri(FALSE_RATE / (2 * tempos * _PHASES * BLOCKS) / 2.0**bits))
+
+
+class _Heard(NamedTuple):
+    """What a place says."""
+
+    template: float  # standard deviations
+    whole: float  # the same of all cells, by what was read in them
+    number: int | None
+
+
+def _readings(folded: np.ndarray, key: bytes, needed: float) -> Iterator[_Heard]:
+    """What the likeliest places say; where no number can reach what is needed, none is read.
 
     folded: (_PHASES, BLOCKS, BANDS)
     """
@@ -84,9 +108,13 @@ def _readings(folded: np.ndarray, key: bytes) -> Iterator[tuple[float, float, in
     for phase, begin in places:
         values = np.roll(folded[phase], -begin, axis=0).ravel()
         soft = layout.soft(values, coded_bits(SOUND_BITS, SOUND_CHECK))
-        number, code = decode_number(soft, SOUND_BITS, SOUND_CHECK)
         length = max(float(np.sqrt((values**2).sum())), 1e-9)
-        yield float(scores[phase, begin]), float(layout.chips(code) @ values) / length, number
+        fits_best = float(scores[phase, begin])
+        if layout.template @ values + most_agreement(soft) < needed * length:
+            yield _Heard(fits_best, 0.0, None)
+            continue
+        number, code = decode_number(soft, SOUND_BITS, SOUND_CHECK)
+        yield _Heard(fits_best, float(layout.chips(code) @ values) / length, number)
 
 
 def _folded(samples: np.ndarray, rate: int, tempo: float) -> np.ndarray:

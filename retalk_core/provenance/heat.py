@@ -6,9 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Of two dubs at two qualities each, the largest part that showed less than FAINT was 0.01 to 0.03 of all, and
-# 0.12 to 0.23 once the source's face was put back. A face alone shows 0.2 to 0.3, its surroundings 0.2 to 1.
-FAINT = 0.1  # of a whole mark: a part that shows less counts as unmarked
+# Of five dubs at two qualities, the largest part that showed less was 0.01 to 0.03 of all, and 0.1 to
+# 0.19 once another dub's face was put in; benchmarks/marks.py region. How much a picture shows depends on how
+# smooth it is and how it was written: 0.3 to 1.9 of a mark.
+FAINT, MOST_FAINT = (
+    0.25,
+    0.3,
+)  # of what is usual in a picture, and of a whole mark: what shows less is unmarked
 LEAST_SHARE = 0.06  # of the marked area, below which chance makes such parts too
 LEAST_USUAL = 0.2  # of a whole mark: where less is left of it, compression alone makes such parts
 
@@ -47,7 +51,7 @@ def unmarked_region(heat: np.ndarray | None) -> UnmarkedRegion | None:
     usual = float(np.median(heat[known & (heat > 0)]))
     if usual < LEAST_USUAL:
         return None
-    lacking = (known & (heat < FAINT)).astype(np.uint8)
+    lacking = (known & (heat < min(FAINT * usual, MOST_FAINT))).astype(np.uint8)
     _, _, found, _ = cv2.connectedComponentsWithStats(lacking)
     height, width = heat.shape
     inner = [

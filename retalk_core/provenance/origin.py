@@ -39,6 +39,7 @@ class Evidence:
     credentials: Credentials | None = None  # None: what was given is no file
     picture: MarkFound | None = None  # None: there are no pictures
     sound: MarkFound | None = None
+    perth: float | None = None  # how surely the sound carries Perth's mark; None: not looked for
     said: Statement | None = None  # by the file's own words, which nobody signed
     exact: Entry | None = None  # the dub that this machine remembers of the very same file
     entries: tuple[Entry, ...] = ()  # dubs that this machine remembers whose ids agree with what was found
@@ -118,12 +119,14 @@ def examine_parts(
     over_frames = picture is not None and picture.where == "frame"
     face = _face_in(clip) if clip is not None and over_frames else None
     heard = None if sound is None else find_in_sound(sound, key, progress)
+    perth = None if sound is None else find_perth_in(sound)
     notes = tuple(
         f"{what}: {mark.words}"
         for what, mark in (("pictures", picture), ("sound", heard))
         if mark is not None and mark.words and not mark.present
     )
-    return _with_entries(Evidence(picture=picture, face=face, sound=heard, notes=notes), Ledger(folder))
+    found = Evidence(picture=picture, face=face, sound=heard, perth=perth, notes=notes)
+    return _with_entries(found, Ledger(folder))
 
 
 def find_in_clip(clip: Clip, key: bytes = PUBLIC_KEY, progress: Progress = silent) -> MarkFound:
@@ -150,6 +153,22 @@ def find_in_sound(source: SoundSource, key: bytes = PUBLIC_KEY, progress: Progre
             if found[-1].id is not None:
                 break
     return _of_several(max(found, key=lambda mark: mark.score - mark.threshold), len(found))
+
+
+def find_perth_in(source: SoundSource) -> float | None:
+    """How surely a sound carries Perth's mark in any piece, 0 to 1; None where that can't be looked for."""
+    from ..marks.perth import PERTH_PRESENT, load_perth, perth_presence
+
+    if load_perth() is None:
+        return None
+    most: float | None = None
+    with Decoder(source) as decoder:
+        for piece in _pieces(decoder):
+            presence = perth_presence(piece, decoder.rate)
+            most = presence if most is None else max(most, presence or 0.0)
+            if (most or 0.0) >= PERTH_PRESENT:
+                break
+    return most
 
 
 def _of_several(mark: MarkFound, looks: int) -> MarkFound:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from ..marks.found import MarkFound
+from ..marks.perth import PERTH_PRESENT
 from .credentials import Credentials
 from .heat import unmarked_region
 from .ledger import Entry
@@ -24,6 +25,7 @@ VerdictKind = Literal[
     "face region unmarked",
     "region unmarked",
     "marks disagree",
+    "synthetic sound",
     "known file",
     "unsigned words",
     "nothing found",
@@ -41,7 +43,13 @@ class Verdict:
 
 def verdicts(found: Evidence) -> list[Verdict]:
     """What is to be said, the surest first; never empty."""
-    told = [*_signature(found.credentials), *_marks(found), *_agreement(found), *_words(found)]
+    told = [
+        *_signature(found.credentials),
+        *_marks(found),
+        *_agreement(found),
+        *_perth(found.perth),
+        *_words(found),
+    ]
     return told or [Verdict("nothing found", NOT_REAL)]
 
 
@@ -143,6 +151,13 @@ def _agreement(found: Evidence) -> Iterator[Verdict]:
         yield Verdict("marks disagree", f"the ids are of different dubs ({told}): parts were put together")
 
 
+def _perth(presence: float | None) -> Iterator[Verdict]:
+    """Whether another program says that the sound is made."""
+    if presence is not None and presence >= PERTH_PRESENT:
+        words = "Perth's mark is in the sound: a program that lays it made or changed the voice"
+        yield Verdict("synthetic sound", f"{words} (presence {presence:.2f} of 1)")
+
+
 def _agree(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
@@ -207,6 +222,7 @@ def origin_facts(found: Evidence) -> dict[str, Any]:
         "ids": list(found.ids),
         "picture": _mark_facts(found.picture),
         "sound": _mark_facts(found.sound),
+        "perth": None if found.perth is None else round(found.perth, 3),
         "signature": None if signed is None else _signature_facts(signed),
         "statement": None if statement is None else statement.to_dict(),
         "ledger": [{"id": entry.id, "first": entry.first, "last": entry.last} for entry in found.entries],

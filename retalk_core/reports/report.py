@@ -161,7 +161,12 @@ class Report:
         return "\n".join(lines)
 
 
-TOLD_BY = {"hash": "by its hash", "name": "by its name", "choice": "because it was chosen as that"}
+TOLD_BY = {
+    "hash": "by its hash",
+    "header": "by what it says of itself",
+    "name": "by its name",
+    "choice": "because it was chosen as that",
+}
 
 
 def _file_words(key: str, file: Mapping[str, str]) -> str:

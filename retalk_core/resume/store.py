@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,12 +23,7 @@ from ..errors import InputError, OptionError
 from ..files import write_file, written_whole
 from ..unfinished import UNFINISHED
 from .files import read_arrays, read_patches, write_arrays, write_patches
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
+from .lock import take_lock
 
 LIMIT = 20_000_000_000  # bytes, of all stores in a folder together
 MARKER, LOCK = "retalk_job.json", "lock"
@@ -134,7 +128,7 @@ class Store:
         foreign = [path.name for path in self.path.iterdir() if not _is_ours(path.name)]
         if foreign and not _is_store(self.path):
             raise InputError(f"{self.path} holds {foreign[0]}, which is no work of ours. Move it away.")
-        lock = _lock(self.path / LOCK)
+        lock = take_lock(self.path / LOCK)
         if lock is None:
             raise OptionError(
                 f"Another process is working on the same dub, in {self.path}. Wait for it, or stop it."
@@ -235,7 +229,7 @@ def _is_ours(name: str) -> bool:
 def _remove(path: Path) -> bool:
     """Remove a store unless a process works on it; False where it stays."""
     try:
-        lock = _lock(path / LOCK)
+        lock = take_lock(path / LOCK)
     except OSError:
         return False
     return lock is not None and _remove_locked(path, lock)
@@ -264,32 +258,3 @@ def _sweep(path: Path, only: str = "") -> None:
     for file in path.iterdir():
         if OURS.fullmatch(file.name) and file.name.startswith(only):
             file.unlink(missing_ok=True)
-
-
-def _lock(path: Path) -> int | None:
-    """Lock a file for this process and give its descriptor, None where another has it. Raises OSError.
-
-    The system unlocks what a process held when it ends, so no lock outlives its owner.
-    """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        if not _is_lockable(lock):
-            os.close(lock)
-            return None
-        if os.fstat(lock).st_ino != path.stat().st_ino:  # removed before it was locked, and made anew
-            raise FileNotFoundError(path)
-    except OSError:
-        os.close(lock)
-        raise
-    return lock
-
-
-def _is_lockable(lock: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

@@ -2,12 +2,33 @@
 const DATA = JSON.parse(document.getElementById("data").textContent)
 const PLACE = `study ${DATA.study}`
 const QUESTIONS = {
-  quality: ["Bad", "Poor", "Fair", "Good", "Excellent"],
-  sync: ["Not at all", "Badly", "Partly", "Well", "Perfectly"],
+  quality: [["Bad", "很差"], ["Poor", "较差"], ["Fair", "一般"], ["Good", "良好"], ["Excellent", "优秀"]],
+  sync: [["Not at all", "完全不吻合"], ["Badly", "不太吻合"], ["Partly", "部分吻合"], ["Well", "吻合"], ["Perfectly", "完全吻合"]],
 }
 const NAMES = Object.keys(QUESTIONS)
 const at = (id) => document.getElementById(id)
 const video = at("video")
+
+// Words in both languages: the style shows those of the page's own
+
+const both = (en, zh) => [["en", en], ["zh", zh]].map(([language, words]) => {
+  const place = document.createElement("span")
+  place.className = language
+  place.textContent = words
+  return place
+})
+const write = (id, en, zh) => at(id).replaceChildren(...both(en, zh))
+const say = (en, zh) => (document.documentElement.lang === "zh" ? zh : en)
+const speak = (language) => {
+  document.documentElement.lang = language
+  document.title = say("Watch and rate", "观看并评分")
+  at("bar").ariaLabel = say("Videos that you have rated", "已评分的视频")
+  at("play").ariaLabel = say("Play the video", "播放视频")
+}
+const preferred = () => {
+  const asked = new URLSearchParams(location.search).get("language") ?? navigator.language
+  return asked.toLowerCase().startsWith("zh") ? "zh" : "en"
+}
 
 // What is kept, so that a reload loses nothing
 
@@ -31,6 +52,7 @@ const begin = (number) => ({
   study: DATA.study,
   rater: draw(),
   number,
+  language: document.documentElement.lang,
   sheet: number === null ? chance(DATA.sheets.length) : (number - 1) % DATA.sheets.length,
   began: new Date().toISOString(),
   ended: null,
@@ -62,7 +84,7 @@ const rate = (withSound) => {
   const done = state.answers.length
   if (done === order().length) return end()
   state.open ??= { quality: null, sync: null, watched: 0, since: Date.now(), broken: false }
-  at("place").textContent = `${done + 1} of ${order().length}`
+  write("place", `${done + 1} of ${order().length}`, `${done + 1} / ${order().length}`)
   at("bar").max = order().length
   at("bar").value = done
   for (const name of NAMES) {
@@ -78,14 +100,15 @@ const tell = () => {
   const { quality, sync, watched, broken } = state.open
   const seen = watched > 0 || broken
   at("next").disabled = !(seen && (broken || (quality && sync)))
-  at("next").textContent = state.answers.length + 1 === order().length ? "Finish" : "Next"
+  if (state.answers.length + 1 === order().length) write("next", "Finish", "完成")
+  else write("next", "Next", "下一段")
   at("again").hidden = !seen || broken
   at("play").hidden = !video.paused || seen || broken
   const turn = seen ? NAMES.find((name) => !state.open[name]) : null
   for (const name of NAMES) at(name).classList.toggle("turn", name === turn)
-  at("hint").textContent = broken
-    ? "This video can't be played here. Go on to the next one."
-    : seen ? "" : "Watch the video to its end, then answer."
+  if (broken) write("hint", "This video can't be played here. Go on to the next one.", "此视频无法在这里播放，请继续下一段。")
+  else if (seen) at("hint").replaceChildren()
+  else write("hint", "Watch the video to its end, then answer.", "请把视频看完，然后回答。")
   keep()
 }
 
@@ -134,10 +157,13 @@ for (const name of NAMES) {
     input.name = name
     input.value = index + 1
     number.textContent = index + 1
-    label.append(input, number, words)
+    label.append(input, number, ...both(...words))
     input.addEventListener("change", () => answer(name, index + 1))
     scale.append(label)
   })
+}
+for (const button of document.querySelectorAll("[data-language]")) {
+  button.addEventListener("click", () => speak(button.dataset.language))
 }
 at("agree").addEventListener("change", () => { at("start").disabled = !at("agree").checked })
 at("consent").addEventListener("submit", (event) => {
@@ -150,9 +176,15 @@ at("consent").addEventListener("submit", (event) => {
 at("play").addEventListener("click", play)
 at("again").addEventListener("click", play)
 at("next").addEventListener("click", next)
-at("file").addEventListener("click", () => { at("saved").textContent = `${at("file").download} is being saved.` })
+at("file").addEventListener("click", () => {
+  const name = at("file").download
+  write("saved", `${name} is being saved.`, `正在保存 ${name}。`)
+})
 at("anew").addEventListener("click", () => {
-  if (!confirm("Have the answers been saved? They are removed from this device now.")) return
+  const words = say(
+    "Have the answers been saved? They are removed from this device now.", "回答保存好了吗？它们现在将从这台设备上删除。"
+  )
+  if (!confirm(words)) return
   forget()
   state = null
   welcome()
@@ -182,5 +214,6 @@ document.addEventListener("keydown", (event) => {
 })
 
 state = recall()
+speak(state?.study === DATA.study ? state.language ?? preferred() : preferred())
 if (state?.study === DATA.study && DATA.sheets[state.sheet]) rate(false)
 else { state = null; welcome() }

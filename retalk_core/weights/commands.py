@@ -20,7 +20,16 @@ from ..places import check_place
 from ..types import Progress, silent
 from ..version import __version__
 from .download import Route, by_hand, download
-from .files import Found, ModelFiles, called, check_templates, command
+from .files import (
+    EDITION_HEADER,
+    Found,
+    ModelFiles,
+    called,
+    check_templates,
+    command,
+    found_by,
+    told_edition,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -279,13 +288,16 @@ def convert(path: Path, output: Path | None = None, half: bool = False) -> Path:
         key: (tensor.half() if half and tensor.is_floating_point() else tensor).clone().contiguous()
         for key, tensor in tensors.items()
     }
+    sha256 = sha256_of(path)
+    edition = told_edition(path, found_by(sha256, row))
     about = {
         "format": "pt",
-        "network": name,
+        "network": edition.network,
         "source": path.name,
-        "source_sha256": sha256_of(path),
+        "source_sha256": sha256,
         "licence": row.licence,
         "converted_by": f"retalk {__version__}",
+        **({EDITION_HEADER: edition.network} if edition.told_by else {}),
     }
     with written_whole(output) as temporary:
         try:

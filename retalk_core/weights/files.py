@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".model", ".h5")
 SHARED = ("facerestore_models", "facedetection", "upscale_models")  # folders of other packs
 RECORD = "retalk_files.json"  # what was found in the files beside it
-CHECKS = 3  # of what a file is asked; what an earlier edition recorded is looked at again
+EDITION_HEADER = "edition"  # in a converted file's header: which way of training, where that is known
+CHECKS = 4  # of what a file is asked; what an earlier edition recorded is looked at again
 
 
 def model_folders(
@@ -49,9 +50,8 @@ class Found:
     key: str = ""  # in the catalogue
     network: str = ""
     published: bool = False  # its hash is that of an official file
-    told_by: str = (
-        ""  # of a network that was trained in several ways: hash, name or choice; "": nothing told yet
-    )
+    # Of a network that was trained in several ways: hash, header, name or choice; "": nothing told yet
+    told_by: str = ""
     problem: str = ""  # why it can't be used
     seems: str = ""  # the key of the place that a file with a problem was for
     warning: str = ""  # what to look into although it can
@@ -107,7 +107,8 @@ class ModelFiles:
     def missing_words(self, key: str) -> str:
         """What is wrong with the files for a place in the catalogue, and how to get another."""
         problems = self.refused(key)
-        return " ".join([*problems, missing_words(key, self.folders, another=bool(problems))])
+        there = [edition_words(each) for each in other_editions(key) if self.find(each)]
+        return " ".join([*problems, *there, missing_words(key, self.folders, another=bool(problems))])
 
     def load(self, key: str) -> nn.Module:
         """Load a network from the best file there is, in fp32 on the CPU. Raises CheckpointError."""
@@ -158,6 +159,16 @@ def _weights_in(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
 
 
+def other_editions(key: str) -> tuple[str, ...]:
+    """The keys of the same network, trained in other ways."""
+    return tuple(each for each in editions(key) if each != key) if key in NETWORKS else ()
+
+
+def edition_words(key: str) -> str:
+    """That a network is there, for somebody who chose the same one trained in another way."""
+    return f"A file of {NETWORKS[key].title} was found: choose the lips {key} for it."
+
+
 def missing_words(key: str, folders: Sequence[Path], another: bool = False) -> str:
     """How to get a file that isn't there.
 
@@ -204,12 +215,15 @@ def _examine(path: Path, size: int) -> Found:
 
     examined = examine(path)
     sha256 = sha256 or sha256_of(path)
-    published = official_with(sha256)  # under another name, and its size was never published
-    found = replace(
-        _found(sha256, published or NETWORKS[examined.network], published is not None),
-        warning=examined.doubts,
-    )
-    return found if published else _named_edition(path, found)
+    # It may be published under another name, its size never
+    found = replace(found_by(sha256, NETWORKS[examined.network]), warning=examined.doubts)
+    return told_edition(path, found)
+
+
+def found_by(sha256: str, row: Entry) -> Found:
+    """A file of a network that its tensors told, or its hash where that is published."""
+    published = official_with(sha256)
+    return _found(sha256, published or row, published is not None)
 
 
 def _found(sha256: str, row: Entry, published: bool) -> Found:
@@ -218,12 +232,22 @@ def _found(sha256: str, row: Entry, published: bool) -> Found:
     return Found(sha256, row.place_key, network, published, "hash" if published and several else "")
 
 
-def _named_edition(path: Path, found: Found) -> Found:
-    """Of a network that was trained in several ways, the one whose official file is called like this one."""
-    for key in editions(found.network):
-        if any(path.name in file.names for file in NETWORKS[key].files) and len(editions(key)) > 1:
-            return replace(found, key=NETWORKS[key].place_key, network=key, told_by="name")
-    return found
+def told_edition(path: Path, found: Found) -> Found:
+    """Of a network that was trained in several ways, the one that a converted file's header names, or whose
+    official file is called like this one.
+    """
+    from ...models.reading import read_header
+
+    several = editions(found.network)
+    if found.told_by or len(several) == 1:
+        return found
+    said = read_header(path).get(EDITION_HEADER)
+    named = [key for key in several if any(path.name in file.names for file in NETWORKS[key].files)]
+    key = said if said in several else next(iter(named), "")
+    if not key:
+        return found
+    told_by = "header" if key == said else "name"
+    return replace(found, key=NETWORKS[key].place_key, network=key, told_by=told_by)
 
 
 def _unofficial(path: Path, found: Found) -> str:

@@ -15,7 +15,7 @@ import pytest
 from comparisons import FRAMES, STRETCH, Counting, Small, written_pairs
 from retalk_nodes.retalk_core.cli.main import main
 from retalk_nodes.retalk_core.comparing import work as working
-from retalk_nodes.retalk_core.comparing.compare import compare
+from retalk_nodes.retalk_core.comparing.compare import LOCK_FILE, alone_in, compare
 from retalk_nodes.retalk_core.comparing.inputs import PAIRED, SILENT, UNPAIRED
 from retalk_nodes.retalk_core.comparing.pairs import read_pairs
 from retalk_nodes.retalk_core.comparing.work import CompareQuestion
@@ -57,11 +57,36 @@ def test_videos_are_lossless_unmarked_and_as_long_as_the_pair(small: Small) -> N
     assert 0 < changed.mean() < 0.5
 
 
-def test_asked_again_nothing_is_made_again(small: Small) -> None:
+def test_asked_again_nothing_is_made_again_nor_opened(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(path: Path) -> None:
+        pytest.fail(f"{path} was opened again")
+
+    for name in ("inputs", "work", "exhibits.strips", "exhibits.together"):
+        monkeypatch.setattr(f"retalk_nodes.retalk_core.comparing.{name}.open_clip", opened)
+    pictures = small.question.folder / "pictures"
+    before = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
     networks = Counting(small.question.folder.parent)
     again = compare(small.question, networks)
     assert sum(networks.asked.values()) == 0
     assert again.to_dict() == small.comparison.to_dict()
+    assert {path: path.stat().st_mtime_ns for path in before} == before and len(before) == 4
+
+
+def test_a_strip_is_drawn_anew_where_what_it_shows_has_changed(small: Small, tmp_path: Path) -> None:
+    shutil.copytree(small.question.folder, tmp_path / "results", copy_function=shutil.copy2)
+    pictures = tmp_path / "results" / "pictures"
+    before = {path: path.stat().st_mtime_ns for path in pictures.iterdir()}
+    (tmp_path / "results" / "videos" / "anothers_voice" / "part-dl" / "00001.mkv").unlink()
+    compare(replace(small.question, folder=tmp_path / "results"), Counting(tmp_path))
+    anew = [path.stem for path, changed in before.items() if path.stat().st_mtime_ns != changed]
+    assert anew == ["restorers_00001"]  # the parts of the method are in no other
+
+
+def test_two_comparisons_do_not_work_in_one_folder(small: Small, tmp_path: Path) -> None:
+    question = replace(small.question, folder=tmp_path / "r")
+    with alone_in(question.folder), pytest.raises(InputError, match="Another comparison is at work in"):
+        compare(question, Counting(tmp_path))
+    assert [path.name for path in question.folder.iterdir()] == [LOCK_FILE]
 
 
 def test_a_stopped_comparison_goes_on_where_it_was(small: Small, tmp_path: Path) -> None:

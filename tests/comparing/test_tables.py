@@ -25,7 +25,7 @@ WHY = {"unavailable": {"lse_d": "needs syncnet_v2.model", "lse_c": "needs syncne
 
 def case(number: int, protocol: str = UNPAIRED) -> Case:
     pair = ClipAndVoice(Path(f"{number}.mp4"), Path(f"{(number + 1) % 4}.wav"), Fraction(0))
-    return Case(f"{number:05d}", protocol, pair.video, pair.voice, pair)
+    return Case(f"{number:05d}", protocol, pair.video, pair.voice, pair, Fraction(1))
 
 
 def outcome(where: Case, system: str, failed: str = "", **values: float) -> Outcome:

@@ -150,9 +150,20 @@ def test_heads_are_aligned_as_recorded(recording: Recording) -> None:
     for frame, affine, expected in zip(
         recorded["frames_bgr"], affines, recorded["aligned_bgr_224"], strict=True
     ):
-        assert (
-            np.abs(align_head(frame, affine).astype(int) - expected).max() <= 3
-        )  # OpenCV's warp has changed
+        np.testing.assert_array_equal(align_head(frame, affine), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_aligned_heads_keep_their_levels_and_are_black_beyond_the_frame(dtype: type[np.generic]) -> None:
+    frame = scene(120, 160, dtype)
+    still, aside = np.eye(2, 3), np.array([[1.0, 0, -40.5], [0, 1, 60]])
+    aligned = align_head(frame, still)
+    np.testing.assert_array_equal(aligned[:120, :160], frame)
+    assert not aligned[120:].any() and not aligned[:, 160:].any()
+    moved = align_head(frame, aside).astype(float)
+    between = frame[:, 40:].astype(float)
+    np.testing.assert_allclose(moved[60:180, :119], (between[:, :-1] + between[:, 1:]) / 2, atol=0.5)
+    assert not moved[:60].any()
 
 
 def test_heads_are_cut_once_more_as_recorded(recording: Recording) -> None:

@@ -15,6 +15,7 @@ from retalk_nodes.retalk_core.stages.options import Stages
 LATER = {
     "mark",
     "mark_key",
+    "mark_perth",
     "work_dir",
     "work_limit",
     "codec",

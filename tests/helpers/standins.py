@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
+from retalk_nodes.models.catalog import lips
 from retalk_nodes.models.expression.dnet import Portrait
 from retalk_nodes.models.expression.ganimation import Animated
 from retalk_nodes.models.faces.parsing import FaceParser
@@ -78,7 +79,9 @@ class LNetStandIn(StandIn):
 
     def forward(self, mel: Tensor, face: Tensor) -> Tensor:
         made = face[:, 3:].clone()
-        made[:, :, 48:] += self.reach * mel.mean(dim=(1, 2, 3), keepdim=False)[:, None, None, None]
+        made[:, :, made.shape[2] // 2 :] += (
+            self.reach * mel.mean(dim=(1, 2, 3), keepdim=False)[:, None, None, None]
+        )
         return self.note(made.clamp(0, 1), mel, face)
 
 
@@ -242,13 +245,11 @@ class S3FDStandIn(StandIn):
 
 
 def stand_ins(**others: nn.Module) -> dict[str, nn.Module]:
-    """One for every place; `others` replace some."""
+    """One for every place; `others` replace some. What else draws lips does it as L-Net."""
     networks: Mapping[str, nn.Module] = {
+        **{key: LNetStandIn() for keys in lips().values() for key in keys},
         "face3d": Face3DStandIn(),
         "dnet": DNetStandIn(),
-        "lnet": LNetStandIn(),
-        "wav2lip": LNetStandIn(),
-        "wav2lip_gan": LNetStandIn(),
         "lipgan": LipGANStandIn(),
         "pcavs_v": IdentityStandIn(),
         "pcavs_e": PoseStandIn(),

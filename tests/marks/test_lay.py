@@ -8,7 +8,13 @@ import pytest
 from retalk_nodes.retalk_core.crops.patch import Box, Patch, paste_patch
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 from retalk_nodes.retalk_core.marks.found import PUBLIC_KEY
-from retalk_nodes.retalk_core.marks.lay import FaceMarker, FrameMarker
+from retalk_nodes.retalk_core.marks.lay import (
+    FACE_STRENGTH,
+    USUAL_CELL,
+    FaceMarker,
+    FrameMarker,
+    face_strength,
+)
 
 NUMBER = 0x0123_4567_89AB_CDEF
 MESH = load_mouth_model().reference[:, :2] * 120 + (160, 110)
@@ -49,6 +55,12 @@ def test_texture_hides_more_than_smooth_skin() -> None:
     after = FrameMarker(PUBLIC_KEY, NUMBER).mark(before, 0.0)
     error = np.abs(after.astype(float) - before).mean(axis=(0, 2))
     assert error[200:].mean() > 1.3 * error[:120].mean()
+
+
+def test_fine_cells_are_marked_more_strongly() -> None:
+    assert face_strength(USUAL_CELL) == FACE_STRENGTH
+    strengths = [face_strength(cell) for cell in (0.0, 2.0, 4.0, 6.0, 9.0, 15.0, 90.0)]
+    assert strengths == sorted(strengths, reverse=True) and strengths[1] > 1.5 * strengths[-1] > 0
 
 
 def test_a_mark_swings() -> None:

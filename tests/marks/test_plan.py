@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.marks import plan
 from retalk_nodes.retalk_core.marks.choice import wanted_place
 from retalk_nodes.retalk_core.marks.found import PUBLIC_KEY
 from retalk_nodes.retalk_core.marks.plan import Marking, read_key
@@ -39,6 +41,23 @@ def test_a_report_says_what_is_marked() -> None:
     assert marking.face is not None and marking.frame is None
     kept = Marking("frame", 1, b"x" * 16, picture=False, sound=False)
     assert kept.words == "nothing anew; id 00000000, under a private key" and kept.frame is None
+
+
+def test_perths_mark_comes_first_and_may_be_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def halved(chunks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+        yield from (0.5 * chunk for chunk in chunks)
+
+    monkeypatch.setattr(plan, "perth_marked", halved)
+    samples = np.random.default_rng(0).normal(0, 0.1, (1, 30_000)).astype(np.float32)
+    alone = Marking("face", 1, picture=False, sound=False, perth=True)
+    assert "sound by Perth" in alone.words
+    assert np.array_equal(
+        np.concatenate(list(alone.mark_sound(iter([samples]), 48_000)), axis=1), 0.5 * samples
+    )
+    both, ours = Marking("face", 1, perth=True), Marking("face", 1)
+    laid = np.concatenate(list(both.mark_sound(iter([samples]), 48_000)), axis=1)
+    wanted = np.concatenate(list(ours.mark_sound(iter([0.5 * samples]), 48_000)), axis=1)
+    assert np.array_equal(laid, wanted)
 
 
 def test_a_marked_sound_streams_as_long_as_it_did() -> None:

@@ -32,9 +32,13 @@ from retalk_nodes.models.naming import rename
 from retalk_nodes.models.network import STAGES, Builder, Entry, File, Layout, Network, Place, Shape
 from retalk_nodes.retalk_core.compute.memory import COSTS
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
+from retalk_nodes.retalk_core.dub.choose import choose_engine
+from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.errors import InputError
 from retalk_nodes.retalk_core.files import sha256_of
+from retalk_nodes.retalk_core.stages.options import Stages
 from retalk_nodes.retalk_core.weights import files as model_files
+from retalk_nodes.retalk_core.weights.commands import convert
 from retalk_nodes.retalk_core.weights.files import CHECKS, RECORD, ModelFiles, model_folders
 from torch import nn
 
@@ -62,7 +66,7 @@ def test_every_place_in_the_pipeline_has_an_entry_in_the_order_of_the_stages() -
     assert stages == sorted(stages)
     assert [file.name for file in catalog["gfpgan"].files] == ["GFPGANv1.3.pth", "GFPGANv1.4.pth"]
     assert [row.key for row in catalog["parser"].networks] == ["parsenet", "bisenet"]
-    assert tuple(lips()) == ("lnet", "wav2lip", "wav2lip_gan", "lipgan", "pcavs")
+    assert tuple(lips())[:5] == ("lnet", "wav2lip", "wav2lip_gan", "lipgan", "pcavs")
     assert lips()["pcavs"] == PCAVS and lips()["lnet"] == ("lnet",)
     assert {key for keys in lips().values() for key in keys} <= set(catalog) - {"dnet", "enet", "gfpgan"}
 
@@ -417,6 +421,28 @@ def test_a_hash_says_more_than_a_name(wav2lip: Path, tmp_path: Path, monkeypatch
     assert found_as(tmp_path) == {"wav2lip_gan": "hash"}
     (words,) = ModelFiles([tmp_path]).refused("wav2lip")
     assert words.endswith("is Wav2Lip with GAN, not Wav2Lip without GAN.")
+
+
+def test_a_converted_file_says_which_training_it_was(wav2lip: Path, tmp_path: Path) -> None:
+    (tmp_path / "wav2lip_gan.pth").symlink_to(wav2lip)
+    folder = tmp_path / "converted"
+    folder.mkdir()
+    convert(tmp_path / "wav2lip_gan.pth", folder / "lips of mine.safetensors")
+    assert found_as(folder) == {"wav2lip_gan": "header"}
+
+
+def test_whoever_asks_for_the_other_training_is_told_of_the_one_that_is_there(
+    wav2lip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wav2lip_gan.pth").symlink_to(wav2lip)
+    hint = "A file of Wav2Lip with GAN was found: choose the lips wav2lip_gan for it."
+    assert hint in ModelFiles([tmp_path]).missing_words("wav2lip")
+    assert "choose the lips" not in ModelFiles([tmp_path]).missing_words("lnet")
+    networks = LocalNetworks(ModelFiles([tmp_path]), device="cpu")
+    stages = Stages(lips="wav2lip", neutralise=False, enhance=False, restore="off")
+    assert choose_engine(DubOptions(stages=stages), networks).hints == (hint,)
+    with pytest.raises(CheckpointError, match="choose the lips wav2lip_gan for it"):
+        choose_engine(DubOptions(engine="retalk", stages=stages), networks)
 
 
 def test_a_small_file_under_a_great_name_is_told_with_what_the_official_one_is(tmp_path: Path) -> None:

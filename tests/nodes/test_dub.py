@@ -183,12 +183,13 @@ def test_new_files_make_the_node_run_again(nodes: Nodes, base: Path) -> None:
     node = nodes["ReTalkDubVideo"]
     before = node.fingerprint_inputs(engine="auto", preset="paper")
     assert node.fingerprint_inputs(engine="auto", preset="paper") == before
+    preview = node.fingerprint_inputs(engine="embedded preview", preset="paper")
     file = base / "models" / "retalk" / "LNet.pth"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"something")
     try:
         assert node.fingerprint_inputs(engine="auto", preset="paper") != before
-        assert node.fingerprint_inputs(engine="embedded preview", preset="paper") is None
+        assert node.fingerprint_inputs(engine="embedded preview", preset="paper") == preview
     finally:
         file.unlink()
 

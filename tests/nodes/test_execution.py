@@ -15,6 +15,7 @@ import torch
 from retalk_nodes.models.errors import CheckpointError
 from retalk_nodes.nodes import networks as host_networks
 from retalk_nodes.nodes.networks import HostedLips
+from retalk_nodes.retalk_core.crops.originals import cut_plain
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.media.reader import open_clip
 from retalk_nodes.retalk_core.types import FaceTrack
@@ -123,6 +124,11 @@ def test_comfyuis_own_landmarks_make_a_track(nodes: Nodes, frames: Tensor, track
 def test_faces_are_cut_reframed_and_put_back(nodes: Nodes, frames: Tensor, track: FaceTrack) -> None:
     faces, crops = run(nodes, "ReTalkCropFaces", images=frames, face_track=track)
     assert faces.shape == (12, 384, 384, 3)
+    plain, _ = run(nodes, "ReTalkCropFaces", images=frames, face_track=track, size=96, plain=True)
+    levels = (255 * plain).round()
+    torch.testing.assert_close(255 * plain, levels, atol=1e-4, rtol=0)
+    affine, shown = crops.frame_to_crop[0].double().numpy(), (255 * frames[0]).round().byte().numpy()
+    assert torch.equal(plain[0], torch.from_numpy(cut_plain(shown, affine, "face", 96)))
     small, portrait = run(
         nodes, "ReTalkCropFaces", images=frames, face_track=track, framing="portrait", size=128
     )

@@ -10,6 +10,7 @@ import pytest
 import scenes
 from retalk_nodes.retalk_core.cli.demo import SHIPPED_VOICE
 from retalk_nodes.retalk_core.errors import InputError
+from retalk_nodes.retalk_core.marks import perth
 from retalk_nodes.retalk_core.marks.found import PUBLIC_KEY
 from retalk_nodes.retalk_core.marks.identity import id_prefix
 from retalk_nodes.retalk_core.marks.lay import FrameMarker
@@ -166,6 +167,22 @@ def test_a_long_sound_is_searched_piece_by_piece(
     one, several = module.find_in_sound(marked_voice), module.find_in_sound(both)
     assert one.present and several.present and id_word(several.id or 0, several.bits) == "0123"
     assert several.threshold > one.threshold  # each further look is another chance to be wrong
+
+
+def test_perths_mark_is_looked_for_in_every_piece(voice: SoundArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    def presence(samples: np.ndarray, rate: int) -> float | None:
+        heard.append(round(len(samples) / rate))
+        return (None, 0.1, 0.9, 0.0)[len(heard) - 1]
+
+    monkeypatch.setattr(module, "PIECE", 2)
+    monkeypatch.setattr(perth, "load_perth", lambda: object())
+    monkeypatch.setattr(perth, "perth_presence", presence)
+    assert module.find_perth_in(voice) == 0.9
+    assert len(heard) == 3  # it is sure by then
+    monkeypatch.setattr(perth, "load_perth", lambda: None)
+    assert module.find_perth_in(voice) is None
 
 
 def test_a_search_tells_how_far_it_is_and_can_be_stopped(dub: Path, tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def test_finding_nothing_is_not_called_real() -> None:
     assert origin_facts(found)["retalk"] is False
 
 
+def test_another_programs_mark_has_its_word_and_is_none_of_ours() -> None:
+    found = Evidence(UNSIGNED, NO_MARK, NO_MARK, perth=0.98)
+    assert kinds(found) == ["synthetic sound"] and not found.is_dub
+    assert origin_facts(found)["perth"] == 0.98
+    assert kinds(replace(found, perth=0.2)) == ["nothing found"]
+
+
 @pytest.mark.parametrize(
     ("state", "kind"),
     [

@@ -195,3 +195,36 @@ def test_an_answer_counts_only_when_the_video_was_seen_to_its_end(study: Path, p
     page.press(" ")
     page.wait("!document.querySelector('#next').disabled")
     assert json.loads(page.run("JSON.stringify(state.open)"))["watched"] == 1
+
+
+def test_it_speaks_chinese_where_the_browser_or_the_address_does_or_somebody_asks(
+    study: Path, chromium: Browser
+) -> None:
+    address = (study / "page" / "index.html").as_uri()
+    chromium.open(f"{address}?language=zh-CN", 900, 900)
+    chromium.run("localStorage.clear()")
+    chromium.open(f"{address}?language=zh-CN", 900, 900)
+    chromium.wait("!document.querySelector('#welcome').hidden")
+    shown = "document.querySelector('main:not([hidden])').innerText"
+    assert chromium.run("[document.documentElement.lang, document.title]") == ["zh", "观看并评分"]
+    chinese = chromium.run(shown)
+    assert "我已年满 18 岁" in chinese and "I agree" not in chinese
+    picture(chromium, "welcome_zh")
+    chromium.click("[data-language=en]")
+    assert "I agree to take part" in chromium.run(shown) and "我已年满" not in chromium.run(shown)
+    chromium.click("[data-language=zh]")
+    person = Person(chromium, read_study_key(study / "page.key.json"), 3)
+    person.consent()
+    person.rate("mouse")
+    rating = chromium.run(shown)
+    assert "画面质量如何" in rating and "完全吻合" in rating and "Excellent" not in rating
+    picture(chromium, "rating_zh")
+    assert chromium.run(f"{STATE}.language") == "zh"
+    chromium.open(address, 900, 900)  # a reload goes on in the language that was chosen
+    chromium.wait("!document.querySelector('#rating').hidden")
+    assert chromium.run("document.documentElement.lang") == "zh" and chromium.said == []
+
+
+def test_all_words_stand_there_in_both_languages(study: Path) -> None:
+    page = (study / "page" / "index.html").read_text("utf-8")
+    assert page.count('class="en"') == page.count('class="zh"') > 10

@@ -102,8 +102,21 @@ function after(prototype, name, react) {
   }
 }
 
+// nodes/settings.py reads it where Dub Options leave a dub's mark to it.
+const MARK = {
+  id: "ReTalk.Mark",
+  category: ["ReTalk", "Dubs", "Mark"],
+  name: "Mark of dubs whose options say auto",
+  tooltip: "Dub Video says in picture and sound that its file is a dub, unseen and unheard. auto: on the face, inside "
+    + "the edit, where h264 or hevc is written · face: always on the face · frame: over the whole frame · off",
+  type: "combo",
+  options: ["auto", "face", "frame", "off"],
+  defaultValue: "auto",
+}
+
 app.registerExtension({
   name: "ReTalk.Panel",
+  settings: [MARK],
   async init() {
     spoken = await spokenIn(api, locale())
   },

@@ -41,11 +41,11 @@ def run_pairs(args: argparse.Namespace) -> None:
 
 
 def run_compare(args: argparse.Namespace) -> None:
-    from ...comparing.compare import PAGE_FILE, compare
+    from ...comparing.compare import PAGE_FILE, alone_in, compare
     from ...comparing.exhibits.pages import comparison_lines
     from ...comparing.inputs import prepare_cases
     from ...comparing.pairs import read_pairs
-    from ...comparing.work import CompareQuestion, check_folder
+    from ...comparing.work import CompareQuestion
     from ...compute.provider import LocalNetworks
     from ..options import read_computing
 
@@ -54,8 +54,7 @@ def run_compare(args: argparse.Namespace) -> None:
             raise OptionError(f"{name} is {value}, but must be at least {least}.")
     pairs = read_pairs(args.pairs)
     if args.inputs_only:
-        check_folder(args.output)
-        with Bars(args.quiet) as bars:
+        with alone_in(args.output), Bars(args.quiet) as bars:
             cases = prepare_cases(pairs, args.output, own_voice=False, progress=bars("prepare"))
         for case in cases:
             print(f"{case.name}: {case.source} with {case.voice}")

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ...crops.cut import cut_crop
-from ...errors import RetalkError
 from ...faces.detect import FaceNetworks
 from ...faces.follow import faces_in_view
 from ...faces.mesh import box_area, face_box
@@ -113,11 +112,3 @@ def _laid_out(
             left = width + column * (TILE_SIDE + _GAP)
             picture[top : top + TILE_SIDE, left : left + TILE_SIDE] = tile
     return picture
-
-
-def shows_pictures(voice: Path) -> bool:
-    """Whether a voice comes with pictures that move."""
-    try:
-        return not open_clip(voice).is_still
-    except RetalkError:
-        return False

@@ -25,17 +25,34 @@ def encode_number(number: int, bits: int, check: int) -> np.ndarray:
     return _signs(_unpacked((number << check) | _checked(number, bits, check), bits + check))
 
 
-def decode_number(soft: np.ndarray, bits: int, check: int) -> tuple[int | None, np.ndarray]:
+def decode_number(soft: np.ndarray, bits: int, check: int, tried: int = 1) -> tuple[int | None, np.ndarray]:
     """The likeliest number, and the signs (n,) that stand for what was read.
 
     soft:    (CODE_RATE * (bits + check),) any unit; the sign says which bit, the size how surely
-    returns: None for the number where its check fails
+    tried:   how many of the likeliest readings are checked until one passes; each can pass by chance
+    returns: None for the number where none passes, and the signs of the likeliest reading
     """
-    read = _viterbi(soft.reshape(-1, CODE_RATE))
-    word = int("".join(map(str, read)), 2)
-    number = word >> check
-    right = _checked(number, bits, check) == word & ((1 << check) - 1)
-    return (number if right else None), _signs(read)
+    readings = _viterbi(soft.reshape(-1, CODE_RATE), tried)
+    for read in readings:
+        word = int("".join(map(str, read)), 2)
+        number = word >> check
+        if _checked(number, bits, check) == word & ((1 << check) - 1):
+            return number, _signs(read)
+    return None, _signs(readings[0])
+
+
+def most_agreement(soft: np.ndarray) -> float:
+    """What no word exceeds with soft values (n,), as a sum: the best path, wherever it begins and ends.
+
+    It takes a twentieth of the time of reading, so that noise needn't be read.
+    """
+    gains = np.einsum("sbr,nr->nsb", _trellis(), soft.reshape(-1, CODE_RATE))
+    states, before = _steps()
+    metric = np.zeros(len(states))
+    for gain in gains:
+        zero, one = (metric[way] + gain[way, states & 1] for way in before)
+        metric = np.maximum(zero, one)
+    return float(metric.max())
 
 
 def _checked(number: int, bits: int, check: int) -> int:
@@ -70,24 +87,35 @@ def _trellis() -> np.ndarray:
     return (1 - 2 * parity).astype(np.float64)
 
 
-def _viterbi(soft: np.ndarray) -> np.ndarray:
-    """The bits (n,) of the best path around the trellis that ends where it began; soft (n, CODE_RATE).
-
-    All beginnings are followed at once, so that the best one of all is found.
-    """
-    gains = np.einsum("sbr,nr->nsb", _trellis(), soft)
+@functools.lru_cache(maxsize=1)
+def _steps() -> tuple[np.ndarray, np.ndarray]:
+    """All states, and the two from which each is reached: the oldest bit, now forgotten, was 0 or 1."""
     states = np.arange(1 << MEMORY)
-    # A state is reached by its last bit from one of two: the oldest bit, now forgotten, was 0 or 1.
-    before = np.stack([states >> 1, states >> 1 | len(states) >> 1])
-    metric = np.where(np.eye(len(states), dtype=bool), 0.0, -np.inf)  # (beginnings, states)
-    oldest = np.empty((len(soft), len(states), len(states)), np.int8)
+    return states, np.stack([states >> 1, states >> 1 | len(states) >> 1])
+
+
+def _viterbi(soft: np.ndarray, count: int) -> list[np.ndarray]:
+    """The bits (n,) of the best paths around the trellis that end where they began; soft (n, CODE_RATE).
+
+    All beginnings are followed at once, so that the best path of all is found; the others are the best of
+    other beginnings.
+    """
+    gains = np.einsum("sbr,nr->nsb", _trellis(), soft).astype(np.float32)
+    states, before = _steps()
+    metric = np.where(np.eye(len(states), dtype=bool), np.float32(0), -np.inf)  # (states, beginnings)
+    oldest = np.empty((len(soft), len(states), len(states)), bool)
     for step, gain in enumerate(gains):
-        zero, one = (metric[:, way] + gain[way, states & 1] for way in before)
-        oldest[step] = one > zero
+        zero, one = (metric[way] + gain[way, states & 1, None] for way in before)
+        np.greater(one, zero, out=oldest[step])
         metric = np.maximum(zero, one)
-    begun = int(np.diagonal(metric).argmax())
-    bits, state = np.empty(len(soft), np.int64), begun
-    for step in reversed(range(len(soft))):
+    likeliest = np.argsort(-np.diagonal(metric), kind="stable")[:count]
+    return [_path(oldest[:, :, begun], before, int(begun)) for begun in likeliest]
+
+
+def _path(oldest: np.ndarray, before: np.ndarray, begun: int) -> np.ndarray:
+    """The bits (n,) of the path that ends where it began."""
+    bits, state = np.empty(len(oldest), np.int64), begun
+    for step in reversed(range(len(oldest))):
         bits[step] = state & 1
-        state = int(before[oldest[step, begun, state], state])
+        state = int(before[int(oldest[step, state]), state])
     return bits

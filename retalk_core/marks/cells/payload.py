@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from .code import coded_bits, decode_number, encode_number
+from .code import coded_bits, decode_number, encode_number, most_agreement
 from .keys import Layout, layout_of
 from .plane import Plane
 from .swing import Swung
 
 PICTURE_BITS, PICTURE_CHECK = 32, 12  # of the number, and to check it by
 DIRECTIONS = 16  # in which a swing's beginning is sought
+_READ = 3  # directions, the likeliest, in which all cells are read
+_TRIED = 8  # readings of each whose check is tried; one in 4096 passes by chance
 FALSE_RATE = 1e-6  # of clips without a mark that are taken for marked
 _FARTHEST = 2.5  # times its surroundings that a cell may count
 _NEAR = 5  # cells over which noise is looked at
@@ -25,7 +28,9 @@ _HEAT_SIGMA = 2.5  # cells
 class Reading:
     """What a plane's cells say."""
 
-    score: float  # standard deviations; of the template, or of all cells where the number could be read
+    # Standard deviations of the template; where a number was read, its threshold and by how much all cells
+    # together exceed theirs, if that is more
+    score: float
     number: int | None
     heat: np.ndarray  # (side, side) float32, about 1 where the mark is whole, 0 where there is none
 
@@ -75,17 +80,34 @@ def read_cells(swung: Swung, plane: Plane, key: bytes, looks: int = 1) -> Readin
     turned = (values[:, None] * angles).real  # (cells, directions)
     marked = layout.bit < 0
     scores = layout.signs[marked] @ turned[marked] / _length(turned[marked])
-    best = turned[:, int(scores.argmax())]
-    count = coded_bits(PICTURE_BITS, PICTURE_CHECK)
-    number, code = decode_number(layout.soft(best, count), PICTURE_BITS, PICTURE_CHECK)
-    chips, score = layout.chips(code), float(scores.max())
-    if number is not None:
-        whole = float(chips @ best / _length(best))
-        surplus = whole - threshold_read(looks, PICTURE_BITS)
-        if surplus < 0:
-            number = None
-        score = max(score, threshold(looks) + surplus)
-    return Reading(score, number, _heat(plane.spread(chips * best), plane))
+    likely = turned[:, np.argsort(-scores, kind="stable")[:_READ]].T
+    shows = float(scores.max()) >= threshold(looks)
+    read = max((_read(each, layout, looks, shows) for each in likely), key=lambda each: each.surplus)
+    score = max(float(scores.max()), threshold(looks) + read.surplus)
+    return Reading(score, read.number, _heat(plane.spread(read.agreement), plane))
+
+
+class _Read(NamedTuple):
+    """What all cells say together, in one direction."""
+
+    surplus: float  # standard deviations above what chance reaches
+    number: int | None
+    agreement: np.ndarray  # (cells,) of each with what was read
+
+
+def _read(values: np.ndarray, layout: Layout, looks: int, shows: bool) -> _Read:
+    """Read the number out of cells (cells,); where none passes its check they show nothing.
+
+    shows: the template is there. Otherwise cells in which no number can be sure aren't read
+    """
+    needed, length = threshold_read(looks, PICTURE_BITS), float(_length(values))
+    soft = layout.soft(values, coded_bits(PICTURE_BITS, PICTURE_CHECK))
+    if not shows and layout.template @ values + most_agreement(soft) < needed * length:
+        return _Read(-np.inf, None, layout.template * values)
+    number, code = decode_number(soft, PICTURE_BITS, PICTURE_CHECK, tried=_TRIED)
+    agreement = layout.chips(code) * values
+    surplus = -np.inf if number is None else float(agreement.sum()) / length - needed
+    return _Read(surplus, number if surplus >= 0 else None, agreement)
 
 
 def _length(values: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ FRAME_CELLS = 64
 EDGE_CELLS = 0.6  # cells over which a mark fades out at its edge
 CELL_SAMPLES = 4  # along a cell, when it is looked at
 PASS_BAND = 1.2  # cells; what is wider than this Gaussian is taken out, for it would show as blotches
+_LOOK_BAND = 0.9  # the same where it is looked at: pictures hold more of wide things than of a mark
 _EVEN_OUT = 7  # cells over which what is looked at is brought to one strength
 _LEAST_STRENGTH = 0.5  # levels of 255
 
@@ -120,7 +121,7 @@ def residual(luma: np.ndarray, affine: np.ndarray, side: int, samples: int = CEL
     """What may be a mark in a frame's luma (H, W): (side, side), fine differences brought to one strength."""
     wide = sample(luma, affine, side * samples)
     cells = cv2.resize(wide, (side, side), interpolation=cv2.INTER_AREA)
-    return even_out(cells - cv2.GaussianBlur(cells, (0, 0), PASS_BAND), _LEAST_STRENGTH)
+    return even_out(cells - cv2.GaussianBlur(cells, (0, 0), _LOOK_BAND), _LEAST_STRENGTH)
 
 
 def even_out(values: np.ndarray, least: float) -> np.ndarray:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.marks.cells.code import coded_bits, decode_number, encode_number
+from retalk_nodes.retalk_core.marks.cells.code import (
+    coded_bits,
+    decode_number,
+    encode_number,
+    most_agreement,
+)
 
 
 @pytest.mark.parametrize(("bits", "check"), [(32, 12), (16, 8)])
@@ -38,3 +43,25 @@ def test_what_was_read_is_the_best_of_all_words() -> None:
         sent = encode_number(int(rng.integers(0, 1 << 16)), 16, 8)
         soft = sent + 2.0 * rng.standard_normal(len(sent))
         assert soft @ decode_number(soft, 16, 8)[1] >= soft @ sent - 1e-9
+
+
+def test_no_word_agrees_more_than_the_bound() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        soft = rng.standard_normal(coded_bits(32, 12))
+        best = float(soft @ decode_number(soft, 32, 12)[1])
+        assert best <= most_agreement(soft) + 1e-3 and most_agreement(soft) < np.abs(soft).sum()
+    sent = encode_number(0x2B5D_1C0F, 32, 12)
+    assert most_agreement(sent) == pytest.approx(len(sent))
+
+
+def test_a_number_comes_back_by_one_of_the_likeliest_readings() -> None:
+    rng, right = np.random.default_rng(3), {1: 0, 8: 0}
+    for _ in range(40):
+        number = int(rng.integers(0, 1 << 32))
+        soft = encode_number(number, 32, 12) + 1.6 * rng.standard_normal(coded_bits(32, 12))
+        for tried in right:
+            read, signs = decode_number(soft, 32, 12, tried)
+            assert read is None or np.array_equal(signs, encode_number(read, 32, 12))
+            right[tried] += read == number
+    assert right[8] > right[1] > 0

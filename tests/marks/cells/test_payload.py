@@ -43,5 +43,11 @@ def test_no_mark_is_found_in_noise_and_scores_are_normal() -> None:
     assert 1.0 < np.mean(scores) < 2.0  # the largest of sixteen directions
 
 
+def test_a_faint_mark_is_read_rightly_or_not_at_all() -> None:
+    readings = [read_cells(planted(0.32, seed), face_plane(), b"key", looks=100) for seed in range(40)]
+    assert all(reading.number in (None, NUMBER) for reading in readings)
+    assert sum(reading.number == NUMBER for reading in readings) >= 30
+
+
 def test_who_tries_more_needs_more() -> None:
     assert 5 < threshold(1) < threshold(1000) < threshold_read(1000, 32) < 10

@@ -58,6 +58,13 @@ def test_lipgans_file_is_told_by_its_tensors_and_loaded_whole(tmp_path: Path) ->
     assert torch.equal(network.decoder[0][0].convolution.weight, expected["conv2d_transpose_1.weight"])
 
 
+def test_lipgans_edition_for_mfcc_is_told_by_its_first_look_at_speech(tmp_path: Path) -> None:
+    look = {"conv2d_13.weight": torch.ones(128, 1, 3, 3), "conv2d_13.bias": torch.ones(128)}
+    path = write_keras(tmp_path / "lipgan.h5", {**tensors(), **look})
+    with pytest.raises(CheckpointError, match=r"LipGAN's edition for MFCC\. .*: choose lipgan_residual_mel"):
+        examine(path)
+
+
 def test_without_h5py_it_is_said_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_keras(tmp_path / "net.h5", tensors())
     monkeypatch.setitem(sys.modules, "h5py", None)
