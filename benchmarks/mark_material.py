@@ -14,8 +14,9 @@ import av
 import cv2
 import numpy as np
 import this_pack  # noqa: F401
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
-from retalk_nodes.retalk_core.crops.patch import Box, Patch, paste_patch
+from retalk_nodes.retalk_core.crops.patch import Patch, paste_patch
 from retalk_nodes.retalk_core.dub.analysis import analyse
 from retalk_nodes.retalk_core.dub.options import DubOptions
 from retalk_nodes.retalk_core.dub.session import begin_session

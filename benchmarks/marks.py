@@ -27,7 +27,8 @@ import mark_pictures as pictures
 import mark_sounds as sounds
 import numpy as np
 from mark_material import Shown
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 from retalk_nodes.retalk_core.marks.lay import FrameMarker
 from retalk_nodes.retalk_core.marks.picture import find_own_mark

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..boxes import Box
 from ..errors import InputError
 from ..types import FaceCrops
-from .patch import Box
 
 UNIT_CORNERS = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])  # (4, 2) clockwise
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..boxes import Box
 from ..images import resize, white_of
 from ..types import FaceCrops, Progress, silent
 from .affine import (
@@ -28,7 +29,7 @@ from .affine import (
     warp,
 )
 from .blend import MOST_LEVELS, Blended, blend_picture
-from .patch import Box, Patch, box_around
+from .patch import Patch, box_around
 
 LEAST_SHOWN = 1 / 512  # of a mask; what is less shows in no eight-bit picture
 PREFILTER = 0.4  # pixels of the frame, a Gaussian's sigma: what a crop of finer pixels is softened by

@@ -7,43 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..boxes import Box
 from ..types import Pixels
-
-
-@dataclass(frozen=True, eq=False)
-class Box:
-    """Half-open pixel ranges in a frame."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height, width."""
-        return self.bottom - self.top, self.right - self.left
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Rows and columns, to index a frame with."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def slices_in(self, other: Box) -> tuple[slice, slice]:
-        """The same pixels, counted from the left top of a box that holds them."""
-        rows = slice(self.top - other.top, self.bottom - other.top)
-        return rows, slice(self.left - other.left, self.right - other.left)
-
-    def shared(self, other: Box) -> Box:
-        """The part that lies in both; without rows or columns where there is none."""
-        left, top = max(self.left, other.left), max(self.top, other.top)
-        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
-        return Box(left, top, max(right, left), max(bottom, top))
-
-    @property
-    def corner(self) -> np.ndarray:
-        """The left top (2,): x, y."""
-        return np.array((self.left, self.top), np.float32)
 
 
 def box_around(points: np.ndarray, frame_size: tuple[int, int], margin: float = 2) -> Box:

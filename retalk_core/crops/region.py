@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..boxes import Box
 from ..images import white_of
 from ..types import Pixels
 from .affine import crop_corners
 from .cut import cut_crop
 from .originals import paste_box
 from .paste import Layer, paste_crop
-from .patch import Box, Patch, box_around, paste_patch
+from .patch import Patch, box_around, paste_patch
 
 MARGIN = 96  # pixels around the crops: more than a blend's pyramid reaches
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..boxes import Box
 from ..covers.pixels import CoverMask, cover_mask, uncovered
-from ..crops.patch import Box, Patch
+from ..crops.patch import Patch
 from ..types import FaceTrack, Frame, Pixels
 from .base import Engine, FramesAt
 

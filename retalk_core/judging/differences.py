@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..crops.patch import Box, Patch, box_around
+from ..boxes import Box
+from ..crops.patch import Patch, box_around
 from ..faces.mesh import five_points
 from ..images import eight_bit, resize, white_of
 from ..metrics.likeness import aligned_face, mouth_step

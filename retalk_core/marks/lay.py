@@ -8,8 +8,9 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from ..boxes import Box
 from ..crops.affine import warp
-from ..crops.patch import Box, Patch, box_around
+from ..crops.patch import Patch, box_around
 from ..images import eight_bit, white_of
 from .cells.payload import PICTURE_BITS, picture_chips
 from .cells.plane import EDGE_CELLS, PASS_BAND, Plane, face_affine, face_plane, frame_affine, frame_plane

@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from ...models.faces.facemesh import FaceMesh
+from ..boxes import Box
 from ..compute.memory import tidied
-from ..crops.patch import Box, Patch
+from ..crops.patch import Patch
 from ..errors import RetalkError
 from ..faces.canonical import EYE_CORNERS
 from ..faces.mesh import find_mesh, next_place, region_of_points

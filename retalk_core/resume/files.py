@@ -6,14 +6,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from ..crops.patch import Box, Patch
+from ..boxes import Box
+from ..crops.patch import Patch
 
 FORMAT = 1  # raise it when files change: older ones then count as absent
 ABOUT = "about.json"
@@ -36,7 +36,7 @@ def write_patches(path: Path, owner: str, patches: Sequence[Patch | None]) -> No
                 archive.writestr(f"{i}.png", _encoded(patch))
                 bits = np.packbits(patch.support).tobytes()
                 archive.writestr(f"{i}.bits", bits, compress_type=zipfile.ZIP_DEFLATED)
-        boxes = [None if patch is None else [int(edge) for edge in astuple(patch.box)] for patch in patches]
+        boxes = [None if patch is None else [int(edge) for edge in patch.box] for patch in patches]
         archive.writestr(ABOUT, json.dumps({"format": FORMAT, "owner": owner, "boxes": boxes}))
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.compute.provider import LocalNetworks
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.dub import stream
 from retalk_nodes.retalk_core.dub.analysis import Analysis
 from retalk_nodes.retalk_core.dub.frames import dub_pictures

@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.engines import chunks
 from retalk_nodes.retalk_core.engines.base import LipsPlan, Part
 from retalk_nodes.retalk_core.engines.chunks import ChunkedEngine, edited_outputs

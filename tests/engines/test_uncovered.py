@@ -7,8 +7,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import torch
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.covers.view import view_affine
-from retalk_nodes.retalk_core.crops.patch import Box, Patch, paste_patch
+from retalk_nodes.retalk_core.crops.patch import Patch, paste_patch
 from retalk_nodes.retalk_core.engines.uncovered import UncoveredEngine, without_covers
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 from retalk_nodes.retalk_core.types import FaceTrack, Frame

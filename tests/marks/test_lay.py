@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box, Patch, paste_patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch, paste_patch
 from retalk_nodes.retalk_core.faces.canonical import load_mouth_model
 from retalk_nodes.retalk_core.marks.found import PUBLIC_KEY
 from retalk_nodes.retalk_core.marks.lay import (

@@ -10,8 +10,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.cli.demo import SHIPPED_CLIP
-from retalk_nodes.retalk_core.crops.patch import Box, Patch, paste_patch
+from retalk_nodes.retalk_core.crops.patch import Patch, paste_patch
 from retalk_nodes.retalk_core.faces.detect import load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.marks.cells.payload import read_cells, threshold

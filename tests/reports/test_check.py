@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces
 from retalk_nodes.retalk_core.metrics.mouth import MouthWatch

@@ -9,7 +9,8 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.faces.canonical import OUTER_LIP
 from retalk_nodes.retalk_core.faces.detect import FaceNetworks, load_face_networks
 from retalk_nodes.retalk_core.faces.follow import track_faces

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from elsewhere import elsewhere
-from retalk_nodes.retalk_core.crops.patch import Box, Patch
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import Patch
 from retalk_nodes.retalk_core.errors import InputError, OptionError
 from retalk_nodes.retalk_core.resume import store as stores
 from retalk_nodes.retalk_core.resume.store import MARKER, Store, clear_work, list_work

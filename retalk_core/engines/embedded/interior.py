@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...crops.patch import Box, box_around
+from ...boxes import Box
+from ...crops.patch import box_around
 from ...faces.canonical import INNER_LIP
 from .face import Face, Texture, lent_opening
 from .lips import Between, between_lips, pixel_centres

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ...crops.patch import Box
+from ...boxes import Box
 from ...faces.canonical import LIP_PAIRS, eye_distance
 from ...images import white_of
 

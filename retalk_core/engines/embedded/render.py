@@ -8,8 +8,9 @@ import math
 import cv2
 import numpy as np
 
+from ...boxes import Box
 from ...crops.blend import MOST_LEVELS, blend_picture
-from ...crops.patch import Box, Patch, box_around
+from ...crops.patch import Patch, box_around
 from ...faces.canonical import EYE_CORNERS, LIP_PAIRS
 from ...faces.mesh import FACE_OVAL
 from ...images import white_of

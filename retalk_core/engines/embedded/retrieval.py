@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...crops.patch import Box, box_around
+from ...boxes import Box
+from ...crops.patch import box_around
 from ...faces.canonical import INNER_LIP, OUTER_LIP
 from ...metrics.mouth import lip_sharpness, mouth_thumb
 from ...types import Frame

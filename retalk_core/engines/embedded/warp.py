@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...crops.patch import Box
+from ...boxes import Box
 from ...faces.canonical import LIP_PAIRS, load_mouth_model
 from ...faces.mesh import FACE_OVAL
 from .lips import OUTER_PAIRS

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...boxes import Box, sliced_box
 from ...types import Pixels
-from .rect import Rect
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +31,15 @@ class EditedPicture:
         return self.base.dtype
 
     @property
-    def rect(self) -> Rect:
+    def box(self) -> Box:
         """Where the pixels lie."""
         (top, left), (height, width) = self.corner, self.support.shape
-        return Rect(top, left, top + height, left + width)
+        return Box(left, top, left + width, top + height)
 
     def __getitem__(self, part: tuple[slice, slice], /) -> np.ndarray:
-        height, width = self.shape[:2]
-        rows, columns = (side.indices(length) for side, length in zip(part, (height, width), strict=True))
-        asked = Rect(rows[0], columns[0], max(rows[1], rows[0]), max(columns[1], columns[0]))
+        asked, (rows, columns) = sliced_box(part, self.shape[:2])
         pixels = self.base[asked.slices].copy()  # the base may be shown again
-        both = asked.shared(self.rect)
-        inside = both.within(self.rect).slices
-        np.copyto(
-            pixels[both.within(asked).slices], self.pixels[inside], where=self.support[inside][..., None]
-        )
-        return pixels[:: rows[2], :: columns[2]]
+        both = asked.shared(self.box)
+        inside = both.slices_in(self.box)
+        np.copyto(pixels[both.slices_in(asked)], self.pixels[inside], where=self.support[inside][..., None])
+        return pixels[::rows, ::columns]

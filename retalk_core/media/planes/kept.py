@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...boxes import Box
 from ...types import Pixels
 from ..color import ColorTags, YuvConverter, frame_flags
 from ..fields import KEPT, Interlacing
 from .edited import EditedPicture
+from .halo import enlarged
 from .layout import PlaneLayout, plane_arrays, plane_layout, samples
-from .rect import Rect, enlarged
 from .stored import MOST_SIZES, StoredPicture
 from .turn import Turn
 
@@ -88,11 +89,11 @@ class PlaneKeeper:
     def _put(self, frame: av.VideoFrame, picture: EditedPicture, layout: PlaneLayout) -> None:
         """Write what was edited over a frame's samples: those that an edited pixel has a part in."""
         unit = layout.unit(interlaced=self._interlaced)
-        inner = _on_units(picture.rect, unit)
+        inner = _on_units(picture.box, unit)
         wide = enlarged(inner, self._wanted.size, unit)
         made = plane_arrays(self._for(wide.size)(_padded(picture, wide)), layout)
         support = np.zeros(inner.size, bool)
-        support[picture.rect.within(inner).slices] = picture.support
+        support[picture.box.slices_in(inner)] = picture.support
         planes = zip(plane_arrays(frame, layout), made, layout.steps, strict=True)
         for place, (target, source, step) in enumerate(planes):
             there, here = samples(inner, step), samples(inner.within(wide), step)
@@ -111,21 +112,21 @@ class PlaneKeeper:
         return self._converters[size]
 
 
-def _on_units(rect: Rect, unit: tuple[int, int]) -> Rect:
-    """A rectangle with what it takes to begin and end at multiples of rows and columns."""
-    (rows, columns), (top, left, bottom, right) = unit, rect
-    return Rect(
-        top // rows * rows,
+def _on_units(box: Box, unit: tuple[int, int]) -> Box:
+    """A box with what it takes to begin and end at multiples of rows and columns."""
+    (rows, columns), (left, top, right, bottom) = unit, box
+    return Box(
         left // columns * columns,
-        -(-bottom // rows) * rows,
+        top // rows * rows,
         -(-right // columns) * columns,
+        -(-bottom // rows) * rows,
     )
 
 
-def _padded(picture: Pixels, rect: Rect) -> np.ndarray:
+def _padded(picture: Pixels, box: Box) -> np.ndarray:
     """A part of a picture, whose last row and column are repeated where the part goes beyond it."""
-    there = picture[rect.slices]
-    lacking = [(0, wanted - has) for wanted, has in zip(rect.size, there.shape[:2], strict=True)]
+    there = picture[box.slices]
+    lacking = [(0, wanted - has) for wanted, has in zip(box.size, there.shape[:2], strict=True)]
     return np.pad(there, (*lacking, (0, 0)), "edge") if any(more for _, more in lacking) else there
 
 

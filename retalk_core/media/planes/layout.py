@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ...boxes import Box
 from ..color import plane_values
-from .rect import Rect
 
 if TYPE_CHECKING:
     import av
@@ -75,21 +75,21 @@ def _rows(frame: av.VideoFrame) -> list[np.ndarray]:
     return [plane_values(plane, dtype) for plane in planes]
 
 
-def part_of_frame(frame: av.VideoFrame, layout: PlaneLayout, rect: Rect) -> av.VideoFrame:
+def part_of_frame(frame: av.VideoFrame, layout: PlaneLayout, box: Box) -> av.VideoFrame:
     """A part of a frame, whose edges suit the layout, as a frame of its own; a copy."""
     import av
 
-    height, width = rect.size
+    height, width = box.size
     part = av.VideoFrame(width, height, frame.format.name)
     part.colorspace, part.color_range = int(frame.colorspace), int(frame.color_range)
     for target, source, step in zip(
         plane_arrays(part, layout), plane_arrays(frame, layout), layout.steps, strict=True
     ):
-        target[:] = source[samples(rect, step)]
+        target[:] = source[samples(box, step)]
     return part
 
 
-def samples(rect: Rect, step: tuple[int, int]) -> tuple[slice, slice]:
-    """Which rows and columns of a plane belong to a rectangle; the last ones may reach beyond it."""
-    (rows, columns), (top, left, bottom, right) = step, rect
+def samples(box: Box, step: tuple[int, int]) -> tuple[slice, slice]:
+    """Which rows and columns of a plane belong to a box; the last ones may reach beyond it."""
+    (rows, columns), (left, top, right, bottom) = step, box
     return slice(top // rows, -(-bottom // rows)), slice(left // columns, -(-right // columns))

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...boxes import Box, sliced_box, full_box
 from ...errors import InputError
 from ..color import ColorTags, RgbConverter, rgb_of_planes
+from .halo import enlarged, without_halo
 from .layout import PlaneLayout, part_of_frame, plane_arrays, plane_layout
-from .rect import Rect, enlarged, whole_rect, without_halo
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -72,20 +73,20 @@ class AreaReader:
                 "again as H.264 in MP4."
             ) from error
 
-    def read_part(self, frame: av.VideoFrame, rect: Rect) -> tuple[Rect, np.ndarray]:
-        """A part of an upright frame that holds a rectangle: where it lies, and its pixels (h, w, 3)."""
+    def read_part(self, frame: av.VideoFrame, box: Box) -> tuple[Box, np.ndarray]:
+        """A part of an upright frame that holds a box: where it lies, and its pixels (h, w, 3)."""
         layout, size = self.layout_of(frame), self.size
         if layout is None:
-            return whole_rect(self.upright_size), self.read_all(frame)
+            return full_box(self.upright_size), self.read_all(frame)
         unit = layout.unit(interlaced=self._interlaced)
-        wide = enlarged(self.turn.stored_rect(rect, self.upright_size), size, unit)
+        wide = enlarged(self.turn.stored_box(box, self.upright_size), size, unit)
         if np.prod(wide.size) > MOST_IN_PARTS * np.prod(size):
-            return whole_rect(self.upright_size), self.read_all(frame)
+            return full_box(self.upright_size), self.read_all(frame)
         with self._lock:
             pixels = self._for(wide.size)(part_of_frame(frame, layout, wide))
         inner = without_halo(wide, size)
-        made = self.turn.apply(pixels[inner.within(wide).slices])
-        return self.turn.upright_rect(inner, self.upright_size), made
+        made = self.turn.apply(pixels[inner.slices_in(wide)])
+        return self.turn.upright_box(inner, self.upright_size), made
 
     def read_thinned(self, frame: av.VideoFrame, layout: PlaneLayout, step: int) -> np.ndarray:
         """Every so many-th pixel of every so many-th row, upright, with the sample of chroma it lies on."""
@@ -123,7 +124,7 @@ class StoredPicture:
 
     def __init__(self, frame: av.VideoFrame, reader: AreaReader) -> None:
         self.frame, self.reader = frame, reader
-        self._made: list[tuple[Rect, np.ndarray]] = []
+        self._made: list[tuple[Box, np.ndarray]] = []
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -136,16 +137,12 @@ class StoredPicture:
         return np.dtype(np.uint16 if self.reader.deep else np.uint8)
 
     def __getitem__(self, part: tuple[slice, slice], /) -> np.ndarray:
-        height, width, _ = self.shape
-        rows, columns = (side.indices(length) for side, length in zip(part, (height, width), strict=True))
-        if rows[2] < 1 or columns[2] < 1:
-            raise ValueError("pictures are read downwards and to the right")
-        asked = Rect(rows[0], columns[0], max(rows[1], rows[0]), max(columns[1], columns[0]))
-        rect, pixels = self._holding(asked)
-        if asked == rect and rows[2] == columns[2] == 1:
+        asked, (rows, columns) = sliced_box(part, self.shape[:2])
+        box, pixels = self._holding(asked)
+        if asked == box and rows == columns == 1:
             return pixels
-        here = asked.within(rect)
-        return pixels[here.top : here.bottom : rows[2], here.left : here.right : columns[2]]
+        here = asked.within(box)
+        return pixels[here.top : here.bottom : rows, here.left : here.right : columns]
 
     def thinned(self, step: int) -> np.ndarray:
         """About every so many-th pixel of every so many-th row, (h, w, 3), in the colour stored for it."""
@@ -156,15 +153,15 @@ class StoredPicture:
 
     @property
     def _is_whole(self) -> bool:
-        return any(rect == whole_rect(self.reader.upright_size) for rect, _ in self._made)
+        return any(box == full_box(self.reader.upright_size) for box, _ in self._made)
 
-    def _holding(self, asked: Rect) -> tuple[Rect, np.ndarray]:
-        for rect, pixels in self._made:
-            if rect.holds(asked):
-                return rect, pixels
-        all_of_it = whole_rect(self.reader.upright_size)
+    def _holding(self, asked: Box) -> tuple[Box, np.ndarray]:
+        for box, pixels in self._made:
+            if box.holds(asked):
+                return box, pixels
+        all_of_it = full_box(self.reader.upright_size)
         # What is shown for long, and looked at here and there, shall not be kept many times over.
-        kept = sum(int(np.prod(rect.size)) for rect, _ in self._made)
+        kept = sum(int(np.prod(box.size)) for box, _ in self._made)
         if asked == all_of_it or kept > np.prod(all_of_it.size):
             made = all_of_it, self.reader.read_all(self.frame)
         else:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .rect import Rect
+from ...boxes import Box
 
 
 class Turn(NamedTuple):
@@ -35,22 +35,20 @@ class Turn(NamedTuple):
             pixels = pixels.swapaxes(0, 1)
         return np.ascontiguousarray(pixels[:: -1 if self.mirror_y else 1, :: -1 if self.mirror_x else 1])
 
-    def stored_rect(self, rect: Rect, size: tuple[int, int]) -> Rect:
-        """Where the stored pixels lie that an upright picture of this height and width has in a rectangle."""
-        height, width = size
-        top, left, bottom, right = rect
-        if self.mirror_y:
-            top, bottom = height - bottom, height - top
-        if self.mirror_x:
-            left, right = width - right, width - left
-        return Rect(left, top, right, bottom) if self.transpose else Rect(top, left, bottom, right)
+    def stored_box(self, box: Box, size: tuple[int, int]) -> Box:
+        """Where the stored pixels lie that an upright picture of this height and width has in a box."""
+        left, top, right, bottom = self._mirrored(box, size)
+        return Box(top, left, bottom, right) if self.transpose else Box(left, top, right, bottom)
 
-    def upright_rect(self, rect: Rect, size: tuple[int, int]) -> Rect:
+    def upright_box(self, box: Box, size: tuple[int, int]) -> Box:
         """The other way round, for an upright picture of that height and width."""
-        top, left, bottom, right = (rect[1], rect[0], rect[3], rect[2]) if self.transpose else rect
-        height, width = size
-        if self.mirror_y:
-            top, bottom = height - bottom, height - top
+        left, top, right, bottom = box
+        return self._mirrored(Box(top, left, bottom, right) if self.transpose else box, size)
+
+    def _mirrored(self, box: Box, size: tuple[int, int]) -> Box:
+        (height, width), (left, top, right, bottom) = size, box
         if self.mirror_x:
             left, right = width - right, width - left
-        return Rect(top, left, bottom, right)
+        if self.mirror_y:
+            top, bottom = height - bottom, height - top
+        return Box(left, top, right, bottom)

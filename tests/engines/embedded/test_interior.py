@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.engines.embedded.drawn import drawn_teeth
 from retalk_nodes.retalk_core.engines.embedded.face import Face, Jaws, Texture, lent_opening
 from retalk_nodes.retalk_core.engines.embedded.interior import fill_inside

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.engines.embedded.lips import (
     between_lips,
     lip_rims,

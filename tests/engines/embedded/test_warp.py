@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.crops.patch import Box, box_around
+from retalk_nodes.retalk_core.boxes import Box
+from retalk_nodes.retalk_core.crops.patch import box_around
 from retalk_nodes.retalk_core.engines.embedded.warp import (
     FINEST,
     backward_map,

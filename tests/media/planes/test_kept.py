@@ -72,7 +72,7 @@ def test_samples_outside_an_edit_are_the_decoders_and_inside_as_by_rgb(
     layout = plane_layout(name)
     assert found is not None and layout is not None
     support = np.zeros(SIZE, bool)
-    support[picture.rect.slices] = picture.support
+    support[picture.box.slices] = picture.support
     wanted = by_rgb(picture, name, color, interlacing)
     unit = layout.unit(interlaced=interlacing != "none")
     for place, (samples, own, other) in enumerate(
@@ -108,7 +108,7 @@ def test_the_last_samples_of_odd_sides_are_repeated(size: tuple[int, int], padde
     whole = np.pad(picture[:, :], ((0, padded[0] - size[0]), (0, padded[1] - size[1]), (0, 0)), "edge")
     wanted = by_rgb(whole, "yuv420p", BT709)
     inside = np.zeros(size, bool)
-    inside[picture.rect.slices] = picture.support[: size[0], : size[1]]
+    inside[picture.box.slices] = picture.support[: size[0], : size[1]]
     difference = found[0][: size[0], : size[1]].astype(int) - wanted[0][: size[0], : size[1]]
     assert inside.any() and np.abs(difference[inside]).max() <= 1
 
@@ -122,7 +122,7 @@ def test_samples_of_a_turned_picture_are_turned(turn: Turn) -> None:
     layout = plane_layout("yuv420p")
     assert found is not None and layout is not None
     support = np.zeros(size, bool)
-    support[picture.rect.slices] = picture.support
+    support[picture.box.slices] = picture.support
     for samples, own, wanted, changed in zip(
         found,
         plane_arrays(frame, layout),

@@ -1,6 +1,7 @@
 import av
 import numpy as np
 import pytest
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.media.planes.layout import (
     are_same,
     part_of_frame,
@@ -8,7 +9,6 @@ from retalk_nodes.retalk_core.media.planes.layout import (
     plane_layout,
     samples,
 )
-from retalk_nodes.retalk_core.media.planes.rect import Rect
 
 
 @pytest.mark.parametrize("name", ["rgb24", "gbrp", "nv12", "yuyv422", "gray", "yuva420p", "yuv411p", "pal8"])
@@ -37,15 +37,15 @@ def test_a_part_of_a_frame_has_its_samples_and_its_colours() -> None:
     for number, plane in enumerate(plane_arrays(frame, layout)):
         plane[:] = np.arange(plane.size).reshape(plane.shape) % 200 + number
     frame.colorspace, frame.color_range = 1, 2
-    part = part_of_frame(frame, layout, Rect(4, 6, 8, 14))
+    part = part_of_frame(frame, layout, Box(6, 4, 14, 8))
     assert (part.width, part.height, int(part.colorspace), int(part.color_range)) == (8, 4, 1, 2)
     for there, here in zip(plane_arrays(frame, layout), plane_arrays(part, layout), strict=True):
         step = 12 // there.shape[0]
         assert np.array_equal(here, there[4 // step : 8 // step, 6 // step : 14 // step])
 
 
-def test_a_sample_at_an_odd_end_belongs_to_a_rectangle() -> None:
-    assert samples(Rect(2, 4, 5, 7), (2, 2)) == (slice(1, 3), slice(2, 4))
+def test_a_sample_at_an_odd_end_belongs_to_a_boxangle() -> None:
+    assert samples(Box(4, 2, 7, 5), (2, 2)) == (slice(1, 3), slice(2, 4))
 
 
 KINDS = ["yuv420p", "yuv422p10le", "yuva420p", "rgb24", "bgr0", "gbrp", "gbrp16le", "gray"]
