@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from retalk_nodes.retalk_core.boxes import Box, sliced_box, full_box
+from retalk_nodes.retalk_core.boxes import Box, full_box, sliced_box
 
 PICTURE = np.arange(6 * 9).reshape(6, 9)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...boxes import Box, sliced_box, full_box
+from ...boxes import Box, full_box, sliced_box
 from ...errors import InputError
 from ..color import ColorTags, RgbConverter, rgb_of_planes
 from .halo import enlarged, without_halo
