@@ -31,7 +31,7 @@ from retalk_nodes.models.stylegan.tiles import Area  # noqa: E402
 NETWORKS = {"enet": (enet.ENet, enet), "gfpgan": (gfpgan.GFPGAN, gfpgan), "gpen": (gpen.GPEN, gpen)}
 MOUTH = Area(316, 150, 480, 362)
 PARTS = {
-    "enet": {"lower half, with room for the blend": Area(96, 0, 384, 384)},
+    "enet": {"lower half, with room for the blend": Area(128, 0, 384, 384)},
     "gfpgan": {"mouth": MOUTH},
     "gpen": {"mouth": MOUTH, "face, as the reference": Area(121, 79, 496, 389)},
 }
