@@ -189,6 +189,7 @@ class Words:
         self._templates = sorted(templates, key=lambda each: -each.letters)
         self._sentence = lru_cache(MOST_KNOWN)(self._find_sentence)
         self._phrase = lru_cache(MOST_KNOWN)(self._find_phrase)
+        self._sentences = lru_cache(MOST_KNOWN)(self._find_sentences)  # else every way to part a text is tried
 
     def line(self, text: str) -> str | None:
         """A line of one sentence or several; None where nothing of it is known."""
@@ -216,7 +217,7 @@ class Words:
             return self._phrase(text)
         return self._list(text) if kind == "list" else Said(0, text)
 
-    def _sentences(self, text: str) -> Said:
+    def _find_sentences(self, text: str) -> Said:
         """A text of several sentences."""
         found = Said(0, text)
         for gap in SENTENCE.finditer(text):
