@@ -189,7 +189,8 @@ class Words:
         self._templates = sorted(templates, key=lambda each: -each.letters)
         self._sentence = lru_cache(MOST_KNOWN)(self._find_sentence)
         self._phrase = lru_cache(MOST_KNOWN)(self._find_phrase)
-        self._sentences = lru_cache(MOST_KNOWN)(self._find_sentences)  # else every way to part a text is tried
+        # Else every way to part a text is tried.
+        self._sentences = lru_cache(MOST_KNOWN)(self._find_sentences)
 
     def line(self, text: str) -> str | None:
         """A line of one sentence or several; None where nothing of it is known."""
