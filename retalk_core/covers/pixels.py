@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..boxes import sliced_box
 from ..images import white_of
 from ..media.planes.edited import EditedPicture
 from ..types import Pixels
@@ -71,9 +72,8 @@ def uncovered(pixels: Pixels, points: np.ndarray, mask: CoverMask) -> EditedPict
     filled = _pushed_in(part, (1 - mask.shown).clip(0, 1) ** 4 * (1 - lips))
     mixed = part + np.minimum(2 * mask.shown, 1)[..., None] * (filled - part)
     made = np.rint(mixed).clip(0, white_of(pixels)).astype(pixels.dtype)
-    return EditedPicture(
-        pixels, (mask.slices[0].start, mask.slices[1].start), made, np.ones(made.shape[:2], bool)
-    )
+    box, _ = sliced_box(mask.slices, pixels.shape[:2])
+    return EditedPicture(pixels, box, made, np.ones(made.shape[:2], bool))
 
 
 def _window(to_cells: np.ndarray, frame_size: tuple[int, int]) -> tuple[slice, slice]:

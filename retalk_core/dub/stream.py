@@ -70,7 +70,7 @@ class Finished:
         patch = self.patch
         if patch is None:
             return self.before
-        return EditedPicture(self.before, (patch.box.top, patch.box.left), patch.pixels, patch.support)
+        return EditedPicture(self.before, patch.box, patch.pixels, patch.support)
 
 
 Step = Callable[[Finished], Finished]

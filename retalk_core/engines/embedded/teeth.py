@@ -169,7 +169,7 @@ def _beside_one_row(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> np
     In a smile the upper row reaches the lower lip, and the darkest path through it leads nowhere.
     """
     upper, lower = _over_seam(light, sure, seam)
-    tall = sure.sum(axis=0) > 0.6 * sure.sum(axis=0).max()
+    tall = _tall(sure)
     bright = max(float(np.percentile(light[sure], 95)), 1e-3)
     above, below, between = (
         float(np.clip(rows, 0, 1)[tall].mean()) / bright for rows in (lower, upper, np.minimum(upper, lower))
@@ -177,6 +177,12 @@ def _beside_one_row(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> np
     if between >= PARTED or above >= max(STANDING, below):
         return seam
     return np.full_like(seam, len(light) - 1)
+
+
+def _tall(sure: np.ndarray) -> np.ndarray:
+    """The columns (w,) in which the mouth is open widely."""
+    height = sure.sum(axis=0)
+    return np.asarray(height > 0.6 * height.max())
 
 
 def _over_seam(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,8 +196,7 @@ def _over_seam(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> tuple[n
 def _worth(light: np.ndarray, sure: np.ndarray, seam: np.ndarray) -> float:
     """How much darker than both rows the seam is, times how wide the upper row is seen."""
     line = np.arange(len(light))[:, None]
-    tall = sure.sum(axis=0) > 0.6 * sure.sum(axis=0).max()
-    parted = float(np.clip(np.minimum(*_over_seam(light, sure, seam)), 0, 1)[tall].mean())
+    parted = float(np.clip(np.minimum(*_over_seam(light, sure, seam)), 0, 1)[_tall(sure)].mean())
     dark, bright = np.percentile(light[sure], (5, 95))
     upper = np.where(sure & (line <= seam), light, -1).max(axis=0)
     wide = float(np.clip((upper - dark) / max(bright - dark, 1e-3), 0, 1)[sure.any(axis=0)].mean())

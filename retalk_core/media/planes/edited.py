@@ -16,7 +16,7 @@ class EditedPicture:
     """A picture with some pixels put into it; sliced like an array (H, W, 3), see `types.Pixels`."""
 
     base: Pixels
-    corner: tuple[int, int]  # the row and the column that the pixels begin at
+    box: Box  # where the pixels lie
     pixels: np.ndarray  # (h, w, 3) as in the base
     support: np.ndarray  # (h, w) bool; elsewhere the base shows
 
@@ -29,12 +29,6 @@ class EditedPicture:
     def dtype(self) -> np.dtype[Any]:
         """The base's."""
         return self.base.dtype
-
-    @property
-    def box(self) -> Box:
-        """Where the pixels lie."""
-        (top, left), (height, width) = self.corner, self.support.shape
-        return Box(left, top, left + width, top + height)
 
     def __getitem__(self, part: tuple[slice, slice], /) -> np.ndarray:
         asked, (rows, columns) = sliced_box(part, self.shape[:2])

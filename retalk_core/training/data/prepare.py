@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...covers.hold import hidden_rows
 from ...crops.cut import cut_crop
 from ...crops.framing import SIDES, frame_faces
+from ...engines.likeness import CROPS_AT_ONCE, fit_track
 from ...errors import RetalkError
 from ...faces.detect import FaceNetworks
 from ...faces.follow import track_faces
@@ -29,7 +29,7 @@ from ...images import eight_bit
 from ...media.clip import Clip
 from ...media.reader import open_clip, prefetch
 from ...media.sound import read_mono
-from ...stages.coefficients import fit_coefficients, hold_absent, join, pack, take, track_landmarks_in
+from ...stages.coefficients import pack
 from ...stages.expression import neutralise_expression, resolve_expression
 from ...stages.speech import SAMPLE_RATE
 from ...types import Coefficients, Expression, FaceTrack
@@ -39,7 +39,6 @@ from .layouts import Video
 from .talks import LEARNT_RATE
 
 VERSION = 2  # of prepared clips; other ones are made anew
-FIT_AT_ONCE = 32  # portraits
 QUIET = 0.003  # loudness of a second, below which nobody speaks
 
 
@@ -228,7 +227,7 @@ def _write(path: Path, source: _Source, readers: Readers | None, about: dict[str
     }
     calm: Iterator[tuple[int, np.ndarray]] = iter(())
     if readers is not None:
-        read = read_coefficients(source.clip, track, readers.regressor)
+        read = fit_track(source.clip.frames(), track, readers.regressor)
         arrays["coefficients"] = pack(read)[rows].numpy()
         if readers.dnet is not None:
             calm = calm_portraits(source, read, readers.dnet, readers.neutral)
@@ -244,31 +243,11 @@ def calm_portraits(
     wanted = resolve_expression(Expression(neutral), read, track.present)
     affines = source.crops["portrait"].frame_to_crop.numpy()
     usable = np.flatnonzero(source.usable)
-    for first in range(0, len(usable), FIT_AT_ONCE):
-        places = usable[first : first + FIT_AT_ONCE]
+    for first in range(0, len(usable), CROPS_AT_ONCE):
+        places = usable[first : first + CROPS_AT_ONCE]
         rows = source.rows[places].tolist()
         frames = zip(source.clip.frames(rows), rows, strict=True)
         cut = np.stack([cut_crop(frame.pixels, affines[row], side) for frame, row in frames])
         drawn = neutralise_expression(dnet, torch.from_numpy(cut), read, wanted, shot=track.shot, rows=rows)
         pixels = (drawn * 255).round().byte().numpy()
         yield from zip(places.tolist(), pixels, strict=True)
-
-
-def read_coefficients(clip: Clip, track: FaceTrack, regressor: nn.Module) -> Coefficients:
-    """Coefficients of all T frames, read off portrait crops as a dub reads them."""
-    crops, side = frame_faces(track, "portrait"), SIDES["portrait"]
-    shows = track.present & torch.from_numpy(~hidden_rows(track))  # a hand has no expression
-    shows = shows if shows.any() else track.present
-    seen = torch.nonzero(shows).flatten().tolist()
-    parts = []
-    for first in range(0, len(seen), FIT_AT_ONCE):
-        rows = seen[first : first + FIT_AT_ONCE]
-        cut = [
-            cut_crop(frame.pixels, crops.frame_to_crop[row].numpy(), side)
-            for frame, row in zip(clip.frames(rows), rows, strict=True)
-        ]
-        landmarks = track_landmarks_in(crops, track, side, rows=rows)
-        parts.append(fit_coefficients(regressor, torch.from_numpy(np.stack(cut)), landmarks))
-    place = torch.zeros(len(track), dtype=torch.long)
-    place[seen] = torch.arange(len(seen))
-    return hold_absent(take(join(parts), place), shows, track.shot)

@@ -1,4 +1,5 @@
 import numpy as np
+from retalk_nodes.retalk_core.boxes import Box
 from retalk_nodes.retalk_core.media.planes.edited import EditedPicture
 
 
@@ -7,7 +8,7 @@ def test_an_edited_picture_is_the_base_with_the_pixels_in_it_wherever_it_is_slic
     base = random.integers(0, 255, (20, 30, 3), dtype=np.uint8)
     pixels = random.integers(0, 255, (8, 9, 3), dtype=np.uint8)
     support = random.integers(0, 2, (8, 9)).astype(bool)
-    edited, before = EditedPicture(base, (5, 11), pixels, support), base.copy()
+    edited, before = EditedPicture(base, Box(11, 5, 20, 13), pixels, support), base.copy()
     wanted = base.copy()
     wanted[5:13, 11:20][support] = pixels[support]
     for rows, columns in (

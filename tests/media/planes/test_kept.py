@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from planar import noisy_frame, stored_picture
+from retalk_nodes.retalk_core.boxes import Box, full_box
 from retalk_nodes.retalk_core.media.color import ColorTags, YuvConverter
 from retalk_nodes.retalk_core.media.fields import Interlacing
 from retalk_nodes.retalk_core.media.planes.edited import EditedPicture
@@ -39,9 +40,11 @@ def edited(picture: StoredPicture, corner: tuple[int, int] = (101, 57)) -> Edite
     height, width = 93, 118
     y, x = np.mgrid[:height, :width]
     support = ((y - 46) / 46) ** 2 + ((x - 58) / 58) ** 2 < 1
-    part = picture[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+    top, left = corner
+    box = Box(left, top, left + width, top + height).shared(full_box(picture.shape[:2]))
+    part = picture[box.slices]
     support = support[: part.shape[0], : part.shape[1]]
-    return EditedPicture(picture, corner, part[..., ::-1] // 2 + part // 2, support)
+    return EditedPicture(picture, box, part[..., ::-1] // 2 + part // 2, support)
 
 
 def by_rgb(
@@ -84,10 +87,14 @@ def test_samples_outside_an_edit_are_the_decoders_and_inside_as_by_rgb(
         assert np.abs(samples[changed].astype(int) - own[changed]).max() > 10
 
 
-def test_a_picture_that_wasnt_edited_is_the_decoders() -> None:
-    frame = noisy_frame(SIZE, "yuv420p")
-    found = planes_of(stored_picture(frame, BT709), "yuv420p", BT709, SIZE)
-    layout = plane_layout("yuv420p")
+@pytest.mark.parametrize(
+    ("stored_as", "color"),
+    [("yuv420p", BT709), ("yuvj420p", FULL601)],  # the latter is full range by its old name
+)
+def test_a_picture_that_wasnt_edited_is_the_decoders(stored_as: str, color: ColorTags) -> None:
+    frame = noisy_frame(SIZE, stored_as)
+    found = planes_of(stored_picture(frame, color), "yuv420p", color, SIZE)
+    layout = plane_layout(stored_as)
     assert found is not None and layout is not None
     assert all(map(np.array_equal, found, plane_arrays(frame, layout)))
 
@@ -139,7 +146,7 @@ def test_a_picture_that_isnt_stored_as_wanted_goes_by_rgb() -> None:
     stored = stored_picture(frame, BT709)
     assert planes_of(stored, "yuv420p", BT709, SIZE) is not None
     assert planes_of(stored[:, :], "yuv420p", BT709, SIZE) is None  # pixels in memory
-    in_memory = EditedPicture(stored[:, :], (0, 0), stored[:4, :4], np.ones((4, 4), bool))
+    in_memory = EditedPicture(stored[:, :], Box(0, 0, 4, 4), stored[:4, :4], np.ones((4, 4), bool))
     assert planes_of(in_memory, "yuv420p", BT709, SIZE) is None
     assert planes_of(stored, "yuv422p", BT709, SIZE) is None
     assert planes_of(stored, "yuv420p10le", BT709, SIZE) is None
@@ -151,11 +158,3 @@ def test_a_picture_that_isnt_stored_as_wanted_goes_by_rgb() -> None:
     assert planes_of(odd, "yuv420p", BT709, (302, 404)) is None  # chroma would lie beside
     scaled = stored_picture(noisy_frame((150, 202), "yuv420p"), BT709, size=SIZE)
     assert planes_of(scaled, "yuv420p", BT709, SIZE) is None
-
-
-def test_full_range_by_its_old_name_is_kept() -> None:
-    frame = noisy_frame(SIZE, "yuvj420p")
-    found = planes_of(stored_picture(frame, FULL601), "yuv420p", FULL601, SIZE)
-    layout = plane_layout("yuvj420p")
-    assert found is not None and layout is not None
-    assert all(map(np.array_equal, found, plane_arrays(frame, layout)))
